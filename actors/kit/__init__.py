@@ -1,0 +1,1 @@
+"""The actor kit: shards, lanes, batches, processes, timers and the relay."""

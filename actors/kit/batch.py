@@ -1,0 +1,369 @@
+"""A batch: many steps in one fenced transaction, answered after its commit."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from msgspec import Raw
+
+from actors.kit.item import UNANSWERED, AlreadyAnswered, Item, rounds
+from actors.kit.wire import End, Outcome, pack, unpack
+from bus.kit.messages import encode
+from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown, conflict, invalid
+from persistence.kit import claims, fence, handled, outbox
+from persistence.kit.claims import Claim
+from persistence.kit.database import CONNECTION_LOST, Database
+from persistence.kit.entities import Entities
+from persistence.kit.handled import Handled, State
+from persistence.kit.outbox import OutboxRow
+from persistence.kit.transaction import Tx
+
+RECONNECT_SECONDS = 0.2
+CONNECTION_TRIES_MAX = 3
+TRANSIENT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class RefusedAfterWriting(Exception):  # noqa: N818
+    """A handler refused when it had already written: its message must run alone."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code)
+        self.refusal = refusal
+
+
+class Batches:
+    """Runs batches, one after another, for one incarnation of a shard.
+
+    `epochs` are the slots that it owns. After a commit `entities` takes over what was
+    kept, and `committed` is told the outbox rows.
+    """
+
+    def __init__(
+        self,
+        domain: Any,
+        database: Database,
+        shard: int,
+        *,
+        log: Any,
+        now: Callable[[], float],
+        committed: Callable[[list[OutboxRow]], None],
+    ) -> None:
+        self.epochs: dict[int, int] = {}
+        self.last_n: dict[int, int] = {}
+        self.marks: dict[int, int] = {}
+        self.finished: set[UUID] = set()
+        self.entities = Entities()
+        self._finishing: set[UUID] = set()
+        self._marking: dict[int, int] = {}
+        self._domain = domain
+        self._database = database
+        self._shard = shard
+        self._log = log
+        self._now = now
+        self._committed = committed
+
+    async def run(self, items: list[Item]) -> None:
+        """Run the items; each gets its answer. Raises Fenced or SlotsMoved."""
+        live = [item for item in items if self._in_time(item)]
+        if live:
+            await self._run_or_halve(live)
+
+    def _in_time(self, item: Item) -> bool:
+        """A message whose deadline has passed before its batch begins is not run."""
+        if item.deadline is None or item.deadline > self._now():
+            return True
+        item.finish(Unavailable("its deadline passed before it began"))
+        return False
+
+    async def _run_or_halve(self, items: list[Item]) -> None:
+        """Run again in halves what fails, until the culprit stands alone."""
+        try:
+            await self._run_connected(items)
+        except (fence.Fenced, fence.SlotsMoved):
+            raise
+        except TRANSIENT:
+            await self._run_again(items)
+        except RefusedAfterWriting as late:
+            if len(items) == 1:
+                items[0].forced = late.refusal
+                await self._run_connected(items)
+            else:
+                await self._halve(items)
+        except Exception as error:  # noqa: BLE001 - a bug of one handler, given to it alone
+            if len(items) > 1:
+                await self._halve(items)
+                return
+            self._log.error(
+                "handler-failed",
+                message=items[0].message.kind(),
+                command_id=str(items[0].meta.id),
+                request_id=items[0].meta.request_id,
+                exc_info=error,
+            )
+            items[0].finish(Failed(items[0].message.kind()))
+
+    async def _run_again(self, items: list[Item]) -> None:
+        """What the server gave up for another's sake goes once more, then in halves."""
+        try:
+            await self._run_connected(items)
+        except TRANSIENT as error:
+            if len(items) > 1:
+                await self._halve(items)
+            else:
+                self._log.error("transaction-given-up", error=repr(error))
+                items[0].finish(Unavailable("the database gave up this transaction"))
+
+    async def _halve(self, items: list[Item]) -> None:
+        middle = len(items) // 2
+        await self._run_or_halve(items[:middle])
+        await self._run_or_halve(items[middle:])
+
+    async def _run_connected(self, items: list[Item]) -> None:
+        """Run the items; where the connection fails, look up what acted, and go on.
+
+        A COMMIT without an answer may have happened: the next try finds the handled
+        rows. What is past its deadline by then is answered Unknown.
+        """
+        tries = 0
+        while items:
+            try:
+                return await self._transaction(items)
+            except CONNECTION_LOST as error:
+                await self._database.drop_writer()
+                tries += 1
+                if tries > CONNECTION_TRIES_MAX and await self._answers():
+                    raise RuntimeError("the statement fails, not the server") from error
+                self._log.warning("database-lost", error=repr(error))
+                await asyncio.sleep(RECONNECT_SECONDS * min(tries, 10))
+            items = [item for item in items if not self._given_up(item)]
+
+    def _given_up(self, item: Item) -> bool:
+        if item.deadline is None or item.deadline > self._now():
+            return False
+        item.finish(Unknown("the database did not answer in time"))
+        return True
+
+    async def _answers(self) -> bool:
+        try:
+            return bool(await (await self._database.writer()).fetchval("SELECT true"))
+        except CONNECTION_LOST:
+            return False
+
+    async def _transaction(self, items: list[Item]) -> None:
+        connection = await self._database.writer()
+        touched: set[tuple[str, Any]] = set()
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            slots = frozenset(item.slot for item in items)
+            now = await fence.check(
+                connection, self._shard, self.epochs, slots, lock=True
+            )
+            tx = Tx(connection, now=now, slots=slots, recall=self.entities.recall)
+            touched = tx.touched
+            followers = await self._answer_known(connection, items, tx)
+            await self._run_rounds(connection, tx, items)
+            for item, first in followers:
+                item.answer = first.answer
+            rows = await self._flush(connection, tx, items)
+            await transaction.commit()
+        except BaseException:
+            self.entities.forget(touched)
+            if not connection.is_closed() and connection.is_in_transaction():
+                await self._roll_back(transaction)
+            raise
+        self._after_commit(tx, items, rows)
+
+    async def _roll_back(self, transaction: Any) -> None:
+        try:
+            await transaction.rollback()
+        except CONNECTION_LOST:
+            await self._database.drop_writer()
+
+    async def _answer_known(
+        self, connection: Any, items: list[Item], tx: Tx
+    ) -> list[tuple[Item, Item]]:
+        """Answer what has acted before; returns the doubles within this batch."""
+        firsts: dict[UUID, Item] = {}
+        followers: list[tuple[Item, Item]] = []
+        for item in items:
+            item.answer = item.forced
+            tx.metas[id(item.message)] = item.meta
+            command_id = item.command_id
+            if command_id is None:
+                continue
+            if item.process is None and command_id in firsts:
+                followers.append((item, firsts[command_id]))
+                item.answer = None
+            else:
+                firsts.setdefault(command_id, item)
+        known = await handled.find(connection, list(firsts), tx.now)
+        for command_id, row in known.items():
+            self._answer_as_before(firsts[command_id], row)
+        return followers
+
+    def _answer_as_before(self, item: Item, row: Handled) -> None:
+        body_hash = item.process.body_hash if item.process else item.body_hash
+        if row.body_hash and body_hash and row.body_hash != body_hash:
+            reused = invalid("idempotency-key-reused", "Its body was another one.")
+            item.answer = AlreadyAnswered(reused) if item.process else reused
+        elif row.answer_kind is not None and row.answer is not None:
+            before = self._stored(item, row)
+            if item.process is None:
+                item.answer = before
+            elif not item.process.resumed:
+                item.answer = AlreadyAnswered(before)
+        elif item.process is None:
+            item.answer = conflict("request-in-progress")
+
+    def _stored(self, item: Item, row: Handled) -> Any:
+        message = item.process.message if item.process else item.message
+        outcome = Outcome(End(row.answer_kind or 0), Raw(row.answer or b"\xc0"))
+        return unpack(type(message), outcome)
+
+    async def _run_rounds(self, connection: Any, tx: Tx, items: list[Item]) -> None:
+        fresh = [item for item in items if item.answer is UNANSWERED]
+        taken = await self._claim(connection, tx, fresh)
+        for batch_round in rounds(fresh):
+            await self._run_round(tx, batch_round)
+        dropped = {
+            claim
+            for item in fresh
+            if isinstance(item.answer, Refusal)
+            for claim in tx.claims_wanted.get(id(item.message), ())
+            if claim in taken
+        }
+        if dropped:
+            await claims.release(connection, dropped)
+
+    async def _claim(self, connection: Any, tx: Tx, items: list[Item]) -> set[Claim]:
+        """Take all claims of the batch, sorted, before its first round."""
+        for item in items:
+            if item.handler and item.handler.claims:
+                tx.claims_wanted[id(item.message)] = item.handler.claims(item.message)
+        wanted = [claim for some in tx.claims_wanted.values() for claim in some]
+        if not wanted:
+            return set()
+        taken = await claims.take(connection, wanted)
+        tx.claims_held = await claims.owners(connection, wanted)
+        return taken
+
+    async def _run_round(self, tx: Tx, items: list[Item]) -> None:
+        handler = items[0].handler
+        assert handler is not None  # noqa: S101 - rounds are cut of handled items
+        method = getattr(self._domain, handler.method_name)
+        if handler.many:
+            messages = [item.message for item in items]
+            tx.speak_for(messages)
+            answers = await method(tx, messages)
+            if len(answers) != len(messages):
+                raise ValueError(f"{handler.method_name} answered not every message")
+            for item, answer in zip(items, answers, strict=True):
+                item.answer = answer
+            return
+        for item in items:
+            before = tx.writes
+            tx.speak_for([item.message])
+            try:
+                item.answer = await method(tx, item.message)
+            except Refusal as refusal:
+                if tx.writes != before:
+                    raise RefusedAfterWriting(refusal) from None
+                item.answer = refusal
+
+    async def _flush(self, connection: Any, tx: Tx, items: list[Item]) -> list[OutboxRow]:
+        rows: list[OutboxRow] = []
+        if tx.told:
+            rows = await outbox.write(connection, tx.told, self.last_n, tx.now)
+        today = tx.now.date()
+        if to_write := [row for item in items if (row := _row(item, today))]:
+            await handled.write(connection, to_write, tx.now)
+        if self.finished:
+            self._finishing = set(self.finished)
+            await handled.finish(connection, list(self._finishing))
+        due_ids = {
+            item.due_id
+            for item in items
+            if item.due_id and not isinstance(item.answer, AlreadyAnswered)
+        }
+        await tx.flush_dues(due_ids)
+        held = {item.slot for item in items}
+        marks = {slot: n for slot, n in self.marks.items() if slot in held}
+        if marks:
+            self._marking = marks
+            await outbox.mark_published(connection, marks)
+        return rows
+
+    def _after_commit(self, tx: Tx, items: list[Item], rows: list[OutboxRow]) -> None:
+        self.entities.commit(tx.kept)
+        for row in rows:
+            self.last_n[row.slot] = row.n
+        self.finished -= self._finishing
+        self.marks = {
+            slot: n for slot, n in self.marks.items() if self._marking.get(slot) != n
+        }
+        self._finishing, self._marking = set(), {}
+        for item in items:
+            _advance_process(item)
+            item.finish(item.answer)
+        if rows:
+            self._committed(rows)
+
+
+def _row(item: Item, today: date) -> Handled | None:
+    """The handled row that this item's end leaves, if any."""
+    run, answer = item.process, item.answer
+    if isinstance(answer, Exception) and not isinstance(answer, Refusal):
+        return None
+    if run is None:
+        if not item.remembered:
+            return None
+        return _settled(item.slot, item.meta.id, State.DONE, None, item.body_hash, answer)
+    run.day = run.day or handled.day_of(run.id, today)
+    if item.settles:
+        state = State.ANSWERED if run.opened and not item.last else State.DONE
+        return _settled(item.slot, run.id, state, run.day, run.body_hash, answer)
+    if item.opens is None or isinstance(answer, Refusal):
+        return None
+    resume = item.opens[1]
+    return Handled(
+        command_id=run.id,
+        slot=item.slot,
+        state=State.RUNNING,
+        day=run.day,
+        body_hash=run.body_hash,
+        resume_kind=resume.kind(),
+        resume=encode(resume),
+    )
+
+
+def _settled(
+    slot: int,
+    command_id: UUID,
+    state: State,
+    day: date | None,
+    body_hash: bytes | None,
+    answer: Any,
+) -> Handled:
+    outcome = pack(answer)
+    return Handled(
+        command_id=command_id,
+        slot=slot,
+        state=state,
+        day=day,
+        body_hash=body_hash,
+        answer_kind=int(outcome.end),
+        answer=bytes(outcome.body),
+    )
+
+
+def _advance_process(item: Item) -> None:
+    """Let the process know what of it the commit has made true."""
+    refused = isinstance(item.answer, Exception)
+    if item.opens and not refused:
+        item.opens[0].opened = item.opens[1]
+    if item.settles and (not refused or isinstance(item.answer, Refusal)):
+        item.settles.settle_with(item.answer)

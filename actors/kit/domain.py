@@ -1,0 +1,95 @@
+"""A domain as a plain class: one method a message."""
+
+import enum
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, TypeVar
+
+from bus.kit.messages import Event, Message
+from bus.kit.settings import Settings
+from persistence.kit.claims import Claim
+from persistence.kit.database import Db
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+Claims = Callable[[Any], tuple[Claim, ...]]
+
+
+class HandlerKind(enum.Enum):
+    """What a handler is; its first parameter's name says it."""
+
+    STEP = "tx"
+    QUERY = "db"
+    PROCESS = "run"
+
+
+class Handler:
+    """One method of a domain and the message that it handles."""
+
+    def __init__(
+        self, method: Callable[..., Any], message: type[Message], *, many: bool, claims: Claims | None
+    ) -> None:
+        self.message = message
+        self.method_name = method.__name__
+        self.many = many
+        self.claims = claims
+        first = list(inspect.signature(method).parameters)[1]
+        self.kind = HandlerKind(first)
+        if many and self.kind is not HandlerKind.STEP:
+            raise TypeError(f"{method.__qualname__}: only a step handles many")
+
+
+def handles(message: type[Message], claims: Claims | None = None) -> Callable[[Method], Method]:
+    """Marks the method that handles one message at a time.
+
+    With a `tx` it is a step, with a `db` a query, with a `run` a process.
+    """
+    return _mark(message, many=False, claims=claims)
+
+
+def handles_many(
+    message: type[Message], claims: Claims | None = None
+) -> Callable[[Method], Method]:
+    """Marks the step that gets a whole round of messages and answers each in order."""
+    return _mark(message, many=True, claims=claims)
+
+
+def _mark(message: type[Message], *, many: bool, claims: Claims | None) -> Callable[[Method], Method]:
+    def mark(method: Method) -> Method:
+        handler = Handler(method, message, many=many, claims=claims)
+        marks = getattr(method, "handled", [])
+        method.handled = [*marks, handler]  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Domain:
+    """What all domains are: a name, handlers, and what the kit gives them."""
+
+    name: ClassVar[str]
+    handlers: ClassVar[dict[type[Message], Handler]] = {}
+
+    settings: Settings
+    log: Any
+    clock: Any
+    shard: int
+    ask: Callable[..., Awaitable[Any]]
+    send: Callable[..., Awaitable[Any]]
+    read: Callable[[], AbstractAsyncContextManager[Db]]
+
+    def __init_subclass__(cls) -> None:
+        members = (value for part in reversed(cls.__mro__) for value in vars(part).values())
+        marks = (mark for value in members for mark in getattr(value, "handled", ()))
+        cls.handlers = {handler.message: handler for handler in marks}
+
+    async def start(self) -> None:
+        """Called once before the first message; opens what the domain needs."""
+
+    async def stop(self) -> None:
+        """Called once when the shard leaves."""
+
+    @classmethod
+    def consumes(cls) -> list[type[Message]]:
+        """The events of other domains that this one handles."""
+        return [message for message in cls.handlers if issubclass(message, Event)]

@@ -1,0 +1,271 @@
+"""Lanes: how asks reach a shard, many in one envelope."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+from msgspec import Raw
+
+from actors.kit.clock import Clock
+from actors.kit.wire import Answers, End, Envelope, Outcome, Sent
+from bus.kit.messages import Message, decode, encode
+from bus.kit.refusals import Unavailable, Unknown
+
+ENVELOPES_MAX = 2
+ENVELOPE_MESSAGES_MAX = 256
+LANE_MESSAGES_MAX = 10_000
+LANE_BYTES_MAX = 32 * 1024 * 1024
+SILENT_SECONDS_MAX = 3.0
+PING_SECONDS_MAX = 1.0
+PINGS_MAX = 2
+RETRY_SECONDS = 0.05
+RETRY_SECONDS_MAX = 0.5
+GRACE_SECONDS = 0.5
+
+
+class ShardGone(Exception):  # noqa: N818
+    """The shard's process died, or is being started again."""
+
+
+class Address(tuple[str, int]):
+    """A shard: its domain and number; written `orders/0`."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{self[0]}/{self[1]}"
+
+
+class Transport(Protocol):
+    """How bytes reach a shard; raises ShardGone when its process is not there."""
+
+    async def receive(self, address: Address, envelope: bytes) -> bytes:
+        """Hand over an envelope."""
+
+    async def collect(self, address: Address, lane: str) -> bytes:
+        """Wait for tickets."""
+
+    async def ping(self, address: Address) -> None:
+        """Answered by the shard's control group, apart from all its work."""
+
+    async def replace(self, address: Address) -> None:
+        """Kill a shard that is silent, so that it is started again."""
+
+
+class Ask:
+    """One message on its way through a lane."""
+
+    __slots__ = ("deadline", "future", "kind", "sent", "sent_once", "timer")
+
+    def __init__(self, kind: type[Message], sent: Sent, deadline: float) -> None:
+        self.kind = kind
+        self.sent = sent
+        self.deadline = deadline
+        self.sent_once = False
+        self.timer: asyncio.TimerHandle | None = None
+        self.future: asyncio.Future[Outcome | Exception] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    def finish(self, end: Outcome | Exception) -> None:
+        """Answer; the first answer counts."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if not self.future.done():
+            self.future.set_result(end)
+
+
+class Lane:
+    """The way of one process to one shard.
+
+    At most ENVELOPES_MAX envelopes are under way; what arrives meanwhile waits and
+    goes as one next envelope, so batches grow with the load and idle asks do not
+    wait. When the shard dies, everything unanswered is sent again, in its order.
+    """
+
+    def __init__(self, address: Address, transport: Transport, clock: Clock) -> None:
+        self.address = address
+        self.name = f"{address}:{uuid4().hex[:12]}"
+        self.envelopes_total = 0
+        self.messages_total = 0
+        self._transport = transport
+        self._clock = clock
+        self._waiting: deque[Ask] = deque()
+        self._bytes = 0
+        self._open: dict[UUID, Ask] = {}
+        self._tickets: set[UUID] = set()
+        self._under_way = 0
+        self._pumping = False
+        self._collecting = False
+        self._recovering = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def put(self, ask: Ask) -> None:
+        """Take a message, or refuse it at once when too much waits already."""
+        size = len(ask.sent.body)
+        full = len(self._waiting) >= LANE_MESSAGES_MAX
+        if full or self._bytes + size > LANE_BYTES_MAX:
+            ask.finish(Unavailable("too many messages wait for this shard"))
+            return
+        loop = asyncio.get_running_loop()
+        seconds = ask.deadline + GRACE_SECONDS - self._clock.now()
+        ask.timer = loop.call_later(max(seconds, 0), self._expire, ask)
+        self._waiting.append(ask)
+        self._bytes += size
+        self._pump_soon()
+
+    def _pump_soon(self) -> None:
+        """Pump after this turn of the loop, so that what is asked in it goes together."""
+        if not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pumping = False
+        while self._waiting and self._under_way < ENVELOPES_MAX and not self._recovering:
+            asks = []
+            while self._waiting and len(asks) < ENVELOPE_MESSAGES_MAX:
+                ask = self._waiting.popleft()
+                self._bytes -= len(ask.sent.body)
+                if not ask.future.done():
+                    asks.append(ask)
+            if asks:
+                self._under_way += 1
+                self._spawn(self._send(asks))
+
+    async def _send(self, asks: list[Ask]) -> None:
+        for ask in asks:
+            ask.sent_once = True
+            self._open[ask.sent.id] = ask
+        envelope = encode(Envelope(self.name, [ask.sent for ask in asks]))
+        self.envelopes_total += 1
+        self.messages_total += len(asks)
+        try:
+            data = await self._watched(self._transport.receive(self.address, envelope))
+        except ShardGone:
+            self._under_way -= 1
+            self._recover()
+            return
+        self._under_way -= 1
+        self._take(asks, decode(Answers, data))
+        self._pump_soon()
+
+    def _take(self, asks: list[Ask], answers: Answers) -> None:
+        for ask, outcome in zip(asks, answers.outcomes, strict=False):
+            if outcome.end is End.TICKET:
+                if not ask.future.done():
+                    self._tickets.add(ask.sent.id)
+            else:
+                self._close(ask.sent.id, outcome)
+        for ticket, outcome in answers.finished:
+            self._close(ticket, outcome)
+        if self._tickets and not self._collecting:
+            self._collecting = True
+            self._spawn(self._collect())
+
+    def _close(self, ask_id: UUID, end: Outcome | Exception) -> None:
+        self._tickets.discard(ask_id)
+        if ask := self._open.pop(ask_id, None):
+            ask.finish(end)
+
+    async def _collect(self) -> None:
+        """Keep one call open for the answers that come later."""
+        try:
+            while self._tickets and not self._recovering:
+                call = self._transport.collect(self.address, self.name)
+                data = await self._watched(call)
+                self._take([], decode(Answers, data))
+        except ShardGone:
+            self._recover()
+        finally:
+            self._collecting = False
+
+    async def _watched(self, call: Coroutine[Any, Any, bytes]) -> bytes:
+        """Wait for a shard's answer; one that has gone silent is replaced.
+
+        Ray does nothing about a frozen actor, so whoever waits asks its control group
+        whether it lives.
+        """
+        task = asyncio.ensure_future(call)
+        silent = 0
+        while True:
+            done, _ = await asyncio.wait({task}, timeout=SILENT_SECONDS_MAX)
+            if done:
+                return task.result()
+            silent = 0 if await self._alive() else silent + 1
+            if silent >= PINGS_MAX:
+                task.cancel()
+                await self._transport.replace(self.address)
+                raise ShardGone(str(self.address))
+
+    async def _alive(self) -> bool:
+        try:
+            async with asyncio.timeout(PING_SECONDS_MAX):
+                await self._transport.ping(self.address)
+        except TimeoutError:
+            return False
+        except ShardGone:
+            return True  # it is being started again: its calls will say so
+        return True
+
+    def _recover(self) -> None:
+        """Put all that is unanswered back, in front, to be sent to the next incarnation."""
+        if self._recovering:
+            return
+        self._recovering = True
+        self._spawn(self._resend())
+
+    async def _resend(self) -> None:
+        delay = RETRY_SECONDS
+        while not await self._reachable():
+            await self._clock.sleep(delay)
+            delay = min(delay * 2, RETRY_SECONDS_MAX)
+            if not self._open and not self._waiting:
+                break
+        for ask in reversed(list(self._open.values())):
+            if not ask.future.done():
+                ask.sent = _joined(ask.sent)
+                self._waiting.appendleft(ask)
+                self._bytes += len(ask.sent.body)
+        self._open.clear()
+        self._tickets.clear()
+        self._recovering = False
+        self._pump()
+
+    async def _reachable(self) -> bool:
+        try:
+            async with asyncio.timeout(PING_SECONDS_MAX):
+                await self._transport.ping(self.address)
+        except (ShardGone, TimeoutError):
+            return False
+        return True
+
+    def _expire(self, ask: Ask) -> None:
+        self._open.pop(ask.sent.id, None)
+        self._tickets.discard(ask.sent.id)
+        late = Unknown if ask.sent_once else Unavailable
+        ask.finish(late(f"{ask.sent.kind}: no answer in time"))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _joined(sent: Sent) -> Sent:
+    """The same message, to be sent again: it waits for its first copy."""
+    return Sent(
+        kind=sent.kind,
+        id=sent.id,
+        deadline=sent.deadline,
+        body=Raw(bytes(sent.body)),
+        join=True,
+        body_hash=sent.body_hash,
+        context=sent.context,
+        sequence=sent.sequence,
+    )
+
+
+Transported = Callable[[], Transport]

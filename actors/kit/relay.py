@@ -1,0 +1,149 @@
+"""The relay: from the outbox to the bridge, in each slot's order, without a gap."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+
+from persistence.kit import outbox
+from persistence.kit.database import CONNECTION_LOST, Db
+from persistence.kit.outbox import OutboxRow
+
+RELAY_ROWS_MAX = 20_000
+PUBLISH_ROWS_MAX = 1_000
+RETRY_SECONDS = 0.3
+
+
+class Published(msgspec.Struct, frozen=True, array_like=True):
+    """What the bridge published: the last number of each slot, and the stream seen.
+
+    `created` and `sequence` are the stream's creation time and its last number; rows
+    after the first failure of a slot were not sent.
+    """
+
+    upto: dict[int, int]
+    created: str = ""
+    sequence: int = 0
+    failed: str = ""
+
+
+Publish = Callable[[list[OutboxRow]], Awaitable[Published]]
+
+
+class Relay:
+    """Hands committed events to the bridge; at most RELAY_ROWS_MAX wait in memory."""
+
+    def __init__(
+        self,
+        read: Callable[[], AbstractAsyncContextManager[Db]],
+        publish: Publish,
+        *,
+        log: Any,
+        published: Callable[[dict[int, int]], None],
+        stream_seen: Callable[[str, int], Awaitable[bool]],
+    ) -> None:
+        self._read = read
+        self._publish = publish
+        self._log = log
+        self._published = published
+        self._stream_seen = stream_seen
+        self._last: dict[int, int] = {}
+        self._sent: dict[int, int] = {}
+        self._waiting: dict[int, deque[OutboxRow]] = {}
+        self._rows = 0
+        self._wake = asyncio.Event()
+
+    @property
+    def backlog(self) -> int:
+        """How many committed events are not published yet."""
+        return sum(n - self._sent.get(slot, 0) for slot, n in self._last.items())
+
+    def own(self, tails: dict[int, tuple[int, int]]) -> None:
+        """Take over slots: their last number, and the last that was published."""
+        for slot, (last, sent) in tails.items():
+            self._last[slot], self._sent[slot] = last, sent
+            self._drop(slot)
+        self._wake.set()
+
+    def disown(self, slot: int) -> None:
+        """Another shard publishes this slot from now on."""
+        self._drop(slot)
+        self._last.pop(slot, None)
+        self._sent.pop(slot, None)
+
+    def rewind(self, before: dict[int, int]) -> None:
+        """Publish again all that comes after these numbers."""
+        for slot, n in before.items():
+            if slot in self._sent:
+                self._sent[slot] = min(n, self._sent[slot])
+                self._drop(slot)
+        self._wake.set()
+
+    def offer(self, rows: list[OutboxRow]) -> None:
+        """Take rows that have just been committed, in order."""
+        for row in rows:
+            waiting = self._waiting.setdefault(row.slot, deque())
+            follows = waiting[-1].n if waiting else self._sent.get(row.slot, 0)
+            if follows == row.n - 1 and self._rows < RELAY_ROWS_MAX:
+                waiting.append(row)
+                self._rows += 1
+            self._last[row.slot] = row.n
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish for ever; what fails is tried again from the first unacknowledged."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while rows := await self._next():
+                    await self._send(rows)
+            except (*CONNECTION_LOST, ConnectionError) as error:
+                self._log.warning("relay-waits", error=repr(error), backlog=self.backlog)
+                await asyncio.sleep(RETRY_SECONDS)
+                self._wake.set()
+
+    async def _send(self, rows: list[OutboxRow]) -> None:
+        reply = await self._publish(rows)
+        marks = {}
+        for slot, n in reply.upto.items():
+            if n > self._sent.get(slot, n):
+                self._sent[slot] = marks[slot] = n
+                self._discard(slot, n)
+        self._published(marks)
+        if reply.created and not await self._stream_seen(reply.created, reply.sequence):
+            self._log.warning("stream-is-younger", created=reply.created)
+        if reply.failed:
+            raise ConnectionError(reply.failed)
+
+    async def _next(self) -> list[OutboxRow]:
+        """The next rows of every slot, from memory or else from the database."""
+        rows: list[OutboxRow] = []
+        for slot, last in self._last.items():
+            if self._sent[slot] >= last:
+                continue
+            room = PUBLISH_ROWS_MAX - len(rows)
+            if room <= 0:
+                break
+            waiting = self._waiting.get(slot)
+            if waiting and waiting[0].n == self._sent[slot] + 1:
+                rows.extend(row for row, _ in zip(waiting, range(room), strict=False))
+            else:
+                self._drop(slot)
+                async with self._read() as db:
+                    rows.extend(
+                        await outbox.unpublished(db, slot, self._sent[slot], room)
+                    )
+        return rows
+
+    def _discard(self, slot: int, upto: int) -> None:
+        waiting = self._waiting.get(slot)
+        while waiting and waiting[0].n <= upto:
+            waiting.popleft()
+            self._rows -= 1
+
+    def _drop(self, slot: int) -> None:
+        self._rows -= len(self._waiting.pop(slot, ()))

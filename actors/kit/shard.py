@@ -1,0 +1,389 @@
+"""A shard: the one owner of some slots of a domain, with one loop and one writer."""
+
+import asyncio
+from collections import deque
+from typing import Any
+from uuid import UUID
+
+from actors.kit.batch import Batches
+from actors.kit.clock import Clock
+from actors.kit.domain import Domain, HandlerKind
+from actors.kit.item import Item
+from actors.kit.process import Processes, Run
+from actors.kit.relay import Publish, Relay
+from actors.kit.tickets import Tickets
+from actors.kit.timers import Timers
+from actors.kit.wire import TICKET, Answers, Envelope, Moved, Outcome, Sent, pack
+from bus.kit.addressing import new_id, slot_of
+from bus.kit.context import CURRENT
+from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode, encode
+from bus.kit.refusals import ENDS, Failed, Unavailable, conflict, invalid
+from persistence.kit import fence, handled, outbox, partitions
+from persistence.kit.database import CONNECTION_LOST, Database
+from persistence.kit.fence import Fenced, SlotsMoved
+from persistence.kit.transaction import Meta
+
+BATCH_MAX = 256
+INBOX_MAX = 20_000
+CHECK_SECONDS = 1.0
+COLLECT_SECONDS = 2.0
+
+
+class Shard:
+    """One incarnation of a shard.
+
+    `leave` is called once when a newer incarnation has taken over: the process must
+    end for good. `publish` hands outbox rows to the bridge.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        shard: int,
+        database: Database,
+        *,
+        publish: Publish,
+        leave: Any,
+        log: Any,
+        clock: Clock | None = None,
+    ) -> None:
+        self.domain = domain
+        self.shard = shard
+        self.database = database
+        self.clock = clock or Clock()
+        self.log = log
+        self._leave = leave
+        self.batches = Batches(
+            domain,
+            database,
+            shard,
+            log=log,
+            now=self.clock.now,
+            committed=self._committed,
+        )
+        self.processes = Processes(self)
+        self.timers = Timers(self)
+        self.tickets = Tickets()
+        self.relay = Relay(
+            database.read,
+            publish,
+            log=log,
+            published=self._published,
+            stream_seen=self._stream_seen,
+        )
+        self.left = False
+        self._owners: dict[int, int] = {}
+        self._inbox: deque[Item] = deque()
+        self._wake = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stream: tuple[str, int] | None = None
+        self.batch_sizes: deque[int] = deque(maxlen=1_000)
+        self.messages_total = 0
+        self.batches_total = 0
+
+    # --- life ----------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take over: end the old sessions, raise the epochs, take up what was left."""
+        self.domain.shard = self.shard
+        self.domain.clock = self.clock
+        self.domain.log = self.log
+        self.domain.read = self.database.read
+        self.domain.send = self.send
+        await self._connect()
+        await self.domain.start()
+        for loop in (self._work(), self._check(), self.relay.run(), self.timers.run()):
+            self._tasks.append(asyncio.create_task(loop))
+        self._ready.set()
+
+    async def stop(self) -> None:
+        """End everything; what is under way is taken up by the next incarnation."""
+        self.left = True
+        self.processes.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._refuse_inbox()
+        await self.domain.stop()
+        await self.database.close()
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                writer = await self.database.writer()
+                await partitions.ensure(writer, self.domain.name)
+                epochs = await fence.take_over(writer, self.shard, self.database.name)
+                table = await fence.owners(writer)
+                self._owners = {slot: shard for slot, (shard, _) in table.items()}
+                await self._own(writer, epochs)
+                self._stream = await outbox.stream_seen(writer, self.shard)
+                return
+            except CONNECTION_LOST as error:
+                self.log.warning("database-lost", error=repr(error))
+                await self.database.drop_writer()
+                await self.clock.sleep(CHECK_SECONDS)
+
+    async def _own(self, connection: Any, epochs: dict[int, int]) -> None:
+        """Load what the owner of these slots must know: epochs, tails, processes."""
+        self.batches.epochs.update(epochs)
+        tails = await outbox.tails(connection, sorted(epochs))
+        self.batches.last_n.update({slot: last for slot, (last, _) in tails.items()})
+        self.relay.own(tails)
+        for row in await handled.unfinished(connection, epochs):
+            if row.command_id not in self.processes.running:
+                if row.resume_kind:
+                    self.processes.resume(row)
+
+    # --- asks ----------------------------------------------------------------
+
+    async def receive(self, data: bytes) -> bytes:
+        """Run an envelope; answered as soon as its steps have committed."""
+        await self._ready.wait()
+        envelope = decode(Envelope, data)
+        waiting = [self._admit(sent, envelope.lane) for sent in envelope.items]
+        outcomes = [
+            end if isinstance(end, Outcome) else pack(await end) for end in waiting
+        ]
+        return encode(Answers(outcomes, self.tickets.take(envelope.lane)))
+
+    async def collect(self, lane: str) -> bytes:
+        """The tickets of a lane that have finished; waits for one, but not for long."""
+        finished = await self.tickets.wait(lane, COLLECT_SECONDS)
+        return encode(Answers([], finished))
+
+    def _admit(self, sent: Sent, lane: str) -> Outcome | asyncio.Future[Any]:
+        """Where a message goes: a step to the inbox, the others beside it."""
+        kind = MESSAGE_TYPES.get(sent.kind)
+        handler = self.domain.handlers.get(kind) if kind else None
+        if kind is None or handler is None:
+            self.log.error("message-unknown", message=sent.kind)
+            return pack(Failed(sent.kind))
+        if self.left or sent.deadline <= self.clock.now():
+            return pack(Unavailable("too late"))
+        message: Message = decode(kind, sent.body)
+        if kind.key and (moved := self._elsewhere(slot_of(message.key))):
+            return pack(moved)
+        meta = Meta(
+            id=sent.id,
+            sequence=sent.sequence,
+            request_id=sent.context.request_id,
+            traceparent=sent.context.traceparent,
+        )
+        self.messages_total += 1
+        if handler.kind is HandlerKind.QUERY:
+            return asyncio.ensure_future(self._query(handler.method_name, message, sent))
+        if handler.kind is HandlerKind.PROCESS:
+            return self._process(handler, message, meta, sent, lane)
+        if len(self._inbox) >= INBOX_MAX:
+            return pack(Unavailable("too many wait"))
+        remembered = isinstance(message, Event) or (
+            isinstance(message, Command) and message.remembered
+        )
+        item = Item(
+            handler,
+            message,
+            meta,
+            deadline=sent.deadline,
+            remembered=remembered,
+            body_hash=sent.body_hash,
+        )
+        self._put(item)
+        return item.future
+
+    def _elsewhere(self, slot: int) -> Moved | None:
+        """Who owns a slot that is not ours; ourselves while a move is under way."""
+        if slot in self.batches.epochs:
+            return None
+        return Moved(self._owners.get(slot, self.shard))
+
+    async def _query(self, method_name: str, message: Message, sent: Sent) -> Any:
+        CURRENT.set(sent.context)
+        try:
+            async with self.database.read() as db:
+                return await getattr(self.domain, method_name)(db, message)
+        except CONNECTION_LOST as error:
+            self.log.warning("query-failed", message=sent.kind, error=repr(error))
+            return Unavailable("the database does not answer")
+        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
+            if not isinstance(error, ENDS):
+                self.log.error(
+                    "query-failed",
+                    message=sent.kind,
+                    request_id=sent.context.request_id,
+                    exc_info=error,
+                )
+            return error
+
+    def _process(
+        self, handler: Any, message: Message, meta: Meta, sent: Sent, lane: str
+    ) -> Outcome:
+        run = self.processes.running.get(meta.id)
+        if run is None:
+            run = Run(self, message, meta, body_hash=sent.body_hash)
+            self.processes.begin(handler, run)
+        elif run.body_hash and sent.body_hash and run.body_hash != sent.body_hash:
+            return pack(invalid("idempotency-key-reused", "Its body was another one."))
+        elif not sent.join:
+            return pack(conflict("request-in-progress", "The first one still runs."))
+        self.tickets.expect(lane, meta.id, run.answered)
+        return TICKET
+
+    # --- steps ---------------------------------------------------------------
+
+    async def send(self, message: Message) -> Any:
+        """Run a step of this domain from outside any process; raises its refusal."""
+        handler = self.domain.handlers[type(message)]
+        return await self.submit(Item(handler, message, Meta(id=new_id())))
+
+    async def submit(self, item: Item) -> Any:
+        """Put a step of our own into the next batch and wait for its answer."""
+        if self.left or item.slot not in self.batches.epochs:
+            raise Unavailable("the slot belongs to another shard")
+        self._put(item)
+        answer = await item.future
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def take_due(self, due_id: UUID, message: Message) -> None:
+        """Run a message whose time has come; its row goes with its effect."""
+        handler = self.domain.handlers[type(message)]
+        meta = Meta(id=due_id)
+        if handler.kind is HandlerKind.PROCESS:
+            if due_id not in self.processes.running:
+                run = Run(self, message, meta, due_id=due_id)
+                self.processes.begin(handler, run)
+            return
+        item = Item(handler, message, meta, due_id=due_id)
+        item.future.add_done_callback(lambda _: self.timers.release(due_id))
+        self._put(item)
+
+    def _put(self, item: Item) -> None:
+        self._inbox.append(item)
+        self._wake.set()
+
+    async def _work(self) -> None:
+        """One batch after another; while one commits, the next gathers."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(0)  # what arrived with the waker goes along
+            self._wake.clear()
+            while self._inbox:
+                count = min(len(self._inbox), BATCH_MAX)
+                items = [self._inbox.popleft() for _ in range(count)]
+                await self._run(items)
+                await asyncio.sleep(0)
+
+    async def _run(self, items: list[Item]) -> None:
+        self.batch_sizes.append(len(items))
+        self.batches_total += 1
+        try:
+            await self.batches.run(items)
+        except Fenced:
+            self._refuse(items)
+            await self._go()
+        except SlotsMoved as moved:
+            await self._disown(moved.slots)
+            for item in items:
+                if item.slot in self.batches.epochs:
+                    self._put(item)
+                else:
+                    item.finish(Moved(self._owners.get(item.slot, self.shard)))
+
+    # --- ownership -----------------------------------------------------------
+
+    async def _check(self) -> None:
+        """Look each second whether the slots are still ours; write what idleness may."""
+        while True:
+            await self.clock.sleep(CHECK_SECONDS)
+            try:
+                async with self.database.read() as db:
+                    table = await fence.owners(db)
+                await self._compare(table)
+                if not self.left:
+                    await self._write_marks()
+            except (*CONNECTION_LOST, ConnectionError) as error:
+                self.log.warning("check-failed", error=repr(error))
+
+    async def _compare(self, table: dict[int, tuple[int, int]]) -> None:
+        self._owners = {slot: shard for slot, (shard, _) in table.items()}
+        mine = {slot: epoch for slot, (shard, epoch) in table.items() if shard == self.shard}
+        known = self.batches.epochs
+        if any(epoch != known[slot] for slot, epoch in mine.items() if slot in known):
+            await self._go()
+            return
+        if gone := {slot: self._owners[slot] for slot in known if slot not in mine}:
+            await self._disown(gone)
+        if new := {slot: epoch for slot, epoch in mine.items() if slot not in known}:
+            async with self.database.read() as db:
+                await self._own(db, new)
+
+    async def _disown(self, moved: dict[int, int]) -> None:
+        self._owners.update(moved)
+        for slot in moved:
+            self.batches.epochs.pop(slot, None)
+            self.relay.disown(slot)
+        self.batches.entities.clear()
+        self.log.info("slots-moved", slots=sorted(moved))
+
+    async def _go(self) -> None:
+        """A newer incarnation is the owner: answer nothing more, and leave."""
+        if self.left:
+            return
+        self.left = True
+        self.log.warning("superseded", shard=self.shard)
+        self.processes.stop()
+        self._refuse_inbox()
+        await self._leave()
+
+    def _refuse_inbox(self) -> None:
+        self._refuse(self._inbox)
+        self._inbox.clear()
+
+    def _refuse(self, items: Any) -> None:
+        for item in items:
+            item.finish(Moved(self.shard))
+
+    # --- events --------------------------------------------------------------
+
+    def _committed(self, rows: list[Any]) -> None:
+        self.relay.offer(rows)
+
+    def _published(self, marks: dict[int, int]) -> None:
+        self.batches.marks.update(marks)
+
+    async def _write_marks(self) -> None:
+        """Move the watermarks that no batch has taken along."""
+        marks, finished = dict(self.batches.marks), set(self.batches.finished)
+        if self._inbox or not (marks or finished):
+            return
+        async with self.database.read() as db:
+            connection = db.connection
+            async with connection.transaction():
+                owned = set(marks) & set(self.batches.epochs)
+                if owned:
+                    await fence.check(
+                        connection, self.shard, self.batches.epochs, owned, lock=True
+                    )
+                    await outbox.mark_published(
+                        connection, {slot: marks[slot] for slot in owned}
+                    )
+                if finished:
+                    await handled.finish(connection, list(finished))
+                if self._stream:
+                    await outbox.see_stream(connection, self.shard, *self._stream)
+        self.batches.finished -= finished
+        for slot, n in marks.items():
+            if self.batches.marks.get(slot) == n:
+                del self.batches.marks[slot]
+
+    async def _stream_seen(self, created: str, sequence: int) -> bool:
+        """Compare the stream with what we remember; a younger one gets all again."""
+        before, self._stream = self._stream, (created, sequence)
+        if before is None or (before[0] == created and before[1] <= sequence):
+            return True
+        async with self.database.read() as db:
+            self.relay.rewind(await outbox.oldest(db, sorted(self.batches.epochs)))
+        return False
+

@@ -1,0 +1,54 @@
+"""Timers: messages that a shard sends itself when they are due."""
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from persistence.kit import due
+from persistence.kit.database import CONNECTION_LOST
+
+if TYPE_CHECKING:
+    from actors.kit.shard import Shard
+
+DUE_MAX = 500
+LOOK_SECONDS_MAX = 1.0
+LOOK_SECONDS_MIN = 0.02
+RETRY_SECONDS = 1.0
+
+
+class Timers:
+    """Sweeps the `due` table of the owned slots by the database's clock."""
+
+    def __init__(self, shard: "Shard") -> None:
+        self._shard = shard
+        self._taken: set[UUID] = set()
+
+    def release(self, due_id: UUID) -> None:
+        """A message that was taken up has ended; where it is still due it comes again."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(RETRY_SECONDS, self._taken.discard, due_id)
+
+    async def run(self) -> None:
+        """Sweep for ever, as often as messages are due, at least once a second."""
+        while True:
+            try:
+                seconds = await self._sweep()
+            except (*CONNECTION_LOST, ConnectionError) as error:
+                self._shard.log.warning("timers-wait", error=repr(error))
+                seconds = LOOK_SECONDS_MAX
+            await self._shard.clock.sleep(seconds)
+
+    async def _sweep(self) -> float:
+        slots = sorted(self._shard.batches.epochs)
+        if not slots:
+            return LOOK_SECONDS_MAX
+        async with self._shard.database.read() as db:
+            rows = await due.ripe(db, slots, DUE_MAX)
+            seconds = await due.next_seconds(db, slots)
+        for row in rows:
+            if row.id not in self._taken:
+                self._taken.add(row.id)
+                self._shard.take_due(row.id, row.message)
+        if seconds is None:
+            return LOOK_SECONDS_MAX
+        return min(max(seconds, LOOK_SECONDS_MIN), LOOK_SECONDS_MAX)

@@ -1,0 +1,129 @@
+"""Mail templates: MJML and text, compiled once when the shard starts."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency, get_currency_precision
+from mjml import mjml2html
+
+FOLDER = Path(__file__).parent / "templates"
+LOCALE_DEFAULT = "en"
+_CONTENT = "<!-- content -->"
+
+# What every template may name; a template that names anything else needs it as data.
+_OPTIONAL = {"name": "", "link": "", "number": "", "minutes": 15, "complete": True}
+
+
+class UnusableTemplate(Exception):  # noqa: N818 - the reason is its text
+    """There is no such template, or its data lack something; the text is a code."""
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """A mail's subject and its two parts."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class _Template(msgspec.Struct, frozen=True):
+    subject: jinja2.Template
+    text: jinja2.Template
+    html: jinja2.Template
+
+
+class Templates:
+    """All templates by locale and name.
+
+    A template is two files: `name.txt`, whose first line is the subject, and
+    `name.mjml`, the content of a column of `layout.mjml`.
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        options: dict[str, Any] = {
+            "undefined": jinja2.StrictUndefined,
+            "trim_blocks": True,
+            "keep_trailing_newline": True,
+        }
+        self._plain = jinja2.Environment(autoescape=False, **options)  # noqa: S701 - text
+        self._html = jinja2.Environment(autoescape=True, **options)
+        for environment in (self._plain, self._html):
+            environment.filters["money"] = _money
+        self._layout = (folder / "layout.mjml").read_text("utf-8")
+        self._templates = {
+            (path.parent.name, path.stem): self._compile(path)
+            for path in sorted(folder.glob("*/*.txt"))
+        }
+
+    def names(self) -> set[str]:
+        """The templates that exist in the default locale."""
+        return {name for locale, name in self._templates if locale == LOCALE_DEFAULT}
+
+    def render(self, name: str, locale: str, data: dict[str, Any]) -> Rendered:
+        """A whole mail; raises UnusableTemplate."""
+        template = self._find(name, locale)
+        places = {**_OPTIONAL, "locale": locale, **data}
+        try:
+            return Rendered(
+                template.subject.render(places),
+                template.text.render(places),
+                template.html.render(places),
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+            raise UnusableTemplate("template-data-wrong") from error
+
+    def render_line(self, name: str, locale: str, data: dict[str, Any]) -> str:
+        """The subject alone, which is what an SMS says; raises UnusableTemplate."""
+        places = {**_OPTIONAL, "locale": locale, **data}
+        try:
+            return self._find(name, locale).subject.render(places)
+        except (jinja2.TemplateError, TypeError, ValueError, KeyError) as error:
+            raise UnusableTemplate("template-data-wrong") from error
+
+    def _find(self, name: str, locale: str) -> _Template:
+        language = locale.replace("-", "_").partition("_")[0]
+        for known in (locale, language, LOCALE_DEFAULT):
+            if template := self._templates.get((known, name)):
+                return template
+        raise UnusableTemplate("template-unknown")
+
+    def _compile(self, path: Path) -> _Template:
+        subject, _, text = path.read_text("utf-8").partition("\n")
+        source = path.with_suffix(".mjml").read_text("utf-8")
+        html = mjml2html(self._layout.replace(_CONTENT, source), fonts={})
+        return _Template(
+            self._plain.from_string(subject.removeprefix("Subject: ")),
+            self._plain.from_string(text.lstrip("\n")),
+            self._html.from_string(_broken(html)),
+        )
+
+
+def _broken(html: str) -> str:
+    """The same HTML with a line a row: a mail's lines are short (RFC 5322 §2.1.1)."""
+    for tag in ("<table", "<tr", "<td", "</td", "</tr", "</table", "<!--[if"):
+        html = html.replace(">" + tag, ">\n" + tag)
+    return html
+
+
+@jinja2.pass_context
+def _money(context: jinja2.runtime.Context, value: dict[str, Any]) -> str:
+    """`{"amount": 1999, "currency": "USD"}` as people of the locale write it."""
+    return _written(value["amount"], value["currency"], context["locale"])
+
+
+@lru_cache(maxsize=4096)
+def _written(amount: int, currency: str, locale: str) -> str:
+    try:
+        known = Locale.parse(locale.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        known = Locale(LOCALE_DEFAULT)
+    digits = get_currency_precision(currency)
+    whole, rest = divmod(abs(amount), 10**digits)
+    number = (
+        f"{'-' if amount < 0 else ''}{whole}.{rest:0{digits}d}" if digits else amount
+    )
+    return format_currency(number, currency, locale=known)

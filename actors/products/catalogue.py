@@ -1,0 +1,354 @@
+"""The catalogue: products made, edited, archived, found and offered."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.process import Run
+from actors.products import decide, show
+from bus.files import GetFile
+from bus.inventory import StockAdjusted, StockLow, StockReplenished
+from bus.kit.refusals import Refusal, RefusalKind
+from bus.kit.values import Done
+from bus.products import (
+    OFFERS_MAX,
+    AddImage,
+    AddVariant,
+    ArchiveProduct,
+    CreateProduct,
+    GetOffers,
+    GetProduct,
+    HangImage,
+    ListProducts,
+    Offers,
+    PriceChanged,
+    ProductArchived,
+    ProductChanges,
+    ProductCreated,
+    ProductDraft,
+    ProductPage,
+    ProductUpdated,
+    ProductView,
+    RemoveImage,
+    RemoveVariant,
+    UpdateProduct,
+    UpdateVariant,
+    bad_variants,
+    no_product,
+    sku_taken,
+    slug_taken,
+    unknown_category,
+    unknown_image,
+)
+from persistence.kit.claims import Claim
+from persistence.kit.database import Db
+from persistence.kit.transaction import Tx
+from persistence.products import (
+    Product,
+    count_facets,
+    find_product,
+    find_products,
+    hold_categories,
+    load_offers,
+    load_products,
+    save_products,
+    save_stock,
+)
+
+Edit = (
+    UpdateProduct | AddVariant | UpdateVariant | RemoveVariant | HangImage | RemoveImage
+)
+
+
+def draft_claims(message: CreateProduct) -> tuple[Claim, ...]:
+    """The SKUs and slugs that a new product wants for itself."""
+    draft, owner = message.draft, message.product_id
+    wanted = decide.slugs(draft.name, draft.slug, owner)
+    return (
+        *(Claim("slug", slug, owner) for slug in wanted),
+        *(Claim("sku", variant.sku, owner) for variant in draft.variants),
+    )
+
+
+def edit_claims(message: UpdateProduct) -> tuple[Claim, ...]:
+    """The SKUs and the slug that an edit wants besides."""
+    changes, owner = message.changes, message.product_id
+    slug = () if changes.slug is UNSET else (Claim("slug", changes.slug, owner),)
+    variants = () if changes.variants is UNSET else changes.variants
+    return (*slug, *(Claim("sku", variant.sku, owner) for variant in variants))
+
+
+def variant_claims(message: AddVariant) -> tuple[Claim, ...]:
+    """The SKU that a new variant wants."""
+    return (Claim("sku", message.variant.sku, message.product_id),)
+
+
+class Catalogue(Domain):
+    """Everything about products but their reviews and the category tree."""
+
+    @handles_many(CreateProduct, claims=draft_claims)
+    async def create_product(
+        self, tx: Tx, messages: list[CreateProduct]
+    ) -> list[ProductView | Refusal]:
+        """Decide each product alone, and write all of them together, insert-once."""
+        known = await load_products(tx, [each.product_id for each in messages])
+        named = {each.draft.category_id for each in messages} - {None}
+        categories = await hold_categories(tx, [each for each in named if each])
+        answers: list[Product | Refusal] = []
+        for message in messages:
+            try:
+                product = known.get(message.product_id)
+                answers.append(product or self._created(tx, message, categories))
+            except Refusal as refusal:
+                answers.append(refusal)
+        made = [
+            answer
+            for answer in answers
+            if isinstance(answer, Product) and answer.id not in known
+        ]
+        if made:
+            await save_products(tx, made)
+            await self._give_back_slugs(tx, messages, answers)
+        for product in made:
+            tx.tell(
+                ProductCreated(
+                    product_id=product.id,
+                    seller_id=product.seller_id,
+                    category_id=product.category_id,
+                    status=product.status,
+                    skus=product.skus,
+                )
+            )
+        return [
+            self._view(each) if isinstance(each, Product) else each for each in answers
+        ]
+
+    @handles(UpdateProduct, claims=edit_claims)
+    async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
+        """Apply an edit to the version that was seen."""
+        product = await self._editable(tx, message)
+        return await self._save(tx, product, message.changes)
+
+    @handles(AddVariant, claims=variant_claims)
+    async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
+        """Add a variant."""
+        product = await self._editable(tx, message)
+        changes = decide.with_variant(product, message.variant, new=True)
+        return await self._save(tx, product, changes)
+
+    @handles(UpdateVariant)
+    async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
+        """Rewrite a variant."""
+        product = await self._editable(tx, message)
+        changes = decide.with_variant(product, message.variant, new=False)
+        return await self._save(tx, product, changes)
+
+    @handles(RemoveVariant)
+    async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
+        """Take a variant off the shelf."""
+        product = await self._editable(tx, message)
+        changes = decide.without_variant(product, message.sku)
+        return await self._save(tx, product, changes)
+
+    @handles(ArchiveProduct)
+    async def archive_product(self, tx: Tx, message: ArchiveProduct) -> Done:
+        """Take a product out of the shop; what is archived already stays so."""
+        found = (await load_products(tx, [message.product_id])).get(message.product_id)
+        product = decide.check_editor(found, message.editor_id, message.version)
+        archived = msgspec.structs.replace(product, status="ARCHIVED")
+        await save_products(tx, [decide.next_version(archived, tx.now)])
+        await tx.release_claims([Claim("slug", product.slug, product.id)])
+        tx.tell(ProductArchived(product_id=product.id, skus=product.skus))
+        return Done()
+
+    @handles(AddImage)
+    async def add_image(self, run: Run, message: AddImage) -> ProductView:
+        """Hang a picture, once files has said that it is there for all to see."""
+        try:
+            file = await run.ask(GetFile(file_id=message.image.id))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                raise unknown_image() from None
+            raise
+        if message.editor_id is not None and file.owner_id != message.editor_id:
+            raise unknown_image()
+        view: ProductView = await run.settle(
+            HangImage(
+                product_id=message.product_id,
+                editor_id=message.editor_id,
+                image=message.image,
+                version=message.version,
+            )
+        )
+        return view
+
+    @handles(HangImage)
+    async def hang_image(self, tx: Tx, message: HangImage) -> ProductView:
+        """Hang a picture under a product."""
+        product = await self._editable(tx, message)
+        images = decide.with_image(product, message.image)
+        if isinstance(images, Refusal):
+            raise images
+        changed = msgspec.structs.replace(product, images=images)
+        return await self._save(tx, changed, ProductChanges())
+
+    @handles(RemoveImage)
+    async def remove_image(self, tx: Tx, message: RemoveImage) -> ProductView:
+        """Take a picture down."""
+        product = await self._editable(tx, message)
+        images = tuple(each for each in product.images if each.id != message.file_id)
+        if len(images) == len(product.images):
+            raise unknown_image()
+        changed = msgspec.structs.replace(product, images=images)
+        return await self._save(tx, changed, ProductChanges())
+
+    @handles(GetOffers)
+    async def get_offers(self, db: Db, query: GetOffers) -> Offers:
+        """What SKUs cost now, read from the rows themselves: never a moment old."""
+        if len(query.skus) > OFFERS_MAX:
+            raise bad_variants(f"At most {OFFERS_MAX} SKUs at once.")
+        found = await load_offers(db, query.skus)
+        base = self.settings.files_cdn_url
+        return Offers(
+            tuple(
+                msgspec.structs.replace(
+                    offer, image=show.picture_address(picture, base)
+                )
+                for offer, picture in found.values()
+            )
+        )
+
+    @handles(GetProduct)
+    async def get_product(self, db: Db, query: GetProduct) -> ProductView:
+        """One product, by its id or its slug."""
+        product = await find_product(db, _uuid(query.reference), query.reference)
+        if product is None or not decide.visible(
+            product, query.viewer_id, admin=query.viewer_is_admin
+        ):
+            raise no_product()
+        return self._view(product)
+
+    @handles(ListProducts)
+    async def list_products(self, db: Db, query: ListProducts) -> ProductPage:
+        """A page of what was searched for, and its facets."""
+        ids, cursor = await find_products(db, query)
+        products = await load_products(db, ids)
+        facets = await count_facets(db, query) if query.facets else None
+        # A product may have been archived between the two statements.
+        items = tuple(self._view(products[each]) for each in ids if each in products)
+        return ProductPage(items=items, next_cursor=cursor, facets=facets)
+
+    @handles_many(StockAdjusted)
+    @handles_many(StockLow)
+    @handles_many(StockReplenished)
+    async def note_stock(
+        self, tx: Tx, events: Sequence[StockAdjusted | StockLow | StockReplenished]
+    ) -> list[Done]:
+        """Remember of each SKU whether there is any, by its newest event."""
+        known: dict[str, tuple[int, bool]] = {}
+        for event in events:
+            news = tx.meta(event).sequence, event.available > 0
+            known[event.sku] = max(news, known.get(event.sku, news))
+        await save_stock(tx, known)
+        return [Done()] * len(events)
+
+    def _created(
+        self, tx: Tx, message: CreateProduct, categories: set[UUID]
+    ) -> Product:
+        draft, owner = message.draft, message.product_id
+        self._check_skus(tx, draft, owner)
+        if draft.category_id is not None and draft.category_id not in categories:
+            raise unknown_category()
+        choice = decide.slugs(draft.name, draft.slug, owner)
+        slug = next((each for each in choice if tx.claimed("slug", each, owner)), None)
+        if slug is None:
+            raise slug_taken()
+        product = decide.created(
+            owner, message.seller_id, draft, message.images, slug, tx.now
+        )
+        currency = self.settings.currency
+        decide.check_variants(product.options, product.variants, currency)
+        return product
+
+    def _check_skus(
+        self, tx: Tx, draft: ProductDraft | ProductChanges, owner: UUID
+    ) -> None:
+        variants = () if draft.variants is UNSET else draft.variants
+        skus = [variant.sku for variant in variants]
+        if taken := [sku for sku in skus if not tx.claimed("sku", sku, owner)]:
+            raise sku_taken(*taken)
+
+    async def _give_back_slugs(
+        self, tx: Tx, messages: list[CreateProduct], answers: list[Product | Refusal]
+    ) -> None:
+        """Of two claimed slugs only one is used."""
+        unused = [
+            claim
+            for message, answer in zip(messages, answers, strict=True)
+            if isinstance(answer, Product)
+            for claim in draft_claims(message)
+            if claim.kind == "slug" and claim.value != answer.slug
+        ]
+        if unused:
+            await tx.release_claims(unused)
+
+    async def _editable(self, tx: Tx, message: Edit) -> Product:
+        """The product that an edit is about; refused where it may not be."""
+        found = (await load_products(tx, [message.product_id])).get(message.product_id)
+        product = decide.check_editor(found, message.editor_id, message.version)
+        if isinstance(message, UpdateProduct):
+            self._check_skus(tx, message.changes, product.id)
+            slug = message.changes.slug
+            if slug is not UNSET and not tx.claimed("slug", slug, product.id):
+                raise slug_taken()
+        elif isinstance(message, AddVariant):
+            sku = message.variant.sku
+            if not tx.claimed("sku", sku, product.id):
+                raise sku_taken(sku)
+        return product
+
+    async def _save(
+        self, tx: Tx, product: Product, changes: ProductChanges
+    ) -> ProductView:
+        """Check an edit, write it and tell of it."""
+        category_id = changes.category_id
+        if isinstance(category_id, UUID) and not await hold_categories(
+            tx, [category_id]
+        ):
+            raise unknown_category()
+        after = decide.changed(product, changes, tx.now)
+        decide.check_variants(after.options, after.variants, self.settings.currency)
+        await save_products(tx, [after])
+        if after.slug != product.slug:
+            await tx.release_claims([Claim("slug", product.slug, product.id)])
+        for old, new in decide.price_changes(product, after):
+            tx.tell(
+                PriceChanged(
+                    product_id=after.id,
+                    sku=new.sku,
+                    price=new.price,
+                    previous=old.price,
+                )
+            )
+        tx.tell(
+            ProductUpdated(
+                product_id=after.id,
+                edits=after.version,
+                status=after.status,
+                skus=after.skus,
+            )
+        )
+        return self._view(after)
+
+    def _view(self, product: Product) -> ProductView:
+        return show.shown(product, self.settings.files_cdn_url)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

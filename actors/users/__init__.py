@@ -1,0 +1,14 @@
+"""What users does: accounts, sign-ins, mailed codes, profiles and address books."""
+
+from actors.users.accounts import Accounts
+from actors.users.addresses import AddressBooks
+from actors.users.codes import Codes
+
+
+class Users(Accounts, Codes, AddressBooks):
+    """The people of the shop. A person's id is the key of all that is theirs."""
+
+    name = "users"
+
+
+__all__ = ["Users"]

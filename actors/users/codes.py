@@ -1,0 +1,260 @@
+"""Mailed codes, and the passwords that are set by them or by the one before."""
+
+import hmac
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from actors.kit.domain import handles
+from actors.kit.process import Run
+from actors.users.people import mail_code, present, revoke_tokens
+from actors.users.sessions import Sessions
+from actors.users.strength import refuse_weak
+from bus.kit.addressing import new_id
+from bus.kit.values import Done
+from bus.messaging import SendEmail
+from bus.users import (
+    ChangePassword,
+    CodeIssued,
+    CodeSent,
+    CodeTry,
+    ConfirmEmail,
+    EmailVerified,
+    ForgotPassword,
+    IssueCode,
+    PasswordChanged,
+    Purpose,
+    ResendCode,
+    ResetPassword,
+    SendCode,
+    SetPassword,
+    TryCode,
+    VerifyEmail,
+    invalid_code,
+    invalid_credentials,
+)
+from persistence.kit.transaction import Tx
+from persistence.users import (
+    change_verified,
+    code_of,
+    end_sessions,
+    find_account,
+    find_user,
+    forget_tries,
+    replace_code,
+    replace_password,
+    spend_try,
+    use_code,
+)
+
+CODE_DIGITS = 6
+CODE_SECONDS_MAX = 900
+CODE_TRIES_MAX = 5
+CODES_PER_HOUR_MAX = 5
+
+PLACES = {
+    Purpose.VERIFY_EMAIL: ("verify_email", "/auth/verify-email"),
+    Purpose.RESET_PASSWORD: ("reset_password", "/auth/reset-password"),
+}
+"""The mail's template, and the page that its link leads to."""
+
+
+class Codes(Sessions):
+    """Codes sent to people, and what they let them do."""
+
+    @handles(ResendCode)
+    async def resend_code(self, tx: Tx, m: ResendCode) -> Done:
+        """Have a code mailed that verifies the address."""
+        mail_code(tx, m.user_id, Purpose.VERIFY_EMAIL)
+        return Done()
+
+    @handles(ForgotPassword)
+    async def forgot_password(self, tx: Tx, m: ForgotPassword) -> Done:
+        """Have a code mailed that sets a new password."""
+        mail_code(tx, m.user_id, Purpose.RESET_PASSWORD)
+        return Done()
+
+    @handles(SendCode)
+    async def send_code(self, run: Run, m: SendCode) -> Done:
+        """Make a code, keep its hash, mail it; run again, it is another code."""
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        issue = IssueCode(
+            user_id=m.user_id, purpose=m.purpose, issue_id=run.id, code=code
+        )
+        issued = await run.step(issue, opens=m)
+        if issued.email is not None:
+            await run.ask(self._mail(m, issued, code))
+        return await run.settle(
+            CodeSent(user_id=m.user_id, purpose=m.purpose), last=True
+        )
+
+    def _mail(self, m: SendCode, issued: CodeIssued, code: str) -> SendEmail:
+        template, page = PLACES[m.purpose]
+        settings = self.settings
+        base = (
+            settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
+        )
+        # After the `#`, so that neither servers nor proxies on the way log the code.
+        link = f"{base}{page}#{urlencode({'email': issued.email, 'code': code})}"
+        return SendEmail(
+            message_id=new_id(m.user_id),
+            to=issued.email or "",
+            template=template,
+            data={
+                "first_name": issued.first_name,
+                "code": code,
+                "link": link,
+                "minutes": CODE_SECONDS_MAX // 60,
+            },
+            user_id=m.user_id,
+            locale=issued.locale,
+            priority="security",
+        )
+
+    @handles(IssueCode)
+    async def issue_code(self, tx: Tx, m: IssueCode) -> CodeIssued:
+        """Keep a code's hash, if there is somebody to send it to and not too often."""
+        row = await find_account(tx, m.user_id)
+        verifies = m.purpose is Purpose.VERIFY_EMAIL
+        if row is None or (verifies and row["email_verified"]):
+            return CodeIssued()
+        before = await code_of(tx, m.user_id, m.purpose)
+        issued, since = count_issue(before, m.issue_id, tx.now)
+        if issued > CODES_PER_HOUR_MAX:
+            return CodeIssued()
+        expires_at = tx.now + timedelta(seconds=CODE_SECONDS_MAX)
+        code_hash = self._hash(m.user_id, m.purpose, m.issue_id, m.code)
+        issue = (m.issue_id, code_hash, CODE_TRIES_MAX, expires_at)
+        await replace_code(tx, m.user_id, m.purpose, issue, (issued, since))
+        return CodeIssued(
+            email=row["email"],
+            first_name=row["first_name"],
+            locale=row["locale"],
+            expires_at=expires_at,
+        )
+
+    @handles(CodeSent)
+    async def code_sent(self, tx: Tx, m: CodeSent) -> Done:
+        """Nothing is left to be done for a code."""
+        return Done()
+
+    @handles(VerifyEmail)
+    async def verify_email(self, run: Run, m: VerifyEmail) -> Done:
+        """Prove an address."""
+        tried = await run.step(ConfirmEmail(user_id=m.user_id, code=m.code))
+        if not tried.right:
+            raise invalid_code()
+        return Done()
+
+    @handles(ConfirmEmail)
+    async def confirm_email(self, tx: Tx, m: ConfirmEmail) -> CodeTry:
+        """Try a code and mark the address; the same code again is right again."""
+        if not await self._try(tx, m.user_id, Purpose.VERIFY_EMAIL, m.code):
+            return CodeTry(right=False)
+        await use_code(tx, m.user_id, Purpose.VERIFY_EMAIL)
+        await self._verified(tx, m.user_id)
+        return CodeTry(right=True)
+
+    @handles(ResetPassword)
+    async def reset_password(self, run: Run, m: ResetPassword) -> Done:
+        """Set a password by a code; a weak one leaves the code usable."""
+        refuse_weak(m.new_password, field="new_password")
+        tried = await run.step(
+            TryCode(user_id=m.user_id, purpose=Purpose.RESET_PASSWORD, code=m.code)
+        )
+        if not tried.right:
+            raise invalid_code()
+        known = (tried.email, tried.first_name, tried.last_name)
+        refuse_weak(m.new_password, *known, field="new_password")
+        new_hash = await self.passwords.hash(m.new_password)
+        return await run.settle(
+            SetPassword(user_id=m.user_id, new_hash=new_hash, code=m.code), last=True
+        )
+
+    @handles(TryCode)
+    async def try_code(self, tx: Tx, m: TryCode) -> CodeTry:
+        """Try a code without using it up."""
+        if not await self._try(tx, m.user_id, m.purpose, m.code):
+            return CodeTry(right=False)
+        row = present(await find_account(tx, m.user_id))
+        return CodeTry(
+            right=True,
+            email=row["email"],
+            first_name=row["first_name"],
+            last_name=row["last_name"],
+        )
+
+    @handles(ChangePassword)
+    async def change_password(self, run: Run, m: ChangePassword) -> Done:
+        """Set a password by the current one."""
+        old_hash = await self.check_password(
+            run, m.user_id, m.current_password, m.client
+        )
+        async with self.read() as db:
+            user = present(await find_user(db, m.user_id))
+        known = (user.email, user.first_name, user.last_name)
+        refuse_weak(m.new_password, *known, field="new_password")
+        new_hash = await self.passwords.hash(m.new_password)
+        return await run.settle(
+            SetPassword(
+                user_id=m.user_id,
+                new_hash=new_hash,
+                old_hash=old_hash,
+                kept_session_id=m.session_id,
+            ),
+            last=True,
+        )
+
+    @handles(SetPassword)
+    async def set_password(self, tx: Tx, m: SetPassword) -> Done:
+        """Write a password if what allowed it still holds; end the sessions."""
+        if m.code is not None:
+            await self._require_unused(tx, m.user_id, m.code)
+        if not await replace_password(tx, m.user_id, m.new_hash, m.old_hash):
+            raise invalid_credentials()
+        if m.code is not None:
+            await use_code(tx, m.user_id, Purpose.RESET_PASSWORD)
+            await self._verified(tx, m.user_id)
+        await end_sessions(tx, m.user_id, m.kept_session_id)
+        await forget_tries(tx, m.user_id)
+        tx.tell(PasswordChanged(user_id=m.user_id), m)
+        await revoke_tokens(tx, m.user_id, "password")
+        return Done()
+
+    async def _require_unused(self, tx: Tx, user_id: UUID, code: str) -> None:
+        row = await code_of(tx, user_id, Purpose.RESET_PASSWORD)
+        if row is None or row["used_at"] is not None or not self._matches(row, code):
+            raise invalid_code()
+
+    async def _try(self, tx: Tx, user_id: UUID, purpose: Purpose, code: str) -> bool:
+        """Spend a try; whether the code is right and may still be used."""
+        row = await spend_try(tx, user_id, purpose)
+        if row is None or not self._matches(row, code):
+            return False
+        return purpose is Purpose.VERIFY_EMAIL or row["used_at"] is None
+
+    async def _verified(self, tx: Tx, user_id: UUID) -> None:
+        """Who reads the mail has shown that the address is theirs."""
+        if await change_verified(tx, user_id):
+            tx.tell(EmailVerified(user_id=user_id))
+
+    def _matches(self, row: Any, code: str) -> bool:
+        hashed = self._hash(
+            row["user_id"], Purpose(row["purpose"]), row["issue_id"], code
+        )
+        return hmac.compare_digest(hashed, row["code_hash"])
+
+    def _hash(
+        self, user_id: UUID, purpose: Purpose, issue_id: UUID, code: str
+    ) -> bytes:
+        return self.pepper.hash("code", user_id, purpose.value, issue_id, code)
+
+
+def count_issue(before: Any, issue_id: UUID, now: Any) -> tuple[int, Any]:
+    """How many codes were made since when, this one (counted once) included."""
+    if before is None or before["issued_since"] < now - timedelta(hours=1):
+        return 1, now
+    again = before["issue_id"] == issue_id
+    return before["issued"] + (0 if again else 1), before["issued_since"]

@@ -1,0 +1,217 @@
+"""Sign-ins: opened by a password, carried on by rotating tokens, ended."""
+
+import hmac
+import os
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from actors.kit.domain import handles
+from actors.kit.process import Run
+from actors.users.passwords import next_secret, secret_hash
+from actors.users.people import People, new_session, present, revoke_tokens
+from bus.kit.values import Done
+from bus.users import (
+    ExpireSession,
+    ForgetTries,
+    LogIn,
+    LoginTry,
+    LogOut,
+    LogOutAll,
+    OpenSession,
+    RefreshTokens,
+    SignedIn,
+    Status,
+    SwapToken,
+    TokenSwap,
+    TryLogin,
+    account_blocked,
+    invalid_credentials,
+    invalid_token,
+    token_reused,
+    too_many_tries,
+)
+from persistence.kit.transaction import Tx
+from persistence.users import (
+    count_try,
+    drop_session,
+    end_session,
+    end_sessions,
+    find_account,
+    find_session,
+    forget_tries,
+    insert_session,
+    rotate_session,
+    trim_sessions,
+    user_view,
+)
+
+SESSIONS_MAX = 20
+TRIES_MAX = 10
+TRIES_WINDOW_SECONDS = 900
+# RFC 9700 §4.14.2 asks for reuse detection; a client whose answer was lost must still
+# be able to ask again.
+REPEAT_SECONDS_MAX = 10
+
+
+class Sessions(People):
+    """People's sessions."""
+
+    @handles(LogIn)
+    async def log_in(self, run: Run, m: LogIn) -> SignedIn:
+        """Count the try, check the password, open a session.
+
+        An unknown account goes the same way, in the same time, to the same answers.
+        """
+        password_hash = await self.check_password(run, m.user_id, m.password, m.client)
+        return await run.step(
+            OpenSession(
+                user_id=m.user_id,
+                password_hash=password_hash,
+                start=new_session(m.user_id, m.client),
+            )
+        )
+
+    async def check_password(
+        self, run: Run, user_id: UUID, password: str, client: str
+    ) -> str:
+        """The hash that the password was right for; refuses after too many tries.
+
+        Tries count by account and client: who fails elsewhere locks nobody else out.
+        """
+        tried = await run.step(TryLogin(user_id=user_id, client=client))
+        if tried.locked_seconds:
+            raise too_many_tries(tried.locked_seconds)
+        right = await self.passwords.verify(password, tried.password_hash)
+        if not right or tried.password_hash is None:
+            raise invalid_credentials()
+        return tried.password_hash
+
+    @handles(TryLogin)
+    async def try_login(self, tx: Tx, m: TryLogin) -> LoginTry:
+        """Count a try, and hand out what the password is checked against."""
+        window = timedelta(seconds=TRIES_WINDOW_SECONDS)
+        client_hash = self.pepper.hash("client", m.client)
+        counted = await count_try(tx, m.user_id, client_hash, tx.now - window)
+        self._sweep_tries(tx, m.user_id)
+        if counted["tries"] > TRIES_MAX:
+            left = counted["since"] + window - tx.now
+            return LoginTry(locked_seconds=max(1, round(left.total_seconds())))
+        row = await find_account(tx, m.user_id)
+        return LoginTry(password_hash=row["password_hash"] if row else None)
+
+    def _sweep_tries(self, tx: Tx, user_id: UUID) -> None:
+        """Have the counts of this window dropped after the next: one timer a window."""
+        number = int(tx.now.timestamp()) // TRIES_WINDOW_SECONDS
+        ends_at = tx.now + timedelta(seconds=2 * TRIES_WINDOW_SECONDS)
+        tx.due(f"tries:{user_id}:{number}", ends_at, ForgetTries(user_id=user_id))
+
+    @handles(ForgetTries)
+    async def forget_tries(self, tx: Tx, m: ForgetTries) -> Done:
+        """Drop counts whose window has passed."""
+        window = timedelta(seconds=TRIES_WINDOW_SECONDS)
+        await forget_tries(tx, m.user_id, before=tx.now - window)
+        return Done()
+
+    @handles(OpenSession)
+    async def open_session(self, tx: Tx, m: OpenSession) -> SignedIn:
+        """Insert a session if the checked password still counts."""
+        row = await find_account(tx, m.user_id)
+        if row is None or row["password_hash"] != m.password_hash:
+            raise invalid_credentials()
+        if row["status"] != Status.ACTIVE:
+            raise account_blocked()
+        start = m.start
+        client_hash = self.pepper.hash("client", start.client)
+        hashes = (secret_hash(start.secret), client_hash)
+        expires_at = tx.now + self._life()
+        await insert_session(tx, start.session_id, m.user_id, hashes, expires_at)
+        await trim_sessions(tx, m.user_id, SESSIONS_MAX)
+        await forget_tries(tx, m.user_id, client_hash)
+        expire = ExpireSession(session_id=start.session_id)
+        tx.due(f"session:{start.session_id}", expires_at, expire)
+        return signed_in(row, start.session_id, start.secret)
+
+    @handles(RefreshTokens)
+    async def refresh_tokens(self, run: Run, m: RefreshTokens) -> SignedIn:
+        """Swap the token; one that was used has then already ended its session."""
+        swap = await run.step(
+            SwapToken(session_id=m.session_id, secret=m.secret, client=m.client)
+        )
+        if swap.signed_in is not None:
+            return swap.signed_in
+        raise token_reused() if swap.reused else invalid_token()
+
+    @handles(SwapToken)
+    async def swap_token(self, tx: Tx, m: SwapToken) -> TokenSwap:
+        """Put the next token in place, give it again, or end a stolen session."""
+        row = await find_session(tx, m.session_id)
+        if row is None or row["status"] != Status.ACTIVE:
+            return TokenSwap()
+        presented = secret_hash(m.secret)
+        client_hash = self.pepper.hash("client", m.client)
+        if hmac.compare_digest(presented, row["secret_hash"]):
+            nonce = os.urandom(32)
+            secret = next_secret(m.secret, nonce)
+            hashes = (secret_hash(secret), presented, client_hash)
+            ends_at = tx.now + self._life()
+            await rotate_session(tx, m.session_id, hashes, nonce, ends_at)
+            return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
+        if is_repeat(row, presented, client_hash, tx.now):
+            secret = next_secret(m.secret, row["nonce"])
+            return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
+        await end_session(tx, row["id"], m.session_id)
+        await revoke_tokens(tx, row["id"], "token-reused")
+        return TokenSwap(reused=True)
+
+    @handles(ExpireSession)
+    async def expire_session(self, tx: Tx, m: ExpireSession) -> Done:
+        """Drop a session whose time is over; look again later if it was refreshed."""
+        row = await find_session(tx, m.session_id)
+        if row is not None:
+            tx.due(f"session:{m.session_id}", row["expires_at"], m)
+        else:
+            await drop_session(tx, m.session_id)
+        return Done()
+
+    @handles(LogOut)
+    async def log_out(self, tx: Tx, m: LogOut) -> Done:
+        """End one session."""
+        present(await find_account(tx, m.user_id))
+        await end_session(tx, m.user_id, m.session_id)
+        await revoke_tokens(tx, m.user_id, "logout")
+        return Done()
+
+    @handles(LogOutAll)
+    async def log_out_all(self, tx: Tx, m: LogOutAll) -> Done:
+        """End every session."""
+        present(await find_account(tx, m.user_id))
+        await end_sessions(tx, m.user_id)
+        await revoke_tokens(tx, m.user_id, "logout-all")
+        return Done()
+
+    def _life(self) -> timedelta:
+        return timedelta(days=self.settings.refresh_token_days)
+
+
+def signed_in(row: Any, session_id: UUID, secret: str) -> SignedIn:
+    """The session of a person's row, with the token that counts now."""
+    return SignedIn(
+        user=user_view(row),
+        session_id=session_id,
+        refresh_token=f"{session_id}.{secret}",
+        epoch=row["epoch"],
+    )
+
+
+def is_repeat(row: Any, presented: bytes, client_hash: bytes, now: Any) -> bool:
+    """Whether the client that swapped this token just now asks for the answer again.
+
+    Once the next token was used, the one presented is no longer the one before it.
+    """
+    return (
+        row["previous_hash"] is not None
+        and hmac.compare_digest(presented, row["previous_hash"])
+        and hmac.compare_digest(client_hash, row["client_hash"])
+        and now - row["rotated_at"] <= timedelta(seconds=REPEAT_SECONDS_MAX)
+    )

@@ -1,0 +1,1 @@
+"""What is said: messages, refusals and events, a module a domain."""

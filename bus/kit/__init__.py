@@ -1,0 +1,1 @@
+"""What all domains share of the language: messages, values, ids, refusals."""

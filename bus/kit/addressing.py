@@ -1,0 +1,57 @@
+"""How a key finds its shard: key → 16-bit hash → one of 64 slots → owner."""
+
+import hashlib
+import os
+import time
+from uuid import UUID
+
+SLOTS = 64
+
+
+def route_hash(key: str | UUID) -> int:
+    """The 16-bit hash of a routing key.
+
+    An id made here carries its key's hash in its last two bytes, so for a UUID it is
+    read off, and everything that belongs to one buyer meets in one slot. Any other
+    text (a SKU, a guest cart's id) is hashed.
+    """
+    if isinstance(key, UUID):
+        return key.int & 0xFFFF
+    if len(key) == 36 and key[8] == key[13] == key[18] == key[23] == "-":
+        try:
+            return UUID(key).int & 0xFFFF
+        except ValueError:
+            pass  # looks like a UUID and is not one: hashed like any other text
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big")
+
+
+def slot_of(key: str | UUID) -> int:
+    """The slot, 0…63, that a routing key falls into."""
+    return route_hash(key) % SLOTS
+
+
+def new_id(key: str | UUID | None = None) -> UUID:
+    """A new UUIDv7 (RFC 9562) that carries the hash of `key`.
+
+    Without a key the id is its own: its random last two bytes are its hash.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    if key is not None:
+        value = value & ~0xFFFF | route_hash(key)
+    return UUID(int=value)
+
+
+def derived_id(source: UUID, purpose: str, key: str | UUID | None = None) -> UUID:
+    """The one id that `source` has for `purpose`: the same each time it is asked.
+
+    It keeps the time of `source` when that is a UUIDv7, so derived ids sort by time.
+    """
+    digest = hashlib.blake2b(purpose.encode(), key=source.bytes, digest_size=10).digest()
+    time_bits = (source.int >> 80) if source.version == 7 else 0
+    value = (time_bits << 80) | int.from_bytes(digest, "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    return UUID(int=value & ~0xFFFF | route_hash(source if key is None else key))

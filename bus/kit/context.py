@@ -1,0 +1,16 @@
+"""What goes along with a request through every process: its id and its trace."""
+
+from contextvars import ContextVar
+
+import msgspec
+
+
+class Context(msgspec.Struct, frozen=True, array_like=True):
+    """The request that work is done for; `traceparent` as in W3C Trace Context."""
+
+    request_id: str | None = None
+    traceparent: str | None = None
+
+
+CURRENT: ContextVar[Context] = ContextVar("souk_context", default=Context())
+"""The context of the running task."""

@@ -1,0 +1,226 @@
+"""Orders: placed, paid, shipped, delivered, or cancelled."""
+
+import enum
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from bus.kit.messages import ANY, Command, Query, by
+from bus.kit.refusals import RefusalData
+from bus.kit.values import Address, Done, Money, Page
+
+
+class OrderStatus(enum.StrEnum):
+    """Where an order is, as the contract names it."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    PROCESSING = "PROCESSING"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
+    CANCELLED = "CANCELLED"
+    REFUNDED = "REFUNDED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+
+
+# --- views -------------------------------------------------------------------
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order costs; grand = items - discount + shipping + tax."""
+
+    items: Money
+    discount: Money
+    shipping: Money
+    tax: Money
+    grand: Money
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What was bought, as it was named and priced when it was."""
+
+    sku: str
+    product_id: UUID
+    name: str
+    options: dict[str, str]
+    quantity: int
+    unit_price: Money
+    total: Money
+    status: OrderStatus
+    image: str | None = None
+    seller_id: UUID | None = None
+    shipped: int = 0
+    delivered: int = 0
+
+
+class OrderPayment(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order is paid; `status` NEW, PENDING, UNKNOWN, SUCCEEDED, DECLINED…"""
+
+    id: UUID | None
+    method: str
+    status: str
+
+
+class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+    """A parcel: what is in it and how to follow it."""
+
+    id: UUID
+    carrier: str
+    tracking_number: str
+    items: dict[str, int]
+    created_at: datetime
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as its owner sees it."""
+
+    id: UUID
+    number: str
+    status: OrderStatus
+    user_id: UUID | None
+    items: tuple[OrderLine, ...]
+    totals: Totals
+    shipping_address: Address
+    payment: OrderPayment
+    shipments: tuple[Shipment, ...]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """How `PlaceOrder` ended, in ids only, so that it can be remembered.
+
+    `refusal` says why an order was left cancelled (402, 409).
+    """
+
+    order_id: UUID
+    status: OrderStatus
+    version: int
+    payment_id: UUID | None = None
+    payment_status: str = "NEW"
+    refusal: RefusalData | None = None
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of an order: to what, by whom (None: the shop), and why."""
+
+    status: OrderStatus
+    actor_id: UUID | None
+    reason: str
+    at: datetime
+
+
+class OrderContact(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to write to about an order; a guest's address stands on the order."""
+
+    order_id: UUID
+    user_id: UUID | None
+    email: str | None
+    name: str
+    number: str
+    locale: str = "en"
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks: a person, the holder of an order token (its SHA-256), or staff."""
+
+    user_id: UUID | None = None
+    role: str = "CUSTOMER"
+    token_hash: bytes | None = None
+
+
+class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a request for an order; `seen_price` is what the buyer was shown."""
+
+    sku: str
+    quantity: int
+    seen_price: Money | None = None
+
+
+# --- commands ----------------------------------------------------------------
+
+
+class PlaceOrder(Command[Placed], frozen=True, kw_only=True):
+    """Buy the lines, or the buyer's cart when there are none.
+
+    The answer is the settled order. `token_hash` is the SHA-256 of a guest's order
+    token. Refused, with nothing made, as `cart-empty`, `unknown-sku`,
+    `price-changed`, `address-required`.
+    """
+
+    key = by("buyer")
+    buyer: str
+    user_id: UUID | None
+    shipping_address: Address
+    method: str
+    token: str | None = None
+    payment_method_id: UUID | None = None
+    items: tuple[WantedLine, ...] = ()
+    email: str | None = None
+    token_hash: bytes | None = None
+    accept_prices: bool = False
+
+
+class CancelOrder(Command[Done], frozen=True, kw_only=True):
+    """Cancel until shipped: stock goes back and captured money too.
+
+    409 `not-cancellable` afterwards.
+    """
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+    reason: str = "requested"
+
+
+class AdvanceOrder(Command[Done], frozen=True, kw_only=True):
+    """Move lines to PROCESSING, SHIPPED or DELIVERED; `items` None: all of them.
+
+    A seller moves only own lines. 409 `invalid-transition` out of order.
+    """
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+    status: OrderStatus
+    items: dict[str, int] | None = None
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+# --- queries -----------------------------------------------------------------
+
+
+class GetOrder(Query[OrderView], frozen=True, kw_only=True):
+    """One order; 404 to whom it is none of their business."""
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+
+
+class ListOrders(Query[Page[OrderView]], frozen=True, kw_only=True):
+    """Orders, newest first: a person's own, a seller's, or all for an ADMIN."""
+
+    key = ANY
+    viewer: Viewer
+    status: OrderStatus | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+class GetTimeline(Query[Page[TimelineEntry]], frozen=True, kw_only=True):
+    """All changes of one order, oldest first."""
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+
+
+class GetOrderContact(Query[OrderContact], frozen=True, kw_only=True):
+    """Whom to write to about an order (asked by notifications)."""
+
+    key = by("order_id")
+    order_id: UUID

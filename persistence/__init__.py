@@ -1,0 +1,1 @@
+"""What is remembered: tables and all SQL, a module and a database a domain."""

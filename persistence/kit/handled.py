@@ -1,0 +1,114 @@
+"""Handled commands: who has acted, with what answer, and what is still under way."""
+
+import enum
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class State(enum.IntEnum):
+    """How far a command is; one that is ANSWERED has work left to do."""
+
+    RUNNING = 0
+    ANSWERED = 1
+    DONE = 2
+
+
+class Handled(msgspec.Struct, frozen=True, kw_only=True):
+    """One command's row. `resume` is how to take it up again after a crash."""
+
+    command_id: UUID
+    slot: int
+    state: State
+    day: date | None = None
+    body_hash: bytes | None = None
+    resume_kind: str | None = None
+    resume: bytes | None = None
+    answer_kind: int | None = None
+    answer: bytes | None = None
+
+
+def day_of(command_id: UUID, today: date) -> date:
+    """The partition of a command's row: the day in a UUIDv7, else today."""
+    if command_id.version != 7:
+        return today
+    return datetime.fromtimestamp((command_id.int >> 80) / 1000, UTC).date()
+
+
+async def find(connection: Any, ids: Sequence[UUID], now: datetime) -> dict[UUID, Handled]:
+    """The rows of those commands that are known.
+
+    An id that carries its time has one possible partition; an idempotency key's id
+    has none and is promised for 24 h, so yesterday's is looked through as well.
+    """
+    if not ids:
+        return {}
+    yesterday = now.date() - timedelta(days=1)
+    first = min(day_of(command_id, yesterday) for command_id in ids)
+    rows = await connection.fetch(
+        """SELECT command_id, day, slot, state, body_hash, resume_kind, resume,
+                  answer_kind, answer
+           FROM handled WHERE command_id = ANY($1) AND day >= $2""",
+        list(ids),
+        first,
+    )
+    return {row["command_id"]: _of(row) for row in rows}
+
+
+async def unfinished(connection: Any, slots: Iterable[int]) -> list[Handled]:
+    """The processes of these slots that a crash interrupted."""
+    rows = await connection.fetch(
+        """SELECT command_id, day, slot, state, body_hash, resume_kind, resume,
+                  answer_kind, answer
+           FROM handled WHERE slot = ANY($1) AND state < 2 ORDER BY command_id""",
+        sorted(slots),
+    )
+    return [_of(row) for row in rows]
+
+
+async def write(connection: Any, rows: Sequence[Handled], now: datetime) -> None:
+    """Insert new rows, and bring known ones to their new state and answer."""
+    ordered = sorted(rows, key=lambda row: row.command_id)
+    await connection.execute(
+        """INSERT INTO handled (command_id, day, slot, state, body_hash,
+                                resume_kind, resume, answer_kind, answer)
+           SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[],
+             $5::bytea[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[])
+           ON CONFLICT (command_id, day) DO UPDATE SET state = excluded.state,
+             answer_kind = coalesce(excluded.answer_kind, handled.answer_kind),
+             answer = coalesce(excluded.answer, handled.answer)""",
+        [row.command_id for row in ordered],
+        [row.day or day_of(row.command_id, now.date()) for row in ordered],
+        [row.slot for row in ordered],
+        [int(row.state) for row in ordered],
+        [row.body_hash for row in ordered],
+        [row.resume_kind for row in ordered],
+        [row.resume for row in ordered],
+        [row.answer_kind for row in ordered],
+        [row.answer for row in ordered],
+    )
+
+
+async def finish(connection: Any, ids: Sequence[UUID]) -> None:
+    """Nothing is left to do for these processes."""
+    await connection.execute(
+        "UPDATE handled SET state = 2 WHERE command_id = ANY($1) AND state < 2",
+        sorted(ids),
+    )
+
+
+def _of(row: Any) -> Handled:
+    return Handled(
+        command_id=row["command_id"],
+        day=row["day"],
+        slot=row["slot"],
+        state=State(row["state"]),
+        body_hash=row["body_hash"],
+        resume_kind=row["resume_kind"],
+        resume=row["resume"],
+        answer_kind=row["answer_kind"],
+        answer=row["answer"],
+    )

@@ -1,0 +1,77 @@
+"""Migrations, run from code: the kit's tables first, then the domain's own."""
+
+import asyncio
+import importlib
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from persistence.kit import fence
+
+FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+LOCK_KEY = 0x534F554B
+KIT_REVISION = "kit_0000"
+
+
+async def migrate(domain: str, url: str, shards: int = 1) -> None:
+    """Bring a domain's database to the newest form and spread its slots.
+
+    Safe to run at the same time from several places: an advisory lock lets one in
+    at a time, and a migration that has run is not run again.
+    """
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})"))
+            await connection.run_sync(_upgrade, domain)
+            raw = await connection.get_raw_connection()
+            await fence.assign(raw.driver_connection, shards)
+    finally:
+        await engine.dispose()
+
+
+async def migrate_all(urls: dict[str, str], shards: dict[str, int]) -> None:
+    """Migrate several domains side by side."""
+    await asyncio.gather(
+        *(migrate(domain, url, shards[domain]) for domain, url in urls.items())
+    )
+
+
+def include(name: str | None, kind: str) -> bool:
+    """Whether alembic compares an object: a table's daily partitions it does not."""
+    if kind != "table" or name is None:
+        return True
+    return not (name.endswith("_default") or name[-8:].isdigit())
+
+
+def metadata_of(domain: str) -> sa.MetaData:
+    """The tables of a domain as its code declares them."""
+    module = importlib.import_module(f"persistence.{domain}")
+    metadata: sa.MetaData = module.metadata
+    return metadata
+
+
+def _upgrade(connection: sa.Connection, domain: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", f"{FOLDER / 'kit'}\n{FOLDER / domain}")
+    script = ScriptDirectory.from_config(config)
+
+    for target in (KIT_REVISION, "heads"):
+        _run(connection, config, script, target)
+
+
+def _run(
+    connection: sa.Connection, config: Config, script: ScriptDirectory, target: str
+) -> None:
+    def steps(revision: object, _: object) -> object:
+        return script._upgrade_revs(target, revision)  # type: ignore[arg-type]  # noqa: SLF001
+
+    with EnvironmentContext(config, script, fn=steps) as environment:
+        environment.configure(connection=connection, transactional_ddl=False)
+        environment.run_migrations()

@@ -1,0 +1,57 @@
+"""Tables by day: tomorrow's partition is made in time, old ones are dropped whole."""
+
+from datetime import date, timedelta
+from typing import Any
+
+DAYS_AHEAD = 3
+LOCK_KEY = 0x50415254
+
+
+async def ensure(connection: Any, domain: str) -> None:
+    """Make the partitions of the coming days and drop those past their `days_max`.
+
+    A table says in its comment how long it is kept; the day of an old row goes to the
+    default partition, from which it is deleted when its time has passed.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+        today: date = await connection.fetchval("SELECT current_date")
+        for table, days_max in await _partitioned(connection):
+            for ahead in range(DAYS_AHEAD + 1):
+                await _make(connection, table, today + timedelta(days=ahead))
+            await _drop_old(connection, table, today - timedelta(days=days_max))
+
+
+async def _partitioned(connection: Any) -> list[tuple[str, int]]:
+    rows = await connection.fetch(
+        """SELECT relname, (regexp_match(obj_description(oid), 'kept (\\d+) days'))[1]::int
+             AS days_max FROM pg_class
+           WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
+           ORDER BY relname"""
+    )
+    return [(row["relname"], row["days_max"]) for row in rows if row["days_max"]]
+
+
+async def _make(connection: Any, table: str, day: date) -> None:
+    name = f"{table}_{day:%Y%m%d}"
+    if await connection.fetchval("SELECT to_regclass($1) IS NULL", name):
+        await connection.execute(
+            f"CREATE TABLE {name} PARTITION OF {table} "
+            f"FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+        )
+
+
+async def _drop_old(connection: Any, table: str, first: date) -> None:
+    rows = await connection.fetch(
+        """SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid
+           WHERE inhparent = $1::text::regclass AND relname ~ '_[0-9]{8}$'
+             AND right(relname, 8) < $2 ORDER BY relname""",
+        table,
+        f"{first:%Y%m%d}",
+    )
+    for row in rows:
+        await connection.execute(f"DROP TABLE {row['relname']}")
+    await connection.execute(
+        f"DELETE FROM {table}_default WHERE day < $1",  # noqa: S608 - our own name
+        first,
+    )

@@ -1,0 +1,101 @@
+"""The kit's tables, which stand in every domain's database beside its own."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+PARTITIONED = {"postgresql_partition_by": "RANGE (day)"}
+"""A table by its `day` column; `kept N days` in its comment says for how long."""
+
+
+def domain_metadata(domain: str) -> sa.MetaData:
+    """The metadata of a domain's database, with the kit's tables in it."""
+    metadata = sa.MetaData(info={"domain": domain})
+    _slots(metadata)
+    _outbox(metadata)
+    _handled(metadata)
+    _claims_and_due(metadata)
+    return metadata
+
+
+def _slots(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "slots",
+        metadata,
+        sa.Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("shard", sa.Integer, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("published", sa.BigInteger, nullable=False, server_default="0"),
+        comment="Who owns each slot, and how far its events are published.",
+    )
+    sa.Table(
+        "stream",
+        metadata,
+        sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("created", sa.Text, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        comment="The event stream as each shard last saw it.",
+    )
+
+
+def _outbox(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("slot", sa.SmallInteger, primary_key=True),
+        sa.Column("n", sa.BigInteger, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("id", pg.UUID, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("payload", sa.Text, nullable=False),
+        comment="Events, by slot in commit order, as they go to the stream; kept 7 days.",
+        **PARTITIONED,
+    )
+    sa.Table(
+        "sequences",
+        metadata,
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        comment="The number of each entity's last event.",
+    )
+
+
+def _handled(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "handled",
+        metadata,
+        sa.Column("command_id", pg.UUID, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("slot", sa.SmallInteger, nullable=False),
+        sa.Column("state", sa.SmallInteger, nullable=False),
+        sa.Column("body_hash", sa.LargeBinary),
+        sa.Column("resume_kind", sa.Text),
+        sa.Column("resume", sa.LargeBinary),
+        sa.Column("answer_kind", sa.SmallInteger),
+        sa.Column("answer", sa.LargeBinary),
+        sa.Index("handled_unfinished", "slot", postgresql_where=sa.text("state < 2")),
+        comment="Commands that have acted, with their answers, ids only; kept 8 days.",
+        **PARTITIONED,
+    )
+
+
+def _claims_and_due(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "claims",
+        metadata,
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("value", sa.Text, primary_key=True),
+        sa.Column("owner_id", pg.UUID, nullable=False),
+        comment="Values that are unique over all keys.",
+    )
+    sa.Table(
+        "due",
+        metadata,
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("id", pg.UUID, nullable=False),
+        sa.Column("slot", sa.SmallInteger, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("message", sa.LargeBinary, nullable=False),
+        sa.Index("due_by_time", "slot", "at"),
+        comment="Messages that the slot's owner sends itself when their time comes.",
+    )

@@ -1,0 +1,48 @@
+"""What all tests share: one real Postgres for the run, and shops in this process."""
+
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.embedded.postgres import Postgres
+from tests.kit.local import Databases, LocalShop, local_shop
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """An embedded Postgres for the run, on a port and in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="souk-test-") as folder:
+        server = Postgres(Path(folder), free_port())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: Postgres) -> Databases:
+    """Makes fresh databases."""
+    return Databases(postgres.superuser_url)
+
+
+@pytest.fixture
+def shop(
+    databases: Databases,
+) -> Callable[..., AbstractAsyncContextManager[LocalShop]]:
+    """`async with shop("inventory", shards=2) as s:` starts a shop of those domains."""
+    return partial[Any](local_shop, databases)

@@ -1,0 +1,286 @@
+"""A shop in one process: real shards on real Postgres, without Ray, NATS or HTTP."""
+
+import asyncio
+import importlib
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import structlog
+
+from actors import DOMAINS
+from actors.kit.asker import Asker
+from actors.kit.clock import Clock
+from actors.kit.domain import Domain
+from actors.kit.lane import Address, ShardGone
+from actors.kit.relay import Published
+from actors.kit.shard import Shard
+from bus.kit.messages import MESSAGE_TYPES
+from bus.kit.settings import Settings
+from persistence.kit import fence
+from persistence.kit.database import Database
+from persistence.kit.outbox import OutboxRow
+
+
+def domain_class(name: str) -> type[Domain]:
+    """The class of a domain in the table of domains."""
+    module, _, attribute = DOMAINS[name].partition(":")
+    found: type[Domain] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+class LocalTransport:
+    """Hands envelopes to shards of this process; can lose them, or hold them."""
+
+    def __init__(self) -> None:
+        self.shards: dict[tuple[str, int], Shard | None] = {}
+        self.frozen: dict[tuple[str, int], asyncio.Event] = {}
+        self.replaced: list[str] = []
+        self.on_replace: Callable[[Address], Any] | None = None
+        self.receives = 0
+
+    async def receive(self, address: Address, envelope: bytes) -> bytes:
+        self.receives += 1
+        return await self._call(address, lambda shard: shard.receive(envelope))
+
+    async def collect(self, address: Address, lane: str) -> bytes:
+        return await self._call(address, lambda shard: shard.collect(lane))
+
+    async def ping(self, address: Address) -> None:
+        self._find(address)
+        if address in self.frozen:
+            await self.frozen[address].wait()
+
+    async def replace(self, address: Address) -> None:
+        self.replaced.append(str(address))
+        if self.on_replace:
+            await self.on_replace(address)
+
+    def _find(self, address: Address) -> Shard:
+        shard = self.shards.get(address)
+        if shard is None:
+            raise ShardGone(str(address))
+        return shard
+
+    async def _call(self, address: Address, call: Callable[[Shard], Any]) -> bytes:
+        shard = self._find(address)
+        if address in self.frozen:
+            await self.frozen[address].wait()
+        task = asyncio.ensure_future(call(shard))
+        while not task.done():
+            await asyncio.wait({task}, timeout=0.02)
+            if self.shards.get(address) is not shard and not task.done():
+                task.cancel()
+                raise ShardGone(str(address))
+        return bytes(task.result())
+
+
+class LocalShop:
+    """Some domains, each with `shards` shards, and what a test may do to them."""
+
+    def __init__(
+        self, urls: dict[str, str], shards: int, settings: Settings, clock: Clock
+    ) -> None:
+        self.urls = urls
+        self.shard_count = shards
+        self.settings = settings
+        self.clock = clock
+        self.transport = LocalTransport()
+        self.transport.on_replace = self._replace
+        self.asker = Asker(self.transport, lambda _: self.shard_count, clock)
+        self.ask = self.asker.ask
+        self.bus_down = False
+        self.publish: Callable[[list[OutboxRow]], Any] | None = None
+        self.published: list[dict[str, Any]] = []
+        self._delivered = 0
+        self._classes = {name: domain_class(name) for name in urls}
+        self.left: list[str] = []
+
+    async def start(self) -> None:
+        """Start all shards."""
+        await asyncio.gather(
+            *(
+                self.restart(name, number)
+                for name in self.urls
+                for number in range(self.shard_count)
+            )
+        )
+
+    def make(self, name: str, number: int) -> Shard:
+        """A new incarnation, not started and not reachable yet."""
+        domain = self._classes[name]()
+        domain.settings = self.settings
+        domain.ask = Asker(self.transport, lambda _: self.shard_count, self.clock).ask
+        application = f"souk:{name}/{number}:{uuid4().hex[:8]}"
+        database = Database(self.urls[name], application)
+
+        async def leave() -> None:
+            self.left.append(application)
+
+        return Shard(
+            domain,
+            number,
+            database,
+            publish=self._publish,
+            leave=leave,
+            log=structlog.get_logger(name),
+            clock=self.clock,
+        )
+
+    async def restart(self, name: str, number: int = 0) -> Shard:
+        """Start a new incarnation that takes over and can be reached."""
+        shard = self.make(name, number)
+        await shard.start()
+        self.transport.shards[name, number] = shard
+        return shard
+
+    def shard(self, name: str, number: int = 0) -> Shard:
+        """The incarnation that can be reached."""
+        shard = self.transport.shards[name, number]
+        assert shard is not None
+        return shard
+
+    async def kill(self, name: str, number: int = 0) -> None:
+        """End a shard as SIGKILL would: nothing is finished, connections drop."""
+        shard = self.transport.shards.get((name, number))
+        self.transport.shards[name, number] = None
+        if shard is not None:
+            await shard.database.drop_writer()
+            await shard.stop()
+
+    async def database(self, name: str) -> asyncpg.Connection:
+        """A connection of the test's own; closed with the shop."""
+        connection = await asyncpg.connect(self.urls[name])
+        self._connections.append(connection)
+        return connection
+
+    async def rows(self, name: str, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """What a statement answers in a domain's database."""
+        connection = await asyncpg.connect(self.urls[name])
+        try:
+            return [dict(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    async def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """All told events of the domains, as CloudEvents, in each slot's order."""
+        found: list[dict[str, Any]] = []
+        for domain in [name] if name else list(self.urls):
+            sql = "SELECT payload FROM outbox ORDER BY slot, n"
+            found += [json.loads(row["payload"]) for row in await self.rows(domain, sql)]
+        return found
+
+    async def deliver(self, quiet_seconds: float = 0.3) -> None:
+        """Hand told events to their consumers, in order, until nothing new is told."""
+        loop = asyncio.get_running_loop()
+        quiet_since = loop.time()
+        while loop.time() - quiet_since < quiet_seconds:
+            while self._delivered < len(self.published):
+                await self._deliver(self.published[self._delivered])
+                self._delivered += 1
+                quiet_since = loop.time()
+            await asyncio.sleep(0.02)
+
+    async def _deliver(self, event: dict[str, Any]) -> None:
+        kind = MESSAGE_TYPES[event["type"].rsplit(".v", 1)[0]]
+        message = msgspec.convert(event["data"], kind, strict=False)
+        for name, domain in self._classes.items():
+            if kind in domain.consumes():
+                await self.ask(
+                    message,
+                    id=UUID(event["id"]),
+                    sequence=int(event["sequence"]),
+                    domain=name,
+                    join=True,
+                )
+
+    async def stop(self) -> None:
+        """End all shards."""
+        for connection in self._connections:
+            await connection.close()
+        for shard in self.transport.shards.values():
+            if shard is not None:
+                await shard.stop()
+
+    _connections: list[asyncpg.Connection] = []
+
+    async def _publish(self, rows: list[OutboxRow]) -> Published:
+        if self.publish is not None:
+            reply: Published = await self.publish(rows)
+            return reply
+        if self.bus_down:
+            raise ConnectionError("the bridge is stopped")
+        self.published += [json.loads(row.payload) for row in rows]
+        return Published({row.slot: row.n for row in rows})
+
+    async def _replace(self, address: Address) -> None:
+        name, number = address
+        self.transport.shards[name, number] = None
+        self.transport.frozen.pop(address, None)
+        await self.restart(name, number)
+
+
+class Databases:
+    """Fresh databases for tests, copied from templates that are migrated once."""
+
+    def __init__(self, superuser_url: str) -> None:
+        self._url = superuser_url
+        self._templates: set[tuple[str, int]] = set()
+
+    async def fresh(self, domain: str, shards: int) -> str:
+        """A new, migrated database of a domain, spread over so many shards."""
+        from persistence.kit.migrations import migrate
+
+        template = f"template_{domain}"
+        if (domain, 0) not in self._templates:
+            await self._run(f"CREATE DATABASE {template}")
+            await migrate(domain, self._at(template))
+            self._templates.add((domain, 0))
+        name = f"{domain}_{uuid4().hex[:10]}"
+        await self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        url = self._at(name)
+        if shards > 1:
+            connection = await asyncpg.connect(url)
+            await fence.assign(connection, shards)
+            await connection.close()
+        return url
+
+    async def drop(self, url: str) -> None:
+        """Remove a database that `fresh` made."""
+        name = url.rsplit("/", 1)[1]
+        await self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _at(self, name: str) -> str:
+        return f"{self._url.rsplit('/', 1)[0]}/{name}"
+
+    async def _run(self, sql: str) -> None:
+        connection = await asyncpg.connect(self._url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def local_shop(
+    databases: Databases,
+    *domains: str,
+    shards: int = 1,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[LocalShop]:
+    """A started shop of these domains on databases of its own."""
+    urls = {name: await databases.fresh(name, shards) for name in domains}
+    shop = LocalShop(urls, shards, settings or Settings(), clock or Clock())
+    shop._connections = []
+    try:
+        await shop.start()
+        yield shop
+    finally:
+        await shop.stop()
+        for url in urls.values():
+            await databases.drop(url)
