@@ -287,7 +287,9 @@ class Batches:
         due_ids = {
             item.due_id
             for item in items
-            if item.due_id and not isinstance(item.answer, AlreadyAnswered)
+            if item.due_id
+            and (item.process is not None or item.direct)
+            and not isinstance(item.answer, AlreadyAnswered)
         }
         await tx.flush_dues(due_ids)
         held = {item.slot for item in items}
@@ -348,7 +350,8 @@ def _settled(
     body_hash: bytes | None,
     answer: Any,
 ) -> Handled:
-    outcome = pack(answer)
+    remembered = getattr(answer, "remembered", None)
+    outcome = pack(remembered() if callable(remembered) else answer)
     return Handled(
         command_id=command_id,
         slot=slot,

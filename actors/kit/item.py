@@ -28,7 +28,8 @@ class Item:
 
     `remembered`: the kit keeps a handled row for its id. `opens` and `settles` name
     the process whose beginning, or answer, is written in the step's transaction.
-    `handler` is None where only a process's answer is to be written; `forced` is an
+    `due_id` is the due row that goes with its effect; `direct`: the item itself was
+    due, not the process whose step it is. `handler` is None where only a process's answer is to be written; `forced` is an
     answer that is given without asking a handler.
     """
 
@@ -36,6 +37,7 @@ class Item:
         "answer",
         "body_hash",
         "deadline",
+        "direct",
         "due_id",
         "forced",
         "future",
@@ -60,7 +62,9 @@ class Item:
         remembered: bool = False,
         body_hash: bytes | None = None,
         due_id: UUID | None = None,
+        direct: bool = False,
     ) -> None:
+        self.direct = direct
         self.handler = handler
         self.message = message
         self.meta = meta

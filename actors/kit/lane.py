@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -57,13 +57,14 @@ class Transport(Protocol):
 class Ask:
     """One message on its way through a lane."""
 
-    __slots__ = ("deadline", "future", "kind", "sent", "sent_once", "timer")
+    __slots__ = ("deadline", "future", "kind", "sent", "sent_once", "ticket", "timer")
 
     def __init__(self, kind: type[Message], sent: Sent, deadline: float) -> None:
         self.kind = kind
         self.sent = sent
         self.deadline = deadline
         self.sent_once = False
+        self.ticket = False
         self.timer: asyncio.TimerHandle | None = None
         self.future: asyncio.Future[Outcome | Exception] = (
             asyncio.get_running_loop().create_future()
@@ -94,8 +95,9 @@ class Lane:
         self._clock = clock
         self._waiting: deque[Ask] = deque()
         self._bytes = 0
-        self._open: dict[UUID, Ask] = {}
-        self._tickets: set[UUID] = set()
+        self._open: dict[UUID, list[Ask]] = {}
+        self._early: dict[UUID, Outcome] = {}
+        self._tickets = 0
         self._under_way = 0
         self._pumping = False
         self._collecting = False
@@ -138,7 +140,7 @@ class Lane:
     async def _send(self, asks: list[Ask]) -> None:
         for ask in asks:
             ask.sent_once = True
-            self._open[ask.sent.id] = ask
+            self._open.setdefault(ask.sent.id, []).append(ask)
         envelope = encode(Envelope(self.name, [ask.sent for ask in asks]))
         self.envelopes_total += 1
         self.messages_total += len(asks)
@@ -154,21 +156,38 @@ class Lane:
 
     def _take(self, asks: list[Ask], answers: Answers) -> None:
         for ask, outcome in zip(asks, answers.outcomes, strict=False):
-            if outcome.end is End.TICKET:
-                if not ask.future.done():
-                    self._tickets.add(ask.sent.id)
-            else:
-                self._close(ask.sent.id, outcome)
+            if outcome.end is not End.TICKET:
+                self._close(ask, outcome)
+            elif early := self._early.pop(ask.sent.id, None):
+                self._close(ask, early)
+            elif not ask.future.done():
+                ask.ticket = True
+                self._tickets += 1
         for ticket, outcome in answers.finished:
-            self._close(ticket, outcome)
+            self._redeem(ticket, outcome)
         if self._tickets and not self._collecting:
             self._collecting = True
             self._spawn(self._collect())
 
-    def _close(self, ask_id: UUID, end: Outcome | Exception) -> None:
-        self._tickets.discard(ask_id)
-        if ask := self._open.pop(ask_id, None):
-            ask.finish(end)
+    def _redeem(self, ticket: UUID, outcome: Outcome) -> None:
+        """Answer who holds the ticket; one that is still on its way gets it later."""
+        for ask in list(self._open.get(ticket, ())):
+            if ask.ticket:
+                self._close(ask, outcome)
+            else:
+                self._early[ticket] = outcome
+
+    def _close(self, ask: Ask, end: Outcome | Exception) -> None:
+        if ask.ticket:
+            ask.ticket = False
+            self._tickets -= 1
+        same = self._open.get(ask.sent.id)
+        if same and ask in same:
+            same.remove(ask)
+            if not same:
+                del self._open[ask.sent.id]
+                self._early.pop(ask.sent.id, None)
+        ask.finish(end)
 
     async def _collect(self) -> None:
         """Keep one call open for the answers that come later."""
@@ -224,13 +243,16 @@ class Lane:
             delay = min(delay * 2, RETRY_SECONDS_MAX)
             if not self._open and not self._waiting:
                 break
-        for ask in reversed(list(self._open.values())):
+        unanswered = [ask for same in self._open.values() for ask in same]
+        for ask in reversed(unanswered):
+            ask.ticket = False
             if not ask.future.done():
                 ask.sent = _joined(ask.sent)
                 self._waiting.appendleft(ask)
                 self._bytes += len(ask.sent.body)
         self._open.clear()
-        self._tickets.clear()
+        self._early.clear()
+        self._tickets = 0
         self._recovering = False
         self._pump()
 
@@ -243,10 +265,8 @@ class Lane:
         return True
 
     def _expire(self, ask: Ask) -> None:
-        self._open.pop(ask.sent.id, None)
-        self._tickets.discard(ask.sent.id)
         late = Unknown if ask.sent_once else Unavailable
-        ask.finish(late(f"{ask.sent.kind}: no answer in time"))
+        self._close(ask, late(f"{ask.sent.kind}: no answer in time"))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -266,6 +286,3 @@ def _joined(sent: Sent) -> Sent:
         context=sent.context,
         sequence=sent.sequence,
     )
-
-
-Transported = Callable[[], Transport]

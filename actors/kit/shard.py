@@ -231,6 +231,27 @@ class Shard:
 
     # --- steps ---------------------------------------------------------------
 
+    async def health(self) -> dict[str, Any]:
+        """Counts for health and metrics; `database` says whether it answers."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS), self.database.read() as db:
+                database = bool(await db.fetchval("SELECT true"))
+        except CONNECTION_LOST:
+            database = False
+        return {
+            "shard": self.shard,
+            "slots": len(self.batches.epochs),
+            "ready": self._ready.is_set() and not self.left,
+            "database": database,
+            "inbox": len(self._inbox),
+            "processes": len(self.processes.running),
+            "backlog": self.relay.backlog,
+            "entities": len(self.batches.entities),
+            "messages_total": self.messages_total,
+            "batches_total": self.batches_total,
+            "batch_size_mean": sum(self.batch_sizes) / max(1, len(self.batch_sizes)),
+        }
+
     async def send(self, message: Message) -> Any:
         """Run a step of this domain from outside any process; raises its refusal."""
         handler = self.domain.handlers[type(message)]
@@ -255,7 +276,7 @@ class Shard:
                 run = Run(self, message, meta, due_id=due_id)
                 self.processes.begin(handler, run)
             return
-        item = Item(handler, message, meta, due_id=due_id)
+        item = Item(handler, message, meta, due_id=due_id, direct=True)
         item.future.add_done_callback(lambda _: self.timers.release(due_id))
         self._put(item)
 

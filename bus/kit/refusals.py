@@ -21,6 +21,21 @@ class RefusalKind(enum.StrEnum):
     TOO_MANY = "too-many"
 
 
+STATUS: dict[RefusalKind, int] = {
+    RefusalKind.INVALID: 422,
+    RefusalKind.UNAUTHENTICATED: 401,
+    RefusalKind.PAYMENT_REQUIRED: 402,
+    RefusalKind.FORBIDDEN: 403,
+    RefusalKind.NOT_FOUND: 404,
+    RefusalKind.CONFLICT: 409,
+    RefusalKind.STALE: 412,
+    RefusalKind.TOO_LARGE: 413,
+    RefusalKind.UNSUPPORTED: 415,
+    RefusalKind.TOO_MANY: 429,
+}
+"""The one table from kind to HTTP status, for HTTP and for NATS services."""
+
+
 class FieldError(msgspec.Struct, frozen=True):
     """One field (or line) that is wrong, as in the `errors` of a problem document."""
 

@@ -92,7 +92,8 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """How `PlaceOrder` ended, in ids only, so that it can be remembered.
 
-    `refusal` says why an order was left cancelled (402, 409).
+    `refusal` says why an order was left cancelled (402, 409). `order` is given to the
+    first caller only: it holds the person's address, and is not remembered.
     """
 
     order_id: UUID
@@ -101,6 +102,11 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: UUID | None = None
     payment_status: str = "NEW"
     refusal: RefusalData | None = None
+    order: OrderView | None = None
+
+    def remembered(self) -> "Placed":
+        """What may rest in a handled row: ids and codes."""
+        return msgspec.structs.replace(self, order=None)
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,7 +83,12 @@ class LocalShop:
     """Some domains, each with `shards` shards, and what a test may do to them."""
 
     def __init__(
-        self, urls: dict[str, str], shards: int, settings: Settings, clock: Clock
+        self,
+        urls: dict[str, str],
+        shards: int,
+        settings: Settings,
+        clock: Clock,
+        fakes: dict[str, type[Domain]],
     ) -> None:
         self.urls = urls
         self.shard_count = shards
@@ -97,7 +102,9 @@ class LocalShop:
         self.publish: Callable[[list[OutboxRow]], Any] | None = None
         self.published: list[dict[str, Any]] = []
         self._delivered = 0
-        self._classes = {name: domain_class(name) for name in urls}
+        self._classes = {
+            name: fakes[name] if name in fakes else domain_class(name) for name in urls
+        }
         self.left: list[str] = []
 
     async def start(self) -> None:
@@ -272,10 +279,15 @@ async def local_shop(
     shards: int = 1,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    fakes: dict[str, type[Domain]] | None = None,
 ) -> AsyncIterator[LocalShop]:
-    """A started shop of these domains on databases of its own."""
+    """A started shop of these domains on databases of its own.
+
+    `fakes` are domains written by hand in a test, in the place of real ones.
+    """
+    settings = (settings or Settings()).changed(shards_each=shards)
     urls = {name: await databases.fresh(name, shards) for name in domains}
-    shop = LocalShop(urls, shards, settings or Settings(), clock or Clock())
+    shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {})
     shop._connections = []
     try:
         await shop.start()

@@ -1,0 +1,335 @@
+"""The steps of an order: each one compare-and-set, a whole round in few statements."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from actors.kit.domain import Domain, handles_many
+from actors.orders.decisions import (
+    CANCELLABLE,
+    look_delay,
+    may_cancel,
+    moved,
+    payment_deadline,
+    subtract,
+    totals,
+)
+from bus.kit.messages import Command
+from bus.kit.refusals import Refusal, conflict, invalid, not_found
+from bus.orders import OrderCancelled, OrderConfirmed, OrderPlaced, OrderStatus, Placed
+from bus.orders.steps import (
+    Accept,
+    AwaitPayment,
+    BeginCancel,
+    Confirm,
+    ExpireOrder,
+    Finish,
+    LookAtPayment,
+    ReadOrder,
+    ReserveAgain,
+)
+from persistence import orders as store
+from persistence.kit.transaction import Tx
+from persistence.orders import Cart, Order, Stage, Step
+
+M = TypeVar("M", bound=Command[Any])
+S = OrderStatus
+UNPAID = (Stage.RESERVING, Stage.AWAITING)
+
+
+class Changes(Domain):
+    """What the processes of orders do to the database."""
+
+    @handles_many(Accept)
+    async def accept(
+        self, tx: Tx, messages: Sequence[Accept]
+    ) -> list[Order | Refusal]:
+        """Write the orders; a cart from which one is being made waits for its end."""
+        known = await store.load_orders(tx, [m.order_id for m in messages])
+        carts = await store.load_carts(
+            tx, {m.request.buyer for m in messages if m.from_cart}
+        )
+        before = dict(carts)
+        numbers = iter(await store.next_numbers(tx, len(messages)))
+        answers: list[Order | Refusal] = []
+        new: list[Order] = []
+        for m in messages:
+            order = known[m.order_id] or _accepted(tx, m, next(numbers))
+            answer = self._take_cart(m, order, carts) if m.from_cart else order
+            answers.append(answer)
+            if isinstance(answer, Order) and known[m.order_id] is None:
+                new.append(order)
+                _tell_placed(tx, m, order)
+        if new:
+            await store.insert_orders(tx, new)
+            await store.add_timeline(tx, [Step(order=o, reason="placed") for o in new])
+        if taken := [cart for buyer, cart in carts.items() if before[buyer] != cart]:
+            await store.save_carts(tx, taken)
+        return answers
+
+    def _take_cart(
+        self, m: Accept, order: Order, carts: dict[str, Cart]
+    ) -> Order | Refusal:
+        cart = carts[m.request.buyer]
+        if cart.ordering == order.id:
+            return order
+        if cart.ordering is not None:
+            return conflict("checkout-in-progress", "This cart is being ordered.")
+        in_cart = {line.sku: line.quantity for line in cart.lines}
+        if any(in_cart.get(line.sku) != line.quantity for line in order.lines):
+            return conflict("cart-changed", "The cart changed meanwhile: look again.")
+        carts[cart.buyer] = replace(cart, ordering=order.id)
+        return order
+
+    @handles_many(ReadOrder)
+    async def read_order(
+        self, tx: Tx, messages: Sequence[ReadOrder]
+    ) -> list[Order | Refusal]:
+        """The orders as they are now."""
+        orders = await store.load_orders(tx, [m.order_id for m in messages])
+        return [orders[m.order_id] or not_found("order") for m in messages]
+
+    @handles_many(ReserveAgain)
+    async def reserve_again(
+        self, tx: Tx, messages: Sequence[ReserveAgain]
+    ) -> list[Order | Refusal]:
+        """Count an attempt to hold."""
+
+        def decide(order: Order, m: ReserveAgain) -> Order:
+            if order.stage is not Stage.RESERVING or order.reserve_attempt >= m.attempt:
+                return order
+            return replace(order, reserve_attempt=m.attempt)
+
+        return await _change(tx, messages, decide, lambda order: order)
+
+    @handles_many(Confirm)
+    async def confirm(
+        self, tx: Tx, messages: Sequence[Confirm]
+    ) -> list[Placed | Refusal]:
+        """PENDING → CONFIRMED; money that comes too late for an order goes back."""
+
+        def decide(order: Order, m: Confirm) -> Order:
+            paid: dict[str, Any] = {
+                "payment_id": m.payment_id,
+                "payment_status": "SUCCEEDED",
+                "token": None,
+            }
+            if order.status is S.CANCELLED and order.payment_status != "SUCCEEDED":
+                return replace(order, stage=Stage.COMPENSATING, **paid)
+            if order.status is not S.PENDING:
+                return order
+            after = moved(order, S.CONFIRMED, tx.now, stage=Stage.COMMITTING, **paid)
+            tx.tell(
+                OrderConfirmed(
+                    order_id=order.id,
+                    user_id=order.user_id,
+                    number=order.number,
+                    total=order.total,
+                    skus=order.skus,
+                ),
+                about=m,
+            )
+            if order.stage is Stage.AWAITING:
+                tx.cancel_due(f"expire:{order.id}")
+                tx.cancel_due(f"look:{order.id}")
+            return after
+
+        return await _change(tx, messages, decide, Order.placed, clears_cart=True)
+
+    @handles_many(AwaitPayment)
+    async def await_payment(
+        self, tx: Tx, messages: Sequence[AwaitPayment]
+    ) -> list[Placed | Refusal]:
+        """Wait for the provider, until the order's deadline."""
+
+        def decide(order: Order, m: AwaitPayment) -> Order:
+            if order.status is not S.PENDING and order.status is not S.CANCELLED:
+                return order
+            open_still = m.payment_status in ("PENDING", "UNKNOWN")
+            if open_still:
+                look = LookAtPayment(order_id=order.id, look=m.look)
+                tx.due(f"look:{order.id}", tx.now + look_delay(m.look), look)
+            if order.status is S.CANCELLED:
+                return replace(order, payment_status=m.payment_status)
+            if order.stage is Stage.RESERVING:
+                expire = ExpireOrder(order_id=order.id)
+                tx.due(f"expire:{order.id}", payment_deadline(order), expire)
+            changed = order.payment_status != m.payment_status
+            return replace(
+                order,
+                stage=Stage.AWAITING,
+                payment_id=m.payment_id,
+                payment_status=m.payment_status,
+                version=order.version + changed,
+                updated_at=tx.now if changed else order.updated_at,
+            )
+
+        return await _change(tx, messages, decide, Order.placed, clears_cart=True)
+
+    @handles_many(BeginCancel)
+    async def begin_cancel(
+        self, tx: Tx, messages: Sequence[BeginCancel]
+    ) -> list[Order | Refusal]:
+        """→ CANCELLED; what it holds is still to be given back."""
+
+        def decide(order: Order, m: BeginCancel) -> Order | Refusal:
+            if m.viewer is not None and not may_cancel(order, m.viewer):
+                return not_found("order")
+            if m.viewer is not None and order.status not in CANCELLABLE:
+                return conflict("not-cancellable", f"The order is {order.status}.")
+            if any(line.shipped for line in order.lines):
+                return conflict("not-cancellable", "A part of it has shipped.")
+            if m.viewer is not None and order.stage is Stage.RESERVING:
+                return conflict("order-in-progress", "It is being placed right now.")
+            if m.viewer is None and order.stage not in UNPAID:
+                return order
+            tx.cancel_due(f"expire:{order.id}")
+            tx.tell(
+                OrderCancelled(
+                    order_id=order.id,
+                    user_id=order.user_id,
+                    number=order.number,
+                    total=order.total,
+                    reason=m.reason,
+                ),
+                about=m,
+            )
+            return moved(
+                order,
+                S.CANCELLED,
+                tx.now,
+                stage=Stage.COMPENSATING,
+                cancel_reason=m.reason,
+                refusal=m.refusal,
+                token=None if m.payment_status else order.token,
+                payment_id=m.payment_id or order.payment_id,
+                payment_status=m.payment_status or order.payment_status,
+            )
+
+        return await _change(tx, messages, decide, lambda order: order)
+
+    @handles_many(Finish)
+    async def finish(self, tx: Tx, messages: Sequence[Finish]) -> list[Placed | Refusal]:
+        """At rest; the cart of an order that came to nothing is free again."""
+
+        def decide(order: Order, m: Finish) -> Order:
+            if order.stage != m.stage:
+                return order
+            return replace(order, stage=Stage.SETTLED)
+
+        return await _change(tx, messages, decide, Order.placed, frees_cart=True)
+
+
+# --- private -----------------------------------------------------------------
+
+
+def _accepted(tx: Tx, m: Accept, number: str) -> Order:
+    request = m.request
+    return Order(
+        id=m.order_id,
+        number=number,
+        buyer=request.buyer,
+        user_id=request.user_id,
+        status=S.PENDING,
+        stage=Stage.RESERVING,
+        method=request.method,
+        token=request.token,
+        payment_method_id=request.payment_method_id,
+        currency=m.lines[0].unit_price.currency,
+        lines=m.lines,
+        shipping=request.shipping_address,
+        email=request.email,
+        token_hash=request.token_hash,
+        from_cart=m.from_cart,
+        created_at=tx.now,
+        updated_at=tx.now,
+        **totals(m.lines),
+    )
+
+
+def _tell_placed(tx: Tx, m: Accept, order: Order) -> None:
+    tx.tell(
+        OrderPlaced(
+            order_id=order.id,
+            user_id=order.user_id,
+            number=order.number,
+            total=order.total,
+            skus=order.skus,
+        ),
+        about=m,
+    )
+
+
+async def _change(
+    tx: Tx,
+    messages: Sequence[M],
+    decide: Callable[[Order, M], Order | Refusal],
+    reply: Callable[[Order], Any],
+    *,
+    clears_cart: bool = False,
+    frees_cart: bool = False,
+) -> list[Any]:
+    """Decide a round in memory, one message after another, then write it at once."""
+    ids = [m.order_id for m in messages]  # type: ignore[attr-defined]
+    orders = await store.load_orders(tx, ids)
+    before = dict(orders)
+    answers: list[Any] = []
+    reasons: dict[UUID, M] = {}
+    for m, order_id in zip(messages, ids, strict=True):
+        order = orders[order_id]
+        if order is None:
+            answers.append(not_found("order"))
+            continue
+        after = decide(order, m)
+        if isinstance(after, Refusal):
+            answers.append(after)
+            continue
+        if after.status is not order.status:
+            reasons[order_id] = m
+        orders[order_id] = after
+        answers.append(reply(after))
+    new = [o for key, o in orders.items() if o is not None and o is not before[key]]
+    if new:
+        await store.update_orders(tx, new, lines=bool(reasons))
+        steps = [_step(o, reasons[o.id]) for o in new if o.id in reasons]
+        if steps:
+            await store.add_timeline(tx, steps)
+        if clears_cart or frees_cart:
+            await _end_checkouts(tx, new)
+    return answers
+
+
+def _step(order: Order, m: Any) -> Step:
+    viewer = getattr(m, "viewer", None)
+    reason = getattr(m, "reason", "") or type(m).__name__.lower()
+    return Step(order=order, reason=reason, actor_id=viewer.user_id if viewer else None)
+
+
+async def _end_checkouts(tx: Tx, orders: Sequence[Order]) -> None:
+    """Take what was ordered out of the carts; of a cancelled order, only let go."""
+    mine = {o.buyer: o for o in orders if o.from_cart}
+    if not mine:
+        return
+    carts = await store.load_carts(tx, mine)
+    changed = []
+    for buyer, cart in carts.items():
+        order = mine[buyer]
+        if cart.ordering != order.id:
+            continue
+        lines = cart.lines
+        if order.status is not S.CANCELLED:
+            rest = ((line, subtract(order, line.sku, line.quantity)) for line in lines)
+            lines = tuple(
+                replace(line, quantity=left, total=line.unit_price * left)
+                for line, left in rest
+                if left
+            )
+        version = cart.version + (lines != cart.lines)
+        changed.append(replace(cart, ordering=None, lines=lines, version=version))
+    if changed:
+        await store.save_carts(tx, changed)
+
+
+__all__ = ["Changes", "invalid"]

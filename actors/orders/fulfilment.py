@@ -1,0 +1,230 @@
+"""After the order: packing, shipping, cancelling, refunds, and all reads."""
+
+import asyncio
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.process import Run
+from actors.orders.decisions import advance, may_see, own_lines, refund_status
+from bus.inventory import ShipStock
+from bus.kit.addressing import derived_id
+from bus.kit.refusals import forbidden, not_found
+from bus.kit.values import Done, Money, Page
+from bus.orders import (
+    AdvanceOrder,
+    CancelOrder,
+    GetOrder,
+    GetOrderContact,
+    GetTimeline,
+    ListOrders,
+    OrderContact,
+    OrderDelivered,
+    OrderProcessing,
+    OrderRefunded,
+    OrderShipped,
+    OrderStatus,
+    OrderView,
+    TimelineEntry,
+)
+from bus.orders.steps import (
+    BeginAdvance,
+    BeginCancel,
+    FinishShipment,
+    ReadOrder,
+    SettleOrder,
+)
+from bus.payments import RefundCompleted
+from persistence import orders as store
+from persistence.kit.database import Db
+from persistence.kit.transaction import Tx
+from persistence.orders import Order, Step
+
+S = OrderStatus
+
+
+class Fulfilment(Domain):
+    """What moves an order that was placed."""
+
+    @handles(CancelOrder)
+    async def cancel_order(self, run: Run, m: CancelOrder) -> Done:
+        """Cancel, then give stock and money back."""
+        opens = SettleOrder(order_id=m.order_id)
+        await run.step(
+            BeginCancel(order_id=m.order_id, reason=m.reason, viewer=m.viewer),
+            opens=opens,
+        )
+        await self.settle_order(run, opens)  # type: ignore[attr-defined]
+        return Done()
+
+    @handles(AdvanceOrder)
+    async def advance_order(self, run: Run, m: AdvanceOrder) -> Done:
+        """Move lines on; what ships leaves the warehouses."""
+        shipment_id = derived_id(run.id, "shipment", key=m.order_id)
+        finish = FinishShipment(order_id=m.order_id, shipment_id=shipment_id)
+        await run.step(
+            BeginAdvance(order_id=m.order_id, request=m, shipment_id=shipment_id),
+            opens=finish,
+        )
+        return await self.finish_shipment(run, finish)
+
+    @handles(FinishShipment)
+    async def finish_shipment(self, run: Run, m: FinishShipment) -> Done:
+        """Tell inventory of the pieces that left, once by shipment and SKU."""
+        order: Order = await run.step(ReadOrder(order_id=m.order_id))
+        parcels = [one for one in order.shipments if one.id == m.shipment_id]
+        await asyncio.gather(
+            *(
+                run.ask(
+                    ShipStock(
+                        order_id=order.id, sku=sku, quantity=n, shipment_id=parcel.id
+                    ),
+                    id=derived_id(parcel.id, sku),
+                )
+                for parcel in parcels
+                for sku, n in sorted(parcel.items.items())
+            )
+        )
+        return Done()
+
+    @handles(BeginAdvance)
+    async def begin_advance(self, tx: Tx, m: BeginAdvance) -> Order:
+        """Write how far the lines are; sellers move only their own."""
+        order = (await store.load_orders(tx, [m.order_id]))[m.order_id]
+        viewer = m.request.viewer
+        if order is None or not may_see(order, viewer):
+            raise not_found("order")
+        if viewer.role not in ("SELLER", "ADMIN") or not own_lines(order, viewer):
+            raise forbidden("Only sellers of its lines and administrators move orders.")
+        if any(one.id == m.shipment_id for one in order.shipments):
+            return order
+        after = advance(order, m.request, m.shipment_id, tx.now)
+        await store.update_orders(tx, [after], lines=True)
+        step = Step(order=after, reason=str(m.request.status), actor_id=viewer.user_id)
+        await store.add_timeline(tx, [step])
+        _tell_advance(tx, order, after, m)
+        return after
+
+    @handles_many(RefundCompleted)
+    async def record_refund(
+        self, tx: Tx, messages: list[RefundCompleted]
+    ) -> list[Done]:
+        """Money went back: the order shows how much."""
+        orders = await store.load_orders(tx, [m.order_id for m in messages])
+        changed: dict[UUID, Order] = {}
+        for m in messages:
+            order = changed.get(m.order_id) or orders[m.order_id]
+            if order is None:
+                continue  # paid for by somebody over NATS, without an order
+            refunded = order.refunded_amount + m.amount.amount
+            whole = refunded >= order.grand_amount
+            changed[order.id] = replace(
+                order,
+                refunded_amount=refunded,
+                status=refund_status(order, refunded),
+                payment_status="REFUNDED" if whole else "PARTIALLY_REFUNDED",
+                version=order.version + 1,
+                updated_at=tx.now,
+            )
+            tx.tell(
+                OrderRefunded(
+                    order_id=order.id,
+                    user_id=order.user_id,
+                    number=order.number,
+                    total=order.total,
+                    refunded=Money(refunded, order.currency),
+                ),
+                about=m,
+            )
+        if changed:
+            await store.update_orders(tx, list(changed.values()))
+            steps = [Step(order=o, reason="refunded") for o in changed.values()]
+            await store.add_timeline(tx, steps)
+        return [Done() for _ in messages]
+
+    # --- reads ---------------------------------------------------------------
+
+    @handles(GetOrder)
+    async def get_order(self, db: Db, q: GetOrder) -> OrderView:
+        """One order, to whom it concerns; a seller sees only own lines."""
+        order = await store.read_order(db, q.order_id)
+        if order is None or not may_see(order, q.viewer):
+            raise not_found("order")
+        return _shown(order, q)
+
+    @handles(ListOrders)
+    async def list_orders(self, db: Db, q: ListOrders) -> Page[OrderView]:
+        """Orders, newest first."""
+        role = q.viewer.role
+        if role != "ADMIN" and q.viewer.user_id is None:
+            raise forbidden("Sign in to list orders.")
+        orders = await store.read_orders(
+            db,
+            user_id=q.viewer.user_id if role == "CUSTOMER" else None,
+            seller_id=q.viewer.user_id if role == "SELLER" else None,
+            status=q.status,
+            before=UUID(q.cursor) if q.cursor else None,
+            limit=q.limit + 1,
+        )
+        more = len(orders) > q.limit
+        orders = orders[: q.limit]
+        cursor = str(orders[-1].id) if more else None
+        return Page(tuple(_shown(order, q) for order in orders), cursor)
+
+    @handles(GetTimeline)
+    async def get_timeline(self, db: Db, q: GetTimeline) -> Page[TimelineEntry]:
+        """All changes of an order."""
+        order = await store.read_order(db, q.order_id)
+        if order is None or not may_see(order, q.viewer):
+            raise not_found("order")
+        return Page(tuple(await store.read_timeline(db, q.order_id)))
+
+    @handles(GetOrderContact)
+    async def get_order_contact(self, db: Db, q: GetOrderContact) -> OrderContact:
+        """Whom to write to about an order."""
+        order = await store.read_order(db, q.order_id)
+        if order is None:
+            raise not_found("order")
+        return OrderContact(
+            order_id=order.id,
+            user_id=order.user_id,
+            email=order.email,
+            name=order.shipping.name,
+            number=order.number,
+        )
+
+
+# --- private -----------------------------------------------------------------
+
+
+def _shown(order: Order, q: GetOrder | ListOrders) -> OrderView:
+    """The whole order to its owner and admins; to a seller the lines of theirs."""
+    viewer = q.viewer
+    if viewer.role == "SELLER" and viewer.user_id != order.user_id:
+        order = replace(order, lines=own_lines(order, viewer))
+    return order.view()
+
+
+def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
+    facts = {
+        "order_id": after.id,
+        "user_id": after.user_id,
+        "number": after.number,
+        "total": after.total,
+    }
+    if m.request.status is S.SHIPPED:
+        tx.tell(
+            OrderShipped(
+                **facts,  # type: ignore[arg-type]
+                shipment_id=m.shipment_id,
+                carrier=m.request.carrier,
+                tracking_number=m.request.tracking_number,
+                complete=after.status is S.SHIPPED,
+            )
+        )
+    elif after.status is S.PROCESSING and before.status is not S.PROCESSING:
+        tx.tell(OrderProcessing(**facts))  # type: ignore[arg-type]
+    elif after.status is S.DELIVERED and before.status is not S.DELIVERED:
+        product_ids = tuple(dict.fromkeys(line.product_id for line in after.lines))
+        tx.tell(OrderDelivered(**facts, product_ids=product_ids))  # type: ignore[arg-type]

@@ -1,0 +1,148 @@
+"""The bridge: outbox rows out to JetStream, events in to their consumers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import nats
+from nats.js.errors import APIError, NoStreamResponseError
+
+from bus.kit import streams
+from bus.kit.consumer import Consumer
+from bus.kit.dead_letters import DeadLetters
+from bus.kit.messages import Event
+from bus.kit.services import serve
+
+PUBLISH_SECONDS_MAX = 5.0
+SLOTS_AT_ONCE_MAX = 64
+FAILURES = (nats.errors.Error, APIError, OSError, TimeoutError)
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+class Row(Protocol):
+    """An outbox row as the relay hands it over."""
+
+    slot: int
+    n: int
+    id: Any
+    subject: str
+    payload: str
+
+
+class Bridge:
+    """One connection to NATS for many shards.
+
+    `consumers` names, for each consuming domain that this bridge pulls for, the event
+    types that it handles; `services` the NATS subjects that it answers. Publishing
+    and delivering share nothing but the connection: no handler waits for a publish.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        ask: Ask,
+        *,
+        name: str,
+        consumers: dict[str, list[type[Event]]],
+        services: dict[str, Any],
+        log: Any,
+        replicas: int = 1,
+    ) -> None:
+        self._url = url
+        self._ask = ask
+        self._name = name
+        self._wanted = consumers
+        self._services = services
+        self._log = log
+        self._replicas = replicas
+        self._created = ""
+        self._sequence = 0
+        self._nats: Any = None
+        self._js: Any = None
+        self._dead: DeadLetters | None = None
+        self.consumers: list[Consumer] = []
+        self.published_total = 0
+
+    async def start(self) -> None:
+        """Connect, make what is missing, begin to pull and to serve."""
+        self._nats = await streams.connect(self._url, self._name, self._log)
+        self._js = self._nats.jetstream(timeout=PUBLISH_SECONDS_MAX)
+        await self._look_at_stream()
+        self._dead = DeadLetters(self._js, self._ask, log=self._log)
+        for domain, kinds in self._wanted.items():
+            consumer = Consumer(
+                self._js, domain, kinds, self._ask, self._dead, log=self._log
+            )
+            await consumer.start()
+            self.consumers.append(consumer)
+        if self._services:
+            await serve(self._nats, self._services, self._ask, log=self._log)
+
+    async def stop(self) -> None:
+        """End pulling and serving, and close the connection."""
+        for consumer in self.consumers:
+            await consumer.stop()
+        if self._nats is not None:
+            await self._nats.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether NATS can be reached right now."""
+        return self._nats is not None and self._nats.is_connected
+
+    async def publish(self, rows: Sequence[Row]) -> tuple[dict[int, int], str, int, str]:
+        """Publish rows, slots side by side, each slot's in order.
+
+        Returns the last number published of each slot, the stream's creation time and
+        last number, and why the first slot stopped ("" when none did). After the first
+        failure of a slot nothing later of it is sent.
+        """
+        if not self.connected:
+            return {}, "", 0, "NATS cannot be reached"
+        if not self._created:
+            try:
+                await self._look_at_stream()
+            except FAILURES as error:
+                return {}, "", 0, repr(error)
+        by_slot: dict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_slot[row.slot].append(row)
+        ends = await asyncio.gather(
+            *(self._publish_slot(some) for some in by_slot.values())
+        )
+        upto = {slot: n for slot, n, _ in ends if n is not None}
+        failed = next((why for _, _, why in ends if why), "")
+        return upto, self._created, self._sequence, failed
+
+    async def _publish_slot(self, rows: list[Row]) -> tuple[int, int | None, str]:
+        done: int | None = None
+        for row in rows:
+            try:
+                ack = await self._js.publish(
+                    row.subject,
+                    row.payload.encode(),
+                    headers={"Nats-Msg-Id": str(row.id)},
+                    timeout=PUBLISH_SECONDS_MAX,
+                )
+            except FAILURES as error:
+                if isinstance(error, NoStreamResponseError):
+                    self._created = ""
+                self._log.warning("publish-failed", slot=row.slot, error=repr(error))
+                return row.slot, done, repr(error)
+            done = row.n
+            self._sequence = max(self._sequence, ack.seq)
+            self.published_total += 1
+        return rows[0].slot, done, ""
+
+    async def replay_dead(self, domain: str, subject: str | None = None) -> int:
+        """Deliver dead letters once more; returns how many went through."""
+        if self._dead is None:
+            return 0
+        return await self._dead.replay(domain, subject)
+
+    async def _look_at_stream(self) -> None:
+        info = await streams.ensure_streams(self._js, self._replicas)
+        self._created = str(info.created)
+        self._sequence = info.state.last_seq

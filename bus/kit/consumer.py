@@ -1,0 +1,177 @@
+"""A consumer: events of the stream, to the shards of one domain, in order by entity."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import nats
+from nats.aio.msg import Msg
+from nats.js.errors import APIError, NotFoundError
+
+from bus.kit import streams
+from bus.kit.context import CURRENT, Context
+from bus.kit.dead_letters import DeadLetters
+from bus.kit.messages import MESSAGE_TYPES, Event
+from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
+
+UNDER_WAY_MAX = 2_000
+FETCH_MAX = 500
+FETCH_SECONDS = 5.0
+ASK_SECONDS = 20.0
+TRIES_MAX = 5
+BACKOFF_SECONDS = 0.2
+BACKOFF_SECONDS_MAX = 5.0
+RETRY_SECONDS = 0.5
+
+Ask = Callable[..., Awaitable[Any]]
+
+
+class CloudEvent(msgspec.Struct, frozen=True):
+    """The members of a CloudEvents document that a consumer needs."""
+
+    id: UUID
+    type: str
+    subject: str
+    sequence: str
+    data: msgspec.Raw
+    traceparent: str | None = None
+
+
+class Consumer:
+    """Pulls one domain's events and asks the domain to handle each.
+
+    An event is a message like any other: its id is its command id, so the domain's
+    handled row is the inbox. Only one event of an entity is under way at a time.
+    """
+
+    def __init__(
+        self,
+        js: Any,
+        domain: str,
+        kinds: list[type[Event]],
+        ask: Ask,
+        dead: DeadLetters,
+        *,
+        log: Any,
+    ) -> None:
+        self.domain = domain
+        self.delivered_total = 0
+        self._js = js
+        self._subjects = [kind.nats_subject() for kind in kinds]
+        self._ask = ask
+        self._dead = dead
+        self._log = log
+        self._last: dict[str, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(UNDER_WAY_MAX)
+        self._loop: asyncio.Task[None] | None = None
+        self._pull: Any = None
+
+    async def start(self) -> None:
+        """Make the durable consumer and begin to pull."""
+        self._pull = await streams.ensure_consumer(
+            self._js, self.domain, self._subjects, UNDER_WAY_MAX
+        )
+        await self._dead.load(self.domain)
+        self._loop = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Pull nothing more; what is under way is delivered again later."""
+        for task in (self._loop, *self._last.values()):
+            if task is not None:
+                task.cancel()
+
+    @property
+    def under_way(self) -> int:
+        """How many entities have events under way."""
+        return len(self._last)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                for message in await self._pull.fetch(FETCH_MAX, timeout=FETCH_SECONDS):
+                    await self._room.acquire()
+                    self._queue(message)
+            except TimeoutError:
+                continue  # nothing new
+            except (NotFoundError, APIError):
+                await self._make_again()
+            except (nats.errors.Error, OSError) as error:
+                self._log.warning("pull-failed", domain=self.domain, error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _make_again(self) -> None:
+        """The stream or the consumer is gone (a lost store): make it anew."""
+        try:
+            await streams.ensure_streams(self._js, 1)
+            self._pull = await streams.ensure_consumer(
+                self._js, self.domain, self._subjects, UNDER_WAY_MAX
+            )
+        except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
+            self._log.warning("consumer-missing", domain=self.domain, error=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def _queue(self, message: Msg) -> None:
+        """Run the event after the one of its entity that came before it."""
+        event = msgspec.json.decode(message.data, type=CloudEvent)
+        before = self._last.get(event.subject)
+        task = asyncio.create_task(self._handle(message, event, before))
+        self._last[event.subject] = task
+        task.add_done_callback(lambda done: self._finished(event.subject, done))
+
+    def _finished(self, subject: str, task: asyncio.Task[None]) -> None:
+        self._room.release()
+        if self._last.get(subject) is task:
+            del self._last[subject]
+
+    async def _handle(
+        self, message: Msg, event: CloudEvent, before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        if not self._dead.holds(self.domain, event.subject):
+            why = await self._deliver(message, event)
+            if why is None:
+                self.delivered_total += 1
+                await message.ack()
+                return
+        else:
+            why = "an earlier event of this entity is parked"
+        await self._dead.park(self.domain, event.subject, message, why)
+        await message.ack()
+
+    async def _deliver(self, message: Msg, event: CloudEvent) -> str | None:
+        """None when the domain has handled it, else why it never will."""
+        CURRENT.set(Context(traceparent=event.traceparent))
+        tries = failures = 0
+        while True:
+            try:
+                await ask_to_handle(self._ask, self.domain, event)
+            except (Unavailable, Unknown) as end:
+                problem: Exception = end  # not its fault: tried for as long as it takes
+            except (Refusal, Failed, msgspec.MsgspecError, KeyError) as end:
+                problem = end
+                failures += 1
+                if failures >= TRIES_MAX:
+                    return repr(end)
+            else:
+                return None
+            tries += 1
+            self._log.warning("event-waits", event=event.type, error=repr(problem))
+            await message.in_progress()
+            delay = BACKOFF_SECONDS * 2 ** min(tries, 8)
+            await asyncio.sleep(min(delay, BACKOFF_SECONDS_MAX))
+
+
+async def ask_to_handle(ask: Ask, domain: str, event: CloudEvent) -> None:
+    """Ask a consuming domain to handle an event."""
+    kind = MESSAGE_TYPES[event.type.rsplit(".v", 1)[0]]
+    await ask(
+        msgspec.json.decode(event.data, type=kind),
+        id=event.id,
+        sequence=int(event.sequence),
+        domain=domain,
+        join=True,
+        timeout_seconds=ASK_SECONDS,
+    )

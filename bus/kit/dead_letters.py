@@ -1,0 +1,106 @@
+"""Dead letters: events that a consumer could not handle, parked with their entity."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
+
+from bus.kit import streams
+
+Ask = Callable[..., Awaitable[Any]]
+
+LETTERS_MAX = 10_000
+
+
+class DeadLetters:
+    """The parked entities, each on the subject `dead.<domain>.<entity>`.
+
+    Once an event of an entity is parked, its later ones are too, so that a replay
+    finds them in order.
+    """
+
+    def __init__(self, js: Any, ask: Ask, *, log: Any) -> None:
+        self._js = js
+        self._ask = ask
+        self._log = log
+        self._parked: set[tuple[str, str]] = set()
+        self.parked_total = 0
+
+    async def load(self, domain: str) -> None:
+        """Learn which entities of a domain are parked."""
+        info = await self._js.stream_info(
+            streams.DEAD, subjects_filter=f"dead.{domain}.>"
+        )
+        for subject in info.state.subjects or {}:
+            self._parked.add((domain, subject.split(".", 2)[2]))
+
+    def holds(self, domain: str, entity: str) -> bool:
+        """Whether an earlier event of the entity is parked."""
+        return (domain, token(entity)) in self._parked
+
+    async def park(self, domain: str, entity: str, message: Msg, why: str) -> None:
+        """Put an event aside, with an alert."""
+        name = token(entity)
+        await self._js.publish(
+            f"dead.{domain}.{name}",
+            message.data,
+            headers={"Souk-Subject": message.subject, "Souk-Reason": _one_line(why)},
+        )
+        self._parked.add((domain, name))
+        self.parked_total += 1
+        self._log.error("event-parked", domain=domain, entity=entity, reason=why)
+
+    async def replay(self, domain: str, entity: str | None = None) -> int:
+        """Deliver parked events again, in order; stops an entity at its first failure.
+
+        Returns how many were handled and taken off the dead letters.
+        """
+        from bus.kit.consumer import CloudEvent, ask_to_handle
+
+        stuck: set[str] = set()
+        handled = 0
+        for sequence, subject, data in await self._letters(domain, entity):
+            if subject in stuck:
+                continue
+            event = msgspec.json.decode(data, type=CloudEvent)
+            try:
+                await ask_to_handle(self._ask, domain, event)
+            except Exception as error:  # noqa: BLE001 - stays parked, said in the log
+                self._log.error("replay-failed", entity=event.subject, error=repr(error))
+                stuck.add(subject)
+                continue
+            await self._js.delete_msg(streams.DEAD, sequence)
+            handled += 1
+        self._parked -= {key for key in self._parked if key[0] == domain}
+        await self.load(domain)
+        return handled
+
+    async def _letters(
+        self, domain: str, entity: str | None
+    ) -> list[tuple[int, str, bytes]]:
+        """The parked events of a domain (or of one entity), oldest first."""
+        wanted = f"dead.{domain}.{token(entity) if entity else '>'}"
+        letters: list[tuple[int, str, bytes]] = []
+        sequence = 1
+        while len(letters) < LETTERS_MAX:
+            try:
+                letter = await self._js.get_msg(
+                    streams.DEAD, seq=sequence, subject=wanted, next=True
+                )
+            except NotFoundError:
+                break
+            letters.append((letter.seq, letter.subject, letter.data))
+            sequence = letter.seq + 1
+        return letters
+
+
+def token(entity: str) -> str:
+    """An entity's id as one token of a NATS subject."""
+    return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"={ord(found[0]):x}", entity)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

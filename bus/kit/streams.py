@@ -1,0 +1,104 @@
+"""NATS and its streams: connecting, and what JetStream must hold."""
+
+import asyncio
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+    StreamInfo,
+)
+from nats.js.errors import NotFoundError
+
+EVENTS = "EVENTS"
+DEAD = "DEAD"
+DAY_SECONDS = 24 * 3600
+STREAM_SECONDS_MAX = 7 * DAY_SECONDS
+DUPLICATE_SECONDS = 120
+ACK_SECONDS = 60
+CONNECT_SECONDS_MAX = 2
+RETRY_SECONDS = 0.3
+
+
+async def connect(url: str, name: str, log: Any) -> Client:
+    """A connection that comes back by itself for ever; waits until there is one."""
+
+    async def note(error: Exception) -> None:
+        log.warning("nats-error", error=repr(error))
+
+    async def lost() -> None:
+        log.warning("nats-disconnected")
+
+    while True:
+        try:
+            return await nats.connect(
+                url,
+                name=name,
+                connect_timeout=CONNECT_SECONDS_MAX,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=RETRY_SECONDS,
+                allow_reconnect=True,
+                error_cb=note,
+                disconnected_cb=lost,
+            )
+        except (OSError, nats.errors.Error, TimeoutError) as error:
+            log.warning("nats-unreachable", error=repr(error))
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def ensure_streams(js: JetStreamContext, replicas: int) -> StreamInfo:
+    """Make the streams where they are missing; returns that of the events."""
+    await _ensure(
+        js,
+        StreamConfig(
+            name=DEAD,
+            subjects=["dead.>"],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            num_replicas=replicas,
+        ),
+    )
+    return await _ensure(
+        js,
+        StreamConfig(
+            name=EVENTS,
+            subjects=["events.>"],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            max_age=STREAM_SECONDS_MAX,
+            duplicate_window=DUPLICATE_SECONDS,
+            num_replicas=replicas,
+        ),
+    )
+
+
+async def ensure_consumer(
+    js: JetStreamContext, domain: str, subjects: list[str], under_way_max: int
+) -> JetStreamContext.PullSubscription:
+    """A domain's durable consumer, filtered to what the domain handles."""
+    await js.add_consumer(
+        EVENTS,
+        ConsumerConfig(
+            durable_name=domain,
+            filter_subjects=sorted(subjects),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_SECONDS,
+            max_ack_pending=under_way_max,
+            deliver_policy=DeliverPolicy.ALL,
+        ),
+    )
+    return await js.pull_subscribe_bind(domain, EVENTS)
+
+
+async def _ensure(js: JetStreamContext, config: StreamConfig) -> StreamInfo:
+    try:
+        return await js.stream_info(config.name or "")
+    except NotFoundError:
+        return await js.add_stream(config)

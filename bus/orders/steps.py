@@ -1,0 +1,136 @@
+"""Steps between an order's states, which only its own processes send.
+
+Each is compare-and-set: one that finds its work done answers as if it had done it.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from bus.kit.messages import Command, by
+from bus.kit.refusals import RefusalData
+from bus.kit.values import Done
+from bus.orders.carts import CartView
+from bus.orders.orders import AdvanceOrder, OrderLine, Placed, PlaceOrder, Viewer
+
+
+class Accept(Command[Any], frozen=True, kw_only=True):
+    """Write the order and mark the cart that it was made from; replies its state."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    request: PlaceOrder
+    lines: tuple[OrderLine, ...]
+    from_cart: bool
+
+
+class ReadOrder(Command[Any], frozen=True, kw_only=True):
+    """The state of an order as this shard last committed it."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+
+
+class ReadCart(Command[CartView], frozen=True, kw_only=True):
+    """A buyer's lines as this shard last committed them, without warnings."""
+
+    key = by("buyer")
+    remembered = False
+    buyer: str
+
+
+class ReserveAgain(Command[Any], frozen=True, kw_only=True):
+    """Count one more attempt to hold the lines; replies the order's state."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    attempt: int
+
+
+class Confirm(Command[Placed], frozen=True, kw_only=True):
+    """PENDING → CONFIRMED: the money is taken and the pieces are held."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    payment_id: UUID | None
+
+
+class AwaitPayment(Command[Placed], frozen=True, kw_only=True):
+    """The provider answers later, or has not answered: wait, and look again."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    payment_id: UUID
+    payment_status: str
+    look: int = 1
+
+
+class BeginCancel(Command[Any], frozen=True, kw_only=True):
+    """→ CANCELLED, with stock and money still to be given back."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    reason: str
+    refusal: RefusalData | None = None
+    payment_id: UUID | None = None
+    payment_status: str | None = None
+    viewer: Viewer | None = None
+
+
+class Finish(Command[Placed], frozen=True, kw_only=True):
+    """Nothing of this stage is left to do: the order is at rest.
+
+    An order that is in another stage by now (cancelled while its stock was being
+    committed) is left to whoever brought it there.
+    """
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    stage: str
+
+
+class BeginAdvance(Command[Any], frozen=True, kw_only=True):
+    """Move lines on; `shipment_id` is the shipment that it makes, if it makes one."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    request: AdvanceOrder
+    shipment_id: UUID
+
+
+
+class SettleOrder(Command[Placed], frozen=True, kw_only=True):
+    """Take an order from wherever it stands to rest."""
+
+    key = by("order_id")
+    order_id: UUID
+
+
+class FinishShipment(Command[Done], frozen=True, kw_only=True):
+    """Let the pieces of a shipment leave the warehouses."""
+
+    key = by("order_id")
+    order_id: UUID
+    shipment_id: UUID
+
+
+class LookAtPayment(Command[Placed], frozen=True, kw_only=True):
+    """Ask how a pending payment stands (a due message)."""
+
+    key = by("order_id")
+    order_id: UUID
+    look: int = 1
+
+
+class ExpireOrder(Command[Placed], frozen=True, kw_only=True):
+    """Cancel an order that was not paid in time (a due message)."""
+
+    key = by("order_id")
+    order_id: UUID

@@ -1,0 +1,129 @@
+"""The tables of orders' database."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Column, Field, SQLModel
+
+from persistence.kit.tables import PARTITIONED, domain_metadata
+
+metadata = domain_metadata("orders")
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(sa.DateTime(timezone=True), nullable=nullable))
+
+
+def _json(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(JSONB, nullable=nullable))
+
+
+class Table(SQLModel):
+    """A table of orders' database."""
+
+    metadata = metadata
+
+
+class CartRow(Table, table=True):
+    """A buyer's cart; `ordering` is the order that is being made from it."""
+
+    __tablename__ = "carts"
+    buyer: str = Field(primary_key=True)
+    state: str
+    merged_into: str | None
+    ordering: UUID | None
+    lines: Any = _json()
+    version: int
+    updated_at: datetime = _time()
+
+
+class CartMergeRow(Table, table=True):
+    """A guest cart whose lines a person's cart has taken: once."""
+
+    __tablename__ = "cart_merges"
+    buyer: str = Field(primary_key=True)
+    guest: str = Field(primary_key=True)
+
+
+class OrderRow(Table, table=True):
+    """An order; `stage` is what its process still has to do."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "grand_amount = items_amount - discount_amount + shipping_amount "
+            "+ tax_amount AND items_amount >= 0",
+            name="orders_sum",
+        ),
+        sa.Index("orders_by_user", "user_id", "id"),
+    )
+    id: UUID = Field(primary_key=True)
+    number: str = Field(index=True)
+    buyer: str
+    user_id: UUID | None
+    status: str
+    stage: str
+    method: str
+    token: str | None
+    payment_method_id: UUID | None
+    payment_id: UUID | None
+    payment_status: str
+    attempt: int
+    reserve_attempt: int
+    from_cart: bool
+    currency: str
+    items_amount: int = Field(sa_type=sa.BigInteger)
+    discount_amount: int = Field(sa_type=sa.BigInteger)
+    shipping_amount: int = Field(sa_type=sa.BigInteger)
+    tax_amount: int = Field(sa_type=sa.BigInteger)
+    grand_amount: int = Field(sa_type=sa.BigInteger)
+    refunded_amount: int = Field(sa_type=sa.BigInteger)
+    email: str | None
+    token_hash: bytes | None
+    shipping: Any = _json()
+    refusal: bytes | None
+    cancel_reason: str | None
+    shipments: Any = _json()
+    version: int
+    created_at: datetime = _time()
+    updated_at: datetime = _time()
+
+
+class OrderLineRow(Table, table=True):
+    """A line as it was bought, and how far it is."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (sa.Index("order_lines_by_seller", "seller_id", "order_id"),)
+    order_id: UUID = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_type=sa.SmallInteger)
+    sku: str
+    product_id: UUID
+    name: str
+    options: Any = _json()
+    image: str | None
+    seller_id: UUID | None
+    quantity: int
+    unit_amount: int = Field(sa_type=sa.BigInteger)
+    status: str
+    shipped: int
+    delivered: int
+
+
+class TimelineRow(Table, table=True):
+    """A change of an order: to what, by whom and why; kept 400 days."""
+
+    __tablename__ = "timeline"
+    __table_args__ = {
+        "comment": "Every change of an order: to what, by whom, why; kept 400 days.",
+        **PARTITIONED,
+    }
+    order_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    status: str
+    actor_id: UUID | None
+    reason: str
+    at: datetime = _time()
