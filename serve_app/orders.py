@@ -1,7 +1,6 @@
 """How the world reaches orders: carts, buying, and what happens to an order later."""
 
 import hashlib
-import hmac
 import secrets
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +11,6 @@ from msgspec.structs import replace
 from pydantic import Field, model_validator
 
 from bus.kit.refusals import Refusal, invalid
-from bus.kit.settings import Settings
 from bus.kit.values import Address, Money, Page
 from bus.orders import (
     LINES_MAX,
@@ -42,6 +40,7 @@ from bus.orders import (
 from bus.payments import TOKEN_CHARACTERS_MAX, PaymentMethod
 from bus.users import GetAddress
 from serve_app.kit.bodies import AddressBody, Body, Email, Line, MoneyBody, Sku
+from serve_app.kit.identity import guest_token
 from serve_app.kit.routing import (
     PUBLIC,
     SELLER,
@@ -234,7 +233,7 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
     `X-Order-Token` wherever the order's owner is.
     """
     command_id = caller.command_id()
-    token = None if caller.user_id else _order_token(caller.settings, command_id)
+    token = None if caller.user_id else guest_token(command_id)
     if caller.user_id is None and body.email is None:
         raise invalid("email-required", "A guest's order needs an e-mail address.")
     message = PlaceOrder(
@@ -339,13 +338,6 @@ def _order_buyer(caller: Caller, token: str | None) -> str:
     return _guest(caller.cart_token or token or "")
 
 
-def _order_token(settings: Settings, command_id: UUID) -> str:
-    """A guest's order token: 256 bits that the same request gets again."""
-    secret = settings.encryption_keys.partition(",")[0].encode()
-    digest = hmac.digest(secret, b"order-token:" + command_id.bytes, "sha256")
-    return msgspec.to_builtins(digest).rstrip("=").replace("+", "-").replace("/", "_")  # type: ignore[no-any-return]
-
-
 def _token_hash(token: str | None) -> bytes | None:
     return None if token is None else hashlib.sha256(token.encode()).digest()
 
@@ -364,7 +356,7 @@ async def _address(body: PlaceOrderBody, caller: Caller) -> Address:
     if caller.user_id is None or body.address_id is None:
         raise invalid("address-required", "Give shipping_address.")
     found = await ask(GetAddress(user_id=caller.user_id, address_id=body.address_id))
-    return found.address
+    return found.plain()
 
 
 def _wanted(body: PlaceOrderBody) -> tuple[WantedLine, ...]:

@@ -171,7 +171,7 @@ def connect(settings: Settings) -> ShopAsker:
     return ShopAsker(settings)
 
 
-@ray.remote
+@ray.remote(concurrency_groups={"control": 8})
 class ShardActor:
     """A shard's process. Ray starts it again when it dies; it takes over by itself."""
 
@@ -242,7 +242,7 @@ class ShardActor:
         self._myself.depart.remote()
 
 
-@ray.remote
+@ray.remote(concurrency_groups={"control": 8})
 class BridgeActor:
     """A bridge's process."""
 
@@ -342,7 +342,6 @@ def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:
         max_task_retries=0,
         num_cpus=settings.actor_cpus,
         max_concurrency=10_000,
-        concurrency_groups={"control": 8},
         scheduling_strategy="SPREAD",
     ).remote(*values)
 

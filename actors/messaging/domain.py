@@ -106,15 +106,14 @@ class Messaging(Domain):
         return [DONE] * len(messages)
 
     @handles(RetryMessage)
-    async def retry_message(self, tx: Tx, command: RetryMessage) -> MessageView:
+    async def retry_message(self, tx: Tx, command: RetryMessage) -> Done:
         """A failed message gets all its attempts again."""
-        view = await store.requeue(tx, command.message_id)
-        if view is None:
+        if not await store.requeue(tx, command.message_id):
             if await store.find_message(tx, command.message_id) is None:
                 raise not_found("message")
             raise message_not_failed()
         await self._resume(tx, [command.message_id])
-        return view
+        return DONE
 
     # --- steps of its own ----------------------------------------------------
 

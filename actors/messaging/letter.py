@@ -53,7 +53,7 @@ def envelope_address(address: str) -> str:
     return plain
 
 
-def compose(  # noqa: PLR0913 - a letter's parts, each named at the call
+def compose(
     *,
     message_id: UUID,
     sender: str,

@@ -7,7 +7,7 @@ import re
 from collections import OrderedDict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -88,11 +88,9 @@ class Sink:
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         """A mail by DATA."""
-        content = envelope.content
-        assert isinstance(content, bytes)
-        return self.take(envelope, content)
+        return self.take(envelope, cast("bytes", envelope.content))
 
-    async def handle_EHLO(  # noqa: N802, PLR0913 - aiosmtpd calls it so
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it so
         self,
         _server: SMTP,
         session: Session,
@@ -140,8 +138,7 @@ class _SinkSession(SMTP):
             self._writer.close()  # the chunk that follows is not read
             return
         chunk = await self._reader.readexactly(int(size))
-        envelope = self.envelope
-        assert envelope is not None
+        envelope = cast("Envelope", self.envelope)
         if not envelope.rcpt_tos:
             await self.push("503 Error: need RCPT command")
             return

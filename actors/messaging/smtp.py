@@ -89,9 +89,10 @@ class SmtpConnection:
             extensions = client.supports_extension
             if extensions("pipelining") and extensions("chunking"):
                 self._replies = _Replies()
-                assert client.transport is not None
-                client.transport.set_protocol(self._replies)
-                self._replies.connection_made(client.transport)
+                # uvloop's transports are not of asyncio's classes.
+                transport = cast("asyncio.Transport", client.transport)
+                transport.set_protocol(self._replies)
+                self._replies.connection_made(transport)
         return self._client
 
     async def _pipeline(
@@ -121,7 +122,6 @@ class _Replies(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not of asyncio's classes.
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def write(self, commands: bytes) -> None:
@@ -150,7 +150,7 @@ class _Replies(asyncio.Protocol):
         for line in lines:
             if line[3:4] != b"-":
                 self._codes.append(int(line[:3]) if line[:3].isdigit() else 500)
-        if self._codes and self._codes[-1] == 421:  # noqa: PLR2004 - RFC 5321 §3.8
+        if self._codes and self._codes[-1] == 421:
             self._end()
         elif self._waiter and len(self._codes) >= self._wanted:
             if not self._waiter.done():
@@ -158,6 +158,7 @@ class _Replies(asyncio.Protocol):
             self._waiter = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # whatever it was, what had no answer has none
         self.lost = True
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(ConnectionResetError())
@@ -193,13 +194,13 @@ def _commands(letter: Letter) -> bytes:
 
 def _outcome(codes: Sequence[int]) -> Outcome:
     for stage, code in zip(_STAGES, codes, strict=True):
-        if code // 100 != 2:  # noqa: PLR2004
+        if code // 100 != 2:
             return _refused(stage, code)
     return None
 
 
 def _refused(stage: str, code: int) -> Failure:
-    return Failure(f"{stage}-refused-{code}", permanent=code // 100 == 5)  # noqa: PLR2004
+    return Failure(f"{stage}-refused-{code}", permanent=code // 100 == 5)
 
 
 async def _send_one(client: aiosmtplib.SMTP, letter: Letter) -> Outcome:

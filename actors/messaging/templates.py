@@ -18,7 +18,7 @@ _CONTENT = "<!-- content -->"
 _OPTIONAL = {"name": "", "link": "", "number": "", "minutes": 15, "complete": True}
 
 
-class UnusableTemplate(Exception):  # noqa: N818 - the reason is its text
+class UnusableTemplate(Exception):
     """There is no such template, or its data lack something; the text is a code."""
 
 

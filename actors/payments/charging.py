@@ -66,15 +66,17 @@ def check_charge(charge: Charge, currency: str) -> None:
             raise card_number_refused()
 
 
-def known_attempt(payment: Payment | None, charge: Charge) -> Attempt | None:
-    """The attempt that `charge` asks for, if it was begun before."""
+def known_attempt(
+    payment: Payment | None, charge: Charge
+) -> tuple[Payment, Attempt] | None:
+    """The payment and the attempt that `charge` asks for, if it was begun before."""
     attempt = payment.attempt(charge.attempt) if payment else None
-    if attempt is None:
+    if payment is None or attempt is None:
         return None
     same = attempt.amount_minor == charge.amount.amount
     if not same or attempt.method != charge.method:
         raise attempt_mismatch()
-    return attempt
+    return payment, attempt
 
 
 def check_next_attempt(payment: Payment | None, charge: Charge) -> None:

@@ -31,8 +31,11 @@ class RefundAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider(Protocol):
-    """Whoever moves the money. No method raises because the provider fails: what is
-    not known for sure is UNKNOWN (a charge) or PENDING (a refund)."""
+    """Whoever moves the money.
+
+    Charging and refunding never raise because the provider fails: what is not known
+    for sure is UNKNOWN (a charge) or PENDING (a refund).
+    """
 
     name: str
 

@@ -35,15 +35,17 @@ class ClosedRefund(NamedTuple):
     event: Event | None = None
 
 
-def known_refund(payment: Payment | None, asked: RefundOrder) -> Refund | None:
-    """The refund that is asked for, if it was begun before."""
+def known_refund(
+    payment: Payment | None, asked: RefundOrder
+) -> tuple[Payment, Refund] | None:
+    """The payment and the refund that is asked for, if it was begun before."""
     refund = payment.refund(asked.refund_id) if payment else None
-    if refund is None:
+    if payment is None or refund is None:
         return None
     other = asked.amount is not None and asked.amount.amount != refund.amount_minor
     if other or asked.reason != refund.reason:
         raise refund_mismatch()
-    return refund
+    return payment, refund
 
 
 def begin_refund(

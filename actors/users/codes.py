@@ -12,7 +12,7 @@ from actors.kit.process import Run
 from actors.users.people import mail_code, present, revoke_tokens
 from actors.users.sessions import Sessions
 from actors.users.strength import refuse_weak
-from bus.kit.addressing import new_id
+from bus.kit.addressing import derived_id, new_id
 from bus.kit.values import Done
 from bus.messaging import SendEmail
 from bus.users import (
@@ -24,6 +24,7 @@ from bus.users import (
     EmailVerified,
     ForgotPassword,
     IssueCode,
+    MailPasswordChanged,
     PasswordChanged,
     Purpose,
     ResendCode,
@@ -103,7 +104,7 @@ class Codes(Sessions):
             to=issued.email or "",
             template=template,
             data={
-                "first_name": issued.first_name,
+                "name": issued.first_name,
                 "code": code,
                 "link": link,
                 "minutes": CODE_SECONDS_MAX // 60,
@@ -136,7 +137,7 @@ class Codes(Sessions):
         )
 
     @handles(CodeSent)
-    async def code_sent(self, tx: Tx, m: CodeSent) -> Done:
+    async def code_sent(self, tx: Tx, m: CodeSent) -> Done:  # noqa: ARG002
         """Nothing is left to be done for a code."""
         return Done()
 
@@ -151,7 +152,7 @@ class Codes(Sessions):
     @handles(ConfirmEmail)
     async def confirm_email(self, tx: Tx, m: ConfirmEmail) -> CodeTry:
         """Try a code and mark the address; the same code again is right again."""
-        if not await self._try(tx, m.user_id, Purpose.VERIFY_EMAIL, m.code):
+        if await self._try(tx, m.user_id, Purpose.VERIFY_EMAIL, m.code) is None:
             return CodeTry(right=False)
         await use_code(tx, m.user_id, Purpose.VERIFY_EMAIL)
         await self._verified(tx, m.user_id)
@@ -159,28 +160,38 @@ class Codes(Sessions):
 
     @handles(ResetPassword)
     async def reset_password(self, run: Run, m: ResetPassword) -> Done:
-        """Set a password by a code; a weak one leaves the code usable."""
+        """Set a password by a code; a weak one leaves the code usable.
+
+        Asked again with the same code and password it is done again.
+        """
         refuse_weak(m.new_password, field="new_password")
         tried = await run.step(
             TryCode(user_id=m.user_id, purpose=Purpose.RESET_PASSWORD, code=m.code)
         )
         if not tried.right:
             raise invalid_code()
+        if tried.used:
+            if await self.passwords.verify(m.new_password, tried.password_hash):
+                return Done()
+            raise invalid_code()
         known = (tried.email, tried.first_name, tried.last_name)
         refuse_weak(m.new_password, *known, field="new_password")
         new_hash = await self.passwords.hash(m.new_password)
-        return await run.settle(
-            SetPassword(user_id=m.user_id, new_hash=new_hash, code=m.code), last=True
+        return await run.step(
+            SetPassword(user_id=m.user_id, new_hash=new_hash, code=m.code)
         )
 
     @handles(TryCode)
     async def try_code(self, tx: Tx, m: TryCode) -> CodeTry:
         """Try a code without using it up."""
-        if not await self._try(tx, m.user_id, m.purpose, m.code):
+        code = await self._try(tx, m.user_id, m.purpose, m.code)
+        if code is None:
             return CodeTry(right=False)
         row = present(await find_account(tx, m.user_id))
         return CodeTry(
             right=True,
+            used=code["used_at"] is not None,
+            password_hash=row["password_hash"],
             email=row["email"],
             first_name=row["first_name"],
             last_name=row["last_name"],
@@ -188,23 +199,26 @@ class Codes(Sessions):
 
     @handles(ChangePassword)
     async def change_password(self, run: Run, m: ChangePassword) -> Done:
-        """Set a password by the current one."""
-        old_hash = await self.check_password(
-            run, m.user_id, m.current_password, m.client
-        )
+        """Set a password by the current one; done again where it is already set.
+
+        A guess of the password that is hidden in either field counts as one try.
+        """
+        old_hash = await self.count_try(run, m.user_id, m.client)
+        if not await self.passwords.verify(m.current_password, old_hash):
+            if await self.passwords.verify(m.new_password, old_hash):
+                return Done()
+            raise invalid_credentials()
         async with self.read() as db:
             user = present(await find_user(db, m.user_id))
         known = (user.email, user.first_name, user.last_name)
         refuse_weak(m.new_password, *known, field="new_password")
-        new_hash = await self.passwords.hash(m.new_password)
-        return await run.settle(
+        return await run.step(
             SetPassword(
                 user_id=m.user_id,
-                new_hash=new_hash,
+                new_hash=await self.passwords.hash(m.new_password),
                 old_hash=old_hash,
                 kept_session_id=m.session_id,
-            ),
-            last=True,
+            )
         )
 
     @handles(SetPassword)
@@ -220,7 +234,26 @@ class Codes(Sessions):
         await end_sessions(tx, m.user_id, m.kept_session_id)
         await forget_tries(tx, m.user_id)
         tx.tell(PasswordChanged(user_id=m.user_id), m)
+        notice = MailPasswordChanged(user_id=m.user_id)
+        tx.due(f"password:{m.user_id}", tx.now, notice)
         await revoke_tokens(tx, m.user_id, "password")
+        return Done()
+
+    @handles(MailPasswordChanged)
+    async def mail_password_changed(self, run: Run, m: MailPasswordChanged) -> Done:
+        """Write to the person, so that a change by somebody else is noticed."""
+        async with self.read() as db:
+            user = present(await find_user(db, m.user_id))
+        mail = SendEmail(
+            message_id=derived_id(run.id, "password-changed", m.user_id),
+            to=user.email,
+            template="password_changed",
+            data={"name": user.first_name},
+            user_id=m.user_id,
+            locale=user.locale,
+            priority="security",
+        )
+        await run.ask(mail)
         return Done()
 
     async def _require_unused(self, tx: Tx, user_id: UUID, code: str) -> None:
@@ -228,12 +261,10 @@ class Codes(Sessions):
         if row is None or row["used_at"] is not None or not self._matches(row, code):
             raise invalid_code()
 
-    async def _try(self, tx: Tx, user_id: UUID, purpose: Purpose, code: str) -> bool:
-        """Spend a try; whether the code is right and may still be used."""
+    async def _try(self, tx: Tx, user_id: UUID, purpose: Purpose, code: str) -> Any:
+        """Spend a try; the code's row if it is right, used or not."""
         row = await spend_try(tx, user_id, purpose)
-        if row is None or not self._matches(row, code):
-            return False
-        return purpose is Purpose.VERIFY_EMAIL or row["used_at"] is None
+        return row if row is not None and self._matches(row, code) else None
 
     async def _verified(self, tx: Tx, user_id: UUID) -> None:
         """Who reads the mail has shown that the address is theirs."""

@@ -63,7 +63,10 @@ class Sessions(People):
 
         An unknown account goes the same way, in the same time, to the same answers.
         """
-        password_hash = await self.check_password(run, m.user_id, m.password, m.client)
+        password_hash = await self.count_try(run, m.user_id, m.client)
+        right = await self.passwords.verify(m.password, password_hash)
+        if not right or password_hash is None:
+            raise invalid_credentials()
         return await run.step(
             OpenSession(
                 user_id=m.user_id,
@@ -72,19 +75,14 @@ class Sessions(People):
             )
         )
 
-    async def check_password(
-        self, run: Run, user_id: UUID, password: str, client: str
-    ) -> str:
-        """The hash that the password was right for; refuses after too many tries.
+    async def count_try(self, run: Run, user_id: UUID, client: str) -> str | None:
+        """What a password is to be checked against; refuses after too many tries.
 
         Tries count by account and client: who fails elsewhere locks nobody else out.
         """
         tried = await run.step(TryLogin(user_id=user_id, client=client))
         if tried.locked_seconds:
             raise too_many_tries(tried.locked_seconds)
-        right = await self.passwords.verify(password, tried.password_hash)
-        if not right or tried.password_hash is None:
-            raise invalid_credentials()
         return tried.password_hash
 
     @handles(TryLogin)
@@ -92,10 +90,10 @@ class Sessions(People):
         """Count a try, and hand out what the password is checked against."""
         window = timedelta(seconds=TRIES_WINDOW_SECONDS)
         client_hash = self.pepper.hash("client", m.client)
-        counted = await count_try(tx, m.user_id, client_hash, tx.now - window)
+        tries, since = await count_try(tx, m.user_id, client_hash, tx.now - window)
         self._sweep_tries(tx, m.user_id)
-        if counted["tries"] > TRIES_MAX:
-            left = counted["since"] + window - tx.now
+        if tries > TRIES_MAX:
+            left = since + window - tx.now
             return LoginTry(locked_seconds=max(1, round(left.total_seconds())))
         row = await find_account(tx, m.user_id)
         return LoginTry(password_hash=row["password_hash"] if row else None)

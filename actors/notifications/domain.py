@@ -1,0 +1,326 @@
+"""The notifications domain: facts come in, people are told once."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.process import Run
+from actors.notifications.tellings import (
+    Telling,
+    chosen,
+    of_low_stock,
+    of_order,
+    of_payment,
+    with_choices,
+)
+from bus.inventory import StockLow
+from bus.kit.addressing import derived_id
+from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
+from bus.kit.values import Page
+from bus.messaging import SendEmail, SendSms
+from bus.notifications import (
+    GetPreferences,
+    ListNotifications,
+    MarkAllRead,
+    MarkedRead,
+    MarkRead,
+    MarkSomeRead,
+    NotificationCreated,
+    NotificationRead,
+    NotificationType,
+    NotificationView,
+    PreferencesView,
+    RecordNotification,
+    SendNotification,
+    SetPreferences,
+    Told,
+    no_such_notification,
+)
+from bus.orders import (
+    GetOrderContact,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderContact,
+    OrderDelivered,
+    OrderRefunded,
+    OrderShipped,
+)
+from bus.orders.events import OrderEvent
+from bus.payments import PaymentEvent, PaymentFailed, PaymentSucceeded
+from bus.products import GetOffers
+from bus.users import Contact, FindStaff, GetContact, Role
+from persistence import notifications as store
+from persistence.kit.database import Db
+from persistence.kit.transaction import Tx
+from persistence.notifications import Carried, Notification, Preferences
+
+READ_AT_ONCE_MAX = 500
+SWEEP_EVERY = 1_000
+
+
+class Notifications(Domain):
+    """Tells people what has happened, once by event, by the channels they chose."""
+
+    name = "notifications"
+
+    async def start(self) -> None:
+        """Nothing is open yet; only the count of what was recorded begins."""
+        self.recorded = 0
+
+    # --- facts of other domains ----------------------------------------------
+
+    @handles(OrderConfirmed)
+    @handles(OrderShipped)
+    @handles(OrderDelivered)
+    @handles(OrderCancelled)
+    @handles(OrderRefunded)
+    async def order_changed(self, run: Run, event: OrderEvent) -> None:
+        """Tell the buyer of an order; a guest gets the mail alone."""
+        if telling := of_order(event):
+            await self._tell_buyer(run, event.user_id, event.order_id, telling)
+
+    @handles(PaymentSucceeded)
+    @handles(PaymentFailed)
+    async def payment_changed(self, run: Run, event: PaymentEvent) -> None:
+        """Tell the payer; a guest's receipt is the confirmation mail."""
+        if event.user_id is not None or isinstance(event, PaymentFailed):
+            await self._tell_buyer(
+                run, event.user_id, event.order_id, of_payment(event)
+            )
+
+    @handles(StockLow)
+    async def stock_low(self, run: Run, event: StockLow) -> None:
+        """Tell the seller and all admins, each by the owner of that person's key."""
+        staff = await run.ask(FindStaff(role=Role.ADMIN))
+        offers = await run.ask(GetOffers(skus=(event.sku,)))
+        people = set(staff.user_ids)
+        people |= {offer.seller_id for offer in offers.offers if offer.seller_id}
+        telling = of_low_stock(event)
+        for user_id in sorted(people):
+            await run.ask(
+                SendNotification(
+                    notification_id=derived_id(run.id, "notification", user_id),
+                    user_id=user_id,
+                    **msgspec.structs.asdict(telling),
+                )
+            )
+
+    # --- commands ------------------------------------------------------------
+
+    @handles(SendNotification)
+    async def send_notification(self, run: Run, command: SendNotification) -> Told:
+        """Record it, then queue the mail and the SMS that the person wants."""
+        telling = Telling(
+            type=command.type,
+            template=command.template,
+            title=command.title,
+            body=command.body,
+            data=command.data,
+        )
+        return await self._tell(run, command.notification_id, command.user_id, telling)
+
+    @handles(MarkRead)
+    async def mark_read(self, tx: Tx, command: MarkRead) -> NotificationView:
+        """Unread becomes read, once."""
+        ids = command.user_id, command.notification_id
+        if await store.mark_read(tx, *ids):
+            read = NotificationRead(
+                user_id=command.user_id, notification_id=command.notification_id
+            )
+            tx.tell(read, about=command)
+        view = await store.find_notification(tx, *ids)
+        if view is None:
+            raise no_such_notification()
+        return view
+
+    @handles(MarkAllRead)
+    async def mark_all_read(self, run: Run, command: MarkAllRead) -> MarkedRead:
+        """In steps of a bounded size, until nothing unread is left."""
+        count = 0
+        while True:
+            some = await run.step(MarkSomeRead(user_id=command.user_id))
+            count += some.count
+            if some.count < READ_AT_ONCE_MAX:
+                return MarkedRead(count)
+
+    @handles(SetPreferences)
+    async def set_preferences(self, tx: Tx, command: SetPreferences) -> PreferencesView:
+        """Compare-and-set on the version that was seen."""
+        if not command.types:
+            raise invalid("no-choice", "Name at least one type.")
+        before = (await self._preferences(tx, [command.user_id]))[command.user_id]
+        if command.version not in (None, before.version):
+            raise stale()
+        after = with_choices(before, command.types, tx.now)
+        if not await store.save_preferences(tx, command.user_id, after):
+            raise stale()
+        tx.keep("preferences", command.user_id, after)
+        return _preferences_view(after)
+
+    # --- steps of its own ----------------------------------------------------
+
+    @handles_many(RecordNotification)
+    async def record_notification(
+        self, tx: Tx, messages: list[RecordNotification]
+    ) -> list[Told]:
+        """Insert many, each once; one that was there answers as it did then."""
+        preferences = await self._preferences(tx, [m.user_id for m in messages])
+        rows: dict[UUID, Notification] = {}
+        for message in messages:
+            choice = chosen(preferences[message.user_id], message.type)
+            fields = {
+                **msgspec.structs.asdict(message),
+                **msgspec.structs.asdict(choice),
+            }
+            identity = fields.pop("notification_id")
+            rows.setdefault(identity, Notification(id=identity, **fields))
+        new = await store.add_notifications(tx, rows.values())
+        for identity in sorted(new):
+            if rows[identity].in_app:
+                tx.tell(_created(rows[identity]))
+        await self._sweep(tx, len(new))
+        before = await store.carried(tx, rows.keys() - new) if rows.keys() - new else {}
+        return [_told(rows[m.notification_id], before) for m in messages]
+
+    async def _sweep(self, tx: Tx, count: int) -> None:
+        """Drop what is too old, now and then."""
+        before, self.recorded = self.recorded, self.recorded + count
+        if before // SWEEP_EVERY != self.recorded // SWEEP_EVERY:
+            await store.sweep(tx)
+
+    @handles(MarkSomeRead)
+    async def mark_some_read(self, tx: Tx, command: MarkSomeRead) -> MarkedRead:
+        """One step's worth of read-all."""
+        ids = await store.mark_some_read(tx, command.user_id, READ_AT_ONCE_MAX)
+        for identity in ids:
+            tx.tell(NotificationRead(user_id=command.user_id, notification_id=identity))
+        return MarkedRead(len(ids))
+
+    # --- queries -------------------------------------------------------------
+
+    @handles(ListNotifications)
+    async def list_notifications(
+        self, db: Db, query: ListNotifications
+    ) -> Page[NotificationView]:
+        """A person's notifications."""
+        return await store.list_notifications(
+            db,
+            query.user_id,
+            unread=query.unread,
+            before=_cursor(query.cursor),
+            limit=query.limit,
+        )
+
+    @handles(GetPreferences)
+    async def get_preferences(self, db: Db, query: GetPreferences) -> PreferencesView:
+        """A person's channels, defaults filled in."""
+        found = await store.load_preferences(db, [query.user_id])
+        return _preferences_view(found[query.user_id])
+
+    # --- telling -------------------------------------------------------------
+
+    async def _tell_buyer(
+        self, run: Run, user_id: UUID | None, order_id: UUID, telling: Telling
+    ) -> None:
+        if user_id is not None:
+            identity = derived_id(run.id, "notification", user_id)
+            await self._tell(run, identity, user_id, telling)
+            return
+        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
+        if contact.email is not None:
+            data = {**telling.data, "number": contact.number}
+            await run.ask(
+                SendEmail(
+                    message_id=derived_id(run.id, "email", order_id),
+                    to=contact.email,
+                    template=telling.template,
+                    data={**data, "name": contact.name},
+                    locale=contact.locale,
+                )
+            )
+
+    async def _tell(
+        self, run: Run, identity: UUID, user_id: UUID, telling: Telling
+    ) -> Told:
+        told = await run.step(
+            RecordNotification(
+                notification_id=identity,
+                user_id=user_id,
+                type=telling.type,
+                title=telling.title,
+                body=telling.body,
+                data=telling.data,
+            )
+        )
+        if told.email or told.sms:
+            await self._carry(run, told, user_id, telling)
+        return told
+
+    async def _carry(
+        self, run: Run, told: Told, user_id: UUID, telling: Telling
+    ) -> None:
+        """Queue the mail and the SMS; their ids follow from the notification's."""
+        try:
+            contact: Contact = await run.ask(GetContact(user_id=user_id))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                return  # erased meanwhile: there is nobody to write to
+            raise
+        content: dict[str, Any] = {
+            "template": telling.template,
+            "data": {
+                "title": telling.title,
+                "body": telling.body,
+                **telling.data,
+                "name": contact.first_name,
+            },
+            "user_id": user_id,
+            "locale": contact.locale,
+        }
+        unwanted = telling.type is NotificationType.PROMOTION
+        if told.email and (contact.email_verified or not unwanted):
+            identity = derived_id(told.id, "email", user_id)
+            await run.ask(SendEmail(message_id=identity, to=contact.email, **content))
+        if told.sms and contact.phone:
+            identity = derived_id(told.id, "sms", user_id)
+            await run.ask(SendSms(message_id=identity, to=contact.phone, **content))
+
+    async def _preferences(
+        self, tx: Tx, user_ids: list[UUID]
+    ) -> dict[UUID, Preferences]:
+        return await tx.load("preferences", user_ids, store.load_preferences)
+
+
+def _created(row: Notification) -> NotificationCreated:
+    return NotificationCreated(
+        notification_id=row.id, user_id=row.user_id, type=row.type
+    )
+
+
+def _told(row: Notification, before: Mapping[UUID, Carried]) -> Told:
+    carried = before.get(row.id)
+    return Told(
+        id=row.id,
+        email=carried.email if carried else row.email,
+        sms=carried.sms if carried else row.sms,
+    )
+
+
+def _preferences_view(preferences: Preferences) -> PreferencesView:
+    return PreferencesView(
+        types={kind: chosen(preferences, kind) for kind in NotificationType},
+        version=preferences.version,
+        updated_at=preferences.updated_at,
+    )
+
+
+def _cursor(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise invalid("invalid-cursor") from None

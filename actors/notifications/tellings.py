@@ -1,0 +1,129 @@
+"""What a fact tells a person, and by which channels: pure decisions."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bus.inventory import StockLow
+from bus.notifications import DEFAULTS, Channel, ChannelChoice, NotificationType
+from bus.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderRefunded,
+    OrderShipped,
+)
+from bus.orders.events import OrderEvent
+from bus.payments import PaymentEvent, PaymentFailed
+from persistence.notifications import Preferences
+
+# The buyer was told by the very answer to the order, or by the failed payment.
+_TOLD_AT_CHECKOUT = frozenset({"payment-declined", "out-of-stock", "price-changed"})
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be told of a fact, whoever it is told to."""
+
+    type: NotificationType
+    template: str
+    title: str
+    body: str
+    data: dict[str, Any]
+
+
+def chosen(preferences: Preferences, kind: NotificationType) -> ChannelChoice:
+    """The channels of a type: the person's choice, else the default."""
+    channels = preferences.choices.get(kind, {})
+    default = DEFAULTS[kind]
+    return ChannelChoice(
+        email=channels.get("email", default.email),
+        sms=channels.get("sms", default.sms),
+        in_app=channels.get("in_app", default.in_app),
+    )
+
+
+def with_choices(
+    preferences: Preferences,
+    types: Mapping[NotificationType, Mapping[Channel, bool]],
+    now: datetime,
+) -> Preferences:
+    """The preferences after a choice; what it does not name stays."""
+    choices = {kind: dict(channels) for kind, channels in preferences.choices.items()}
+    for kind, channels in types.items():
+        choices.setdefault(kind, {}).update(channels)
+    return Preferences(choices=choices, version=preferences.version + 1, updated_at=now)
+
+
+def of_order(event: OrderEvent) -> Telling | None:
+    """What an order's event tells its buyer; None: nothing that is news."""
+    facts = {"order_id": str(event.order_id), "number": event.number}
+    name = f"Order {event.number}"
+    match event:
+        case OrderConfirmed():
+            kind, template = NotificationType.ORDER_CONFIRMATION, "order_confirmed"
+            title, body = f"{name} is confirmed", "Thank you. It ships soon."
+            more: dict[str, Any] = {"total": event.total}
+        case OrderShipped():
+            kind, template = NotificationType.SHIPPING_UPDATE, "order_shipped"
+            title = f"{name} is on its way"
+            body = f"{event.carrier}, tracking number {event.tracking_number}"
+            more = {
+                "carrier": event.carrier,
+                "tracking_number": event.tracking_number,
+                "complete": event.complete,
+            }
+        case OrderDelivered():
+            kind, template = NotificationType.SHIPPING_UPDATE, "order_delivered"
+            title, body, more = f"{name} has arrived", "We hope that you like it.", {}
+        case OrderCancelled() if event.reason not in _TOLD_AT_CHECKOUT:
+            kind, template = NotificationType.ORDER_UPDATE, "order_cancelled"
+            title = f"{name} was cancelled"
+            body = "What was paid for it goes back the way it came."
+            more = {"total": event.total, "reason": event.reason}
+        case OrderRefunded():
+            kind, template = NotificationType.ORDER_UPDATE, "order_refunded"
+            title = f"{name}: money is on its way back"
+            body = "Your bank may take a few days to show it."
+            more = {"refunded": event.refunded}
+        case _:
+            return None
+    return Telling(
+        type=kind, template=template, title=title, body=body, data={**facts, **more}
+    )
+
+
+def of_payment(event: PaymentEvent) -> Telling:
+    """What a payment's event tells its payer."""
+    data = {"order_id": str(event.order_id), "amount": event.amount}
+    if isinstance(event, PaymentFailed):
+        return Telling(
+            type=NotificationType.PAYMENT_FAILURE,
+            template="payment_failed",
+            title="Your payment did not go through",
+            body="Nothing was charged. You can try again, or pay another way.",
+            data={**data, "decline_code": event.decline_code},
+        )
+    return Telling(
+        type=NotificationType.PAYMENT_SUCCESS,
+        template="payment_succeeded",
+        title="We have received your payment",
+        body="Thank you.",
+        data=data,
+    )
+
+
+def of_low_stock(event: StockLow) -> Telling:
+    """What a SKU that runs low tells its seller and the admins."""
+    return Telling(
+        type=NotificationType.LOW_STOCK,
+        template="low_stock",
+        title=f"Low stock: {event.sku}",
+        body=f"{event.available} pieces are left; the threshold is {event.threshold}.",
+        data={
+            "sku": event.sku,
+            "available": event.available,
+            "threshold": event.threshold,
+        },
+    )

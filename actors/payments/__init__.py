@@ -1,0 +1,34 @@
+"""What payments does: charges, refunds, stored methods, and the books of it all."""
+
+from actors.kit.domain import handles
+from actors.payments.charges import Charges
+from actors.payments.methods import Methods
+from actors.payments.refunds import Refunds
+from actors.payments.views import payment_view
+from bus.kit.refusals import not_found
+from bus.kit.values import Page
+from bus.payments import GetPayment, ListPayments, PaymentView, payment_id_of
+from persistence.kit.database import Db
+from persistence.payments import load_payments
+
+__all__ = ["Payments"]
+
+
+class Payments(Charges, Refunds, Methods):
+    """The domain: all its handlers, and what is read."""
+
+    name = "payments"
+
+    @handles(GetPayment)
+    async def get_payment(self, db: Db, query: GetPayment) -> PaymentView:
+        """One payment with its attempts and refunds."""
+        found = await load_payments(db, [query.payment_id])
+        if query.payment_id not in found:
+            raise not_found("payment")
+        return payment_view(found[query.payment_id])
+
+    @handles(ListPayments)
+    async def list_payments(self, db: Db, query: ListPayments) -> Page[PaymentView]:
+        """The payment of an order, if it has one."""
+        found = await load_payments(db, [payment_id_of(query.order_id)])
+        return Page(tuple(payment_view(payment) for payment in found.values()))

@@ -1,0 +1,131 @@
+"""Stored methods: kept encrypted, shown without their token."""
+
+from msgspec.structs import replace
+
+from actors.kit.domain import handles
+from actors.kit.process import Run
+from actors.payments.till import Till
+from actors.payments.views import method_view
+from bus.kit.values import Done, Page
+from bus.payments import (
+    METHODS_MAX,
+    TEST_CARDS,
+    TOKEN_CHARACTERS_MAX,
+    AddMethod,
+    ListMethods,
+    MethodView,
+    PaymentMethod,
+    RemoveMethod,
+    SaveMethod,
+    SetDefaultMethod,
+    card_number_refused,
+    holds_card_number,
+    method_mismatch,
+    too_many_methods,
+    unknown_kind,
+    unknown_method,
+    unknown_token,
+)
+from persistence.kit.database import Db
+from persistence.kit.transaction import Tx
+from persistence.payments import (
+    StoredMethod,
+    delete_method,
+    insert_method,
+    make_default,
+    methods_of,
+)
+
+
+class Methods(Till):
+    """A person's stored methods."""
+
+    @handles(AddMethod)
+    async def add_method(self, run: Run, asked: AddMethod) -> MethodView:
+        """Let the provider describe the token, then keep both, encrypted."""
+        _check(asked)
+        token = TEST_CARDS.get(asked.token, asked.token)
+        facts = await self.provider.describe(token)
+        if facts is None:
+            raise unknown_token()
+        return await run.step(
+            SaveMethod(
+                user_id=asked.user_id,
+                method_id=asked.method_id,
+                method=asked.method,
+                token=token,
+                facts=facts,
+                make_default=asked.make_default,
+            )
+        )
+
+    @handles(SaveMethod)
+    async def save_method(self, tx: Tx, message: SaveMethod) -> MethodView:
+        """Insert a method, once by its id; a person's first one is the default."""
+        methods = await methods_of(tx, message.user_id)
+        for method in methods:
+            if method.id == message.method_id:
+                return self._same(method, message)
+        if len(methods) >= METHODS_MAX:
+            raise too_many_methods()
+        method = StoredMethod(
+            id=message.method_id,
+            user_id=message.user_id,
+            method=message.method,
+            provider=self.provider.name,
+            sealed=self.vault.seal_method(message.token, message.facts),
+            is_default=not methods or message.make_default,
+            version=1,
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+        await insert_method(tx, method)
+        if method.is_default:
+            await make_default(tx, method.user_id, method.id)
+        return method_view(method, message.facts)
+
+    @handles(SetDefaultMethod)
+    async def set_default_method(self, tx: Tx, message: SetDefaultMethod) -> MethodView:
+        """Make a stored method the one that is offered first."""
+        methods = await methods_of(tx, message.user_id)
+        found = next((m for m in methods if m.id == message.method_id), None)
+        if found is None:
+            raise unknown_method()
+        if not found.is_default:
+            await make_default(tx, message.user_id, message.method_id)
+            version = found.version + 1
+            found = replace(found, is_default=True, version=version, updated_at=tx.now)
+        return self._view(found)
+
+    @handles(RemoveMethod)
+    async def remove_method(self, tx: Tx, message: RemoveMethod) -> Done:
+        """Forget a stored method, its token included."""
+        if not await delete_method(tx, message.user_id, message.method_id):
+            raise unknown_method()
+        return Done()
+
+    @handles(ListMethods)
+    async def list_methods(self, db: Db, query: ListMethods) -> Page[MethodView]:
+        """A person's stored methods, the default first."""
+        methods = await methods_of(db, query.user_id)
+        return Page(tuple(self._view(method) for method in methods))
+
+    def _view(self, method: StoredMethod) -> MethodView:
+        return method_view(method, self.vault.unseal_method(method.sealed).facts)
+
+    def _same(self, method: StoredMethod, message: SaveMethod) -> MethodView:
+        """The answer to a request that comes again; refused when it says otherwise."""
+        token = self.vault.unseal_method(method.sealed).token
+        if (method.method, token) != (message.method, message.token):
+            raise method_mismatch()
+        return self._view(method)
+
+
+def _check(asked: AddMethod) -> None:
+    """Refuse what could never be kept."""
+    if asked.method not in PaymentMethod.__members__:
+        raise unknown_kind(asked.method)
+    if holds_card_number(asked.token):
+        raise card_number_refused()
+    if not 0 < len(asked.token) <= TOKEN_CHARACTERS_MAX:
+        raise unknown_token()

@@ -1,0 +1,122 @@
+"""What all of payments' handlers stand on: the provider, the vault, the books."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from actors.kit.domain import Domain
+from actors.payments.provider import PROVIDER_TIMEOUT_SECONDS, Provider
+from actors.payments.sandbox import Sandbox
+from actors.payments.vault import Vault
+from bus.kit.messages import Event
+from bus.kit.settings import SettingsError
+from bus.payments import payment_id_of
+from persistence.kit.transaction import Tx
+from persistence.payments import (
+    LedgerLine,
+    Payment,
+    load_payments,
+    next_version,
+    save_attempts,
+    save_payments,
+    save_refunds,
+    write_ledger,
+)
+
+PAYMENT = "payment"
+
+
+class Till(Domain):
+    """A domain with a provider and a vault, opened at its start."""
+
+    provider: Provider
+    vault: Vault
+    provider_timeout_seconds = PROVIDER_TIMEOUT_SECONDS
+
+    async def start(self) -> None:
+        """Open the vault and the provider's client."""
+        settings = self.settings
+        if not settings.encryption_keys:
+            raise SettingsError("SOUK_ENCRYPTION_KEYS is not set")
+        if not settings.bank_url:
+            raise SettingsError("SOUK_BANK_URL is not set")
+        self.vault = Vault(settings.encryption_keys)
+        self.provider = Sandbox(
+            settings.bank_url,
+            settings.bank_webhook_secret,
+            self.log,
+            self.provider_timeout_seconds,
+        )
+
+    async def stop(self) -> None:
+        """Close the provider's client."""
+        await self.provider.close()
+
+
+class Book:
+    """The payments of one round: as found, as decided, and written as a set."""
+
+    def __init__(self, tx: Tx, found: dict[UUID, Payment | None]) -> None:
+        self._tx = tx
+        self._found = found
+        self._now = dict(found)
+        self._lines: list[LedgerLine] = []
+
+    @classmethod
+    async def open(cls, tx: Tx, order_ids: Iterable[UUID]) -> "Book":
+        """The payments of these orders, from memory or in one read."""
+        ids = sorted({payment_id_of(order_id) for order_id in order_ids})
+        return cls(tx, await tx.load(PAYMENT, ids, load_payments))
+
+    def payment(self, order_id: UUID) -> Payment | None:
+        """The order's payment as decided so far."""
+        return self._now[payment_id_of(order_id)]
+
+    def put(
+        self,
+        payment: Payment,
+        lines: Sequence[LedgerLine] = (),
+        event: Event | None = None,
+    ) -> None:
+        """Decide what the payment is from now on, what to book and what to tell."""
+        self._now[payment.id] = payment
+        self._lines += lines
+        if event is not None:
+            self._tx.tell(event)
+
+    async def save(self) -> None:
+        """Write what has changed: one statement a table, whatever the number."""
+        changed = [
+            next_version(self._found[payment_id], payment, self._tx.now)
+            for payment_id, payment in self._now.items()
+            if payment is not None and payment is not self._found[payment_id]
+        ]
+        if not changed:
+            return
+        await save_payments(self._tx, changed)
+        attempts = [
+            (payment.id, attempt)
+            for payment in changed
+            for attempt in payment.attempts
+            if not _holds(self._found[payment.id], attempt)
+        ]
+        refunds = [
+            (payment.id, refund)
+            for payment in changed
+            for refund in payment.refunds
+            if not _holds(self._found[payment.id], refund)
+        ]
+        if attempts:
+            await save_attempts(self._tx, attempts)
+        if refunds:
+            await save_refunds(self._tx, refunds)
+        if self._lines:
+            await write_ledger(self._tx, self._lines)
+        for payment in changed:
+            self._tx.keep(PAYMENT, payment.id, payment)
+
+
+def _holds(payment: Payment | None, part: object) -> bool:
+    """Whether a payment was found with this very attempt or refund."""
+    if payment is None:
+        return False
+    return any(part is p for p in (*payment.attempts, *payment.refunds))

@@ -1,0 +1,157 @@
+"""Logs of every process: one JSON document a line, in a rotating file of its own.
+
+Field names follow the Elastic Common Schema where it has one. A line says which request
+it belongs to, because the context travels with each message.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from logging.handlers import RotatingFileHandler
+from typing import Any, cast
+
+import msgspec
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import FilteringBoundLogger, Processor
+
+from bus.kit.context import CURRENT
+from bus.kit.settings import Settings
+
+TEXT_MAX = 8_000
+"""Characters of one value; longer ones are cut."""
+
+# Values that may say who a person is or let someone in never reach a file.
+PRIVATE = frozenset(
+    {
+        "address",
+        "authorization",
+        "cookie",
+        "email",
+        "first_name",
+        "last_name",
+        "password",
+        "phone",
+        "secret",
+        "to",
+        "token",
+    }
+)
+_NOISY = ("asyncio", "nats", "uvicorn", "aiosmtpd", "mail.log", "httpx", "PIL")
+_encoder = msgspec.json.Encoder(enc_hook=repr)
+
+
+def get(name: str) -> FilteringBoundLogger:
+    """The logger of a part of the shop, such as `orders`."""
+    return cast(FilteringBoundLogger, structlog.stdlib.get_logger(name))
+
+
+def configure(settings: Settings, process_name: str, *, console: bool = False) -> None:
+    """Send this process' logs to `data_dir/logs/<process_name>.log`.
+
+    Call it once, when the process starts; again replaces what it set. With `console`
+    warnings are also shown to the person at the terminal, in plain words.
+    """
+    folder = settings.data_dir / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_chain(process_name),
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    file = RotatingFileHandler(
+        folder / f"{process_name.replace('/', '-')}.log",
+        maxBytes=settings.log_file_bytes_max,
+        backupCount=settings.log_files_max,
+        encoding="utf-8",
+        delay=True,
+    )
+    file.setFormatter(
+        ProcessorFormatter(
+            processors=[ProcessorFormatter.remove_processors_meta, _as_json],
+            foreign_pre_chain=_chain(process_name),
+        )
+    )
+    handlers: list[logging.Handler] = [file]
+    if console:
+        handlers.append(_terminal())
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if _is_ours(handler)]:
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        handler.set_name(f"souk-{handler.name or type(handler).__name__}")
+        root.addHandler(handler)
+    root.setLevel(settings.log_level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _is_ours(handler: logging.Handler) -> bool:
+    return (handler.name or "").startswith("souk-")
+
+
+def _terminal() -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(
+        ProcessorFormatter(
+            processors=[ProcessorFormatter.remove_processors_meta, _as_words]
+        )
+    )
+    return handler
+
+
+def _chain(process_name: str) -> list[Processor]:
+    """What every line gets, whoever wrote it."""
+
+    def named(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
+        line["process.name"] = process_name
+        context = CURRENT.get()
+        if context.request_id:
+            line.setdefault("http.request.id", context.request_id)
+        if context.traceparent:
+            line.setdefault("trace.id", context.traceparent[3:35])
+        return line
+
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="@timestamp"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        named,
+        _discreet,
+    ]
+
+
+def _discreet(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
+    """Hide what must not be read, and cut what is too long."""
+    for key, value in line.items():
+        if key in PRIVATE:
+            line[key] = "[hidden]"
+        elif isinstance(value, str) and len(value) > TEXT_MAX:
+            line[key] = value[:TEXT_MAX] + "…"
+    return line
+
+
+def _as_json(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
+    first = {
+        "@timestamp": line.pop("@timestamp", ""),
+        "log.level": line.pop("level", ""),
+        "message": line.pop("event", ""),
+        "log.logger": line.pop("logger", ""),
+    }
+    if "exception" in line:
+        line["error.stack_trace"] = line.pop("exception")
+    return _encoder.encode({**first, **line}).decode()
+
+
+def _as_words(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
+    return f"{line.get('level', 'warning')}: {line.get('event', '')}"

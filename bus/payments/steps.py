@@ -1,0 +1,117 @@
+"""The steps of the charge and refund processes; only payments sends them."""
+
+from uuid import UUID
+
+import msgspec
+
+from bus.kit.messages import Command, by
+from bus.kit.values import Done, Money
+from bus.payments.charges import (
+    Charge,
+    ChargeResult,
+    Outcome,
+    RefundOrder,
+    RefundStatus,
+    RefundView,
+)
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to ask the provider for, or its `result` when that is known.
+
+    `key` is the provider's idempotency key: the same each time it is asked.
+    """
+
+    result: ChargeResult | None
+    key: UUID
+    amount: Money
+    token: str = ""
+
+
+class OpenAttempt(Command[Opened], frozen=True, kw_only=True):
+    """Write that an attempt begins, before the provider hears of it."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    charge: Charge
+
+
+class ResumeAttempt(Command[Opened], frozen=True, kw_only=True):
+    """Read an attempt that is to be asked for again."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    attempt: int
+
+
+class CloseAttempt(Command[ChargeResult], frozen=True, kw_only=True):
+    """Write how an attempt ended; one that has ended keeps its first result."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    attempt: int
+    outcome: Outcome
+
+
+class SettleAttempt(Command[Done], frozen=True, kw_only=True):
+    """Ask the provider again about an attempt that is not settled (a timer's)."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    attempt: int
+
+
+class OpenedRefund(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund to ask the provider for; final ones are only shown."""
+
+    refund: RefundView
+    charge_key: UUID
+
+
+class OpenRefund(Command[OpenedRefund], frozen=True, kw_only=True):
+    """Set the amount aside and write that a refund begins; once by its id."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    refund: RefundOrder
+
+
+class ResumeRefund(Command[OpenedRefund], frozen=True, kw_only=True):
+    """Read a refund that is to be asked for again."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    refund_id: UUID
+
+
+class RefundOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider answered to a refund; PENDING: not known yet."""
+
+    status: RefundStatus
+    reason_code: str | None = None
+    reference: str | None = None
+
+
+class CloseRefund(Command[RefundView], frozen=True, kw_only=True):
+    """Write how a refund ended; one that has ended keeps its first result."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    refund_id: UUID
+    outcome: RefundOutcome
+
+
+class SettleRefund(Command[Done], frozen=True, kw_only=True):
+    """Ask the provider again about a refund that is not settled (a timer's)."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    refund_id: UUID

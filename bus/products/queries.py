@@ -1,0 +1,82 @@
+"""What products is asked."""
+
+from uuid import UUID
+
+from bus.kit.messages import (
+    ANY,
+    Query,
+)
+from bus.kit.values import (
+    LIMIT_DEFAULT,
+    Page,
+)
+from bus.products.views import (
+    Categories,
+    Offers,
+    ProductPage,
+    ProductView,
+    ReviewStatus,
+    ReviewView,
+    Sort,
+)
+
+
+class GetOffers(Query[Offers], frozen=True, kw_only=True):
+    """The offers of up to OFFERS_MAX SKUs, as they stand; missing ones are absent."""
+
+    key = ANY
+    skus: tuple[str, ...]
+
+
+class GetProduct(Query[ProductView], frozen=True, kw_only=True):
+    """A product by its id or slug; one not on sale only for seller and admins."""
+
+    key = ANY
+    reference: str
+    viewer_id: UUID | None = None
+    viewer_is_admin: bool = False
+
+
+class ListProducts(Query[ProductPage], frozen=True, kw_only=True):
+    """Products on sale that fit every filter; prices in minor units.
+
+    `category` is an id or slug and includes its descendants. `with_drafts` adds what
+    is not on sale yet: for sellers among their own, and for administrators.
+    """
+
+    key = ANY
+    q: str | None = None
+    category: str | None = None
+    min_price: int | None = None
+    max_price: int | None = None
+    min_rating: int | None = None
+    in_stock: bool | None = None
+    seller_id: UUID | None = None
+    with_drafts: bool = False
+    sort: Sort | None = None
+    facets: bool = False
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+
+
+class ListCategories(Query[Categories], frozen=True, kw_only=True):
+    """The whole tree."""
+
+    key = ANY
+
+
+class ListReviews(Query[Page[ReviewView]], frozen=True, kw_only=True):
+    """Reviews, newest first, of one product or of all, of one status or of all."""
+
+    key = ANY
+    product_id: UUID | None = None
+    status: ReviewStatus | None = "APPROVED"
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+
+
+class GetReview(Query[ReviewView], frozen=True, kw_only=True):
+    """One review."""
+
+    key = ANY
+    review_id: UUID

@@ -1,0 +1,82 @@
+"""How products says no."""
+
+from bus.kit.refusals import (
+    FieldError,
+    Refusal,
+    conflict,
+    invalid,
+    not_found,
+)
+
+
+def no_product() -> Refusal:
+    """No such product, or none that the viewer may see (404)."""
+    return not_found("product")
+
+
+def no_category() -> Refusal:
+    """No such category (404)."""
+    return not_found("category")
+
+
+def no_review() -> Refusal:
+    """No such review (404)."""
+    return not_found("review")
+
+
+def no_variant() -> Refusal:
+    """The product has no such variant (404)."""
+    return not_found("variant")
+
+
+def sku_taken(*skus: str) -> Refusal:
+    """SKUs that belong to another product or stand twice (409)."""
+    errors = (FieldError("sku", "sku-taken", f"{sku} is taken.") for sku in skus)
+    return conflict("sku-taken", "A SKU is already in use.", *errors)
+
+
+def slug_taken() -> Refusal:
+    """The slug belongs to another (409)."""
+    return conflict("slug-taken", "The slug is already in use.")
+
+
+def currency_mismatch(currency: str) -> Refusal:
+    """A price is not in the shop's one currency (422)."""
+    return invalid("currency-mismatch", f"This shop sells in {currency}.")
+
+
+def unknown_category() -> Refusal:
+    """The product or category names a category that does not exist (422)."""
+    error = FieldError("category_id", "unknown-category")
+    return invalid("unknown-category", "There is no such category.", error)
+
+
+def unknown_image() -> Refusal:
+    """The image names a file that does not exist, or may not be shown (422)."""
+    error = FieldError("file_id", "unknown-file")
+    return invalid("unknown-file", "There is no such picture of yours.", error)
+
+
+def bad_variants(detail: str, *errors: FieldError) -> Refusal:
+    """The variants contradict the options, each other or a limit (422)."""
+    return invalid("invalid-variants", detail, *errors)
+
+
+def invalid_cursor() -> Refusal:
+    """The cursor is not one that this list gave (422)."""
+    return invalid("invalid-cursor", "The cursor is not one of this list.")
+
+
+def category_cycle() -> Refusal:
+    """A category cannot stand under itself (409)."""
+    return conflict("category-cycle", "A category cannot stand under itself.")
+
+
+def category_in_use() -> Refusal:
+    """A category with products or children stays (409)."""
+    return conflict("category-in-use", "The category has products or children.")
+
+
+def review_exists() -> Refusal:
+    """One review a person and product (409)."""
+    return conflict("review-exists", "You have already reviewed this product.")

@@ -1,0 +1,218 @@
+"""What products shows of itself."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from bus.kit.values import (
+    Money,
+)
+
+OFFERS_MAX = 200
+VARIANTS_MAX = 100
+IMAGES_MAX = 20
+
+ProductStatus = Literal["DRAFT", "ACTIVE", "ARCHIVED"]
+ReviewStatus = Literal["PENDING", "APPROVED", "REJECTED"]
+Sort = Literal["relevance", "newest", "price", "-price", "rating"]
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One way in which variants differ, and the values it can take, in order."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant as its seller writes it; `sku` is one product's for ever."""
+
+    sku: str
+    price: Money
+    options: dict[str, str] = {}
+    compare_at_price: Money | None = None
+    barcode: str | None = None
+    weight_grams: int | None = None
+
+
+class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A product as its seller writes it.
+
+    Without a slug one is made from the name, and made longer when that is taken.
+    """
+
+    name: str
+    description: str
+    variants: tuple[VariantDraft, ...]
+    category_id: UUID | None = None
+    slug: str | None = None
+    options: tuple[Option, ...] = ()
+    status: ProductStatus = "ACTIVE"
+
+
+class ProductChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edit changes; what is absent stays, `variants` replaces them all."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    variants: tuple[VariantDraft, ...] | UnsetType = UNSET
+    category_id: UUID | UnsetType | None = UNSET
+    slug: str | UnsetType = UNSET
+    options: tuple[Option, ...] | UnsetType = UNSET
+    status: ProductStatus | UnsetType = UNSET
+
+
+class CategoryDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A category as it is written; without a slug one is made from the name."""
+
+    name: str
+    parent_id: UUID | None = None
+    slug: str | None = None
+    position: int = 0
+
+
+class Image(msgspec.Struct, frozen=True):
+    """A picture of a product; `id` is its file's."""
+
+    id: UUID
+    alt: str
+
+
+class ImageView(msgspec.Struct, frozen=True):
+    """A picture with the addresses of its sizes."""
+
+    id: UUID
+    alt: str
+    url: str
+    sizes: dict[str, str]
+
+
+class Rating(msgspec.Struct, frozen=True):
+    """The exact mean of approved reviews, to two decimals, and their number."""
+
+    average: float
+    count: int
+
+
+class PriceRange(msgspec.Struct, frozen=True):
+    """The lowest and the highest price of a product's variants."""
+
+    min: Money
+    max: Money
+
+
+class ProductView(msgspec.Struct, frozen=True, kw_only=True):
+    """A product with its variants in order; the edge adds what is available."""
+
+    id: UUID
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    slug: str
+    description: str
+    status: ProductStatus
+    category_id: UUID | None
+    seller_id: UUID | None
+    options: tuple[Option, ...]
+    variants: tuple[VariantDraft, ...]
+    images: tuple[ImageView, ...]
+    rating: Rating
+    price_range: PriceRange
+    in_stock: bool = False
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order needs to know of a SKU; `image` is an address."""
+
+    sku: str
+    product_id: UUID
+    name: str
+    options: dict[str, str]
+    price: Money
+    seller_id: UUID | None
+    image: str | None
+    active: bool
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """The offers of the SKUs that exist."""
+
+    offers: tuple[Offer, ...]
+
+
+class FacetCount(msgspec.Struct, frozen=True):
+    """How many of the products found share a value; `name` is an option's."""
+
+    value: str
+    count: int
+    name: str | None = None
+
+
+class Facets(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts over all products found, not only those on the page.
+
+    A price band is `from-to` in minor units, without `to` for the last one; a
+    rating counts what has at least that many stars.
+    """
+
+    categories: tuple[FacetCount, ...]
+    prices: tuple[FacetCount, ...]
+    ratings: tuple[FacetCount, ...]
+    options: tuple[FacetCount, ...]
+
+
+class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some products of a list, and its facets when they were asked for."""
+
+    items: tuple[ProductView, ...]
+    next_cursor: str | None = None
+    facets: Facets | None = None
+
+
+class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
+    """A category; its place in the tree follows from `parent_id` and `position`."""
+
+    id: UUID
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    slug: str
+    parent_id: UUID | None
+    position: int
+
+
+class Categories(msgspec.Struct, frozen=True):
+    """All categories, parents before their children."""
+
+    items: tuple[CategoryView, ...]
+
+
+class ReviewReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """That a review was taken; its words stay in the review's own row."""
+
+    id: UUID
+    version: int
+    created_at: datetime
+    status: ReviewStatus
+
+
+class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
+    """A review; `reason` is the moderator's."""
+
+    id: UUID
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    product_id: UUID
+    user_id: UUID
+    rating: int
+    title: str | None
+    comment: str
+    status: ReviewStatus
+    reason: str | None
+    verified_purchase: bool

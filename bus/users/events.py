@@ -1,0 +1,61 @@
+"""What has happened to people, told with ids alone."""
+
+from uuid import UUID
+
+from bus.kit.messages import Event, by
+from bus.users.views import (
+    Role,
+    Status,
+)
+
+
+class UserRegistered(Event, frozen=True, kw_only=True):
+    """An account was made."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+
+
+class EmailVerified(Event, frozen=True, kw_only=True):
+    """A person has shown that the address is theirs."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+
+
+class PasswordChanged(Event, frozen=True, kw_only=True):
+    """A person has a new password."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+
+
+class SessionsRevoked(Event, frozen=True, kw_only=True):
+    """The person's epoch rose: access tokens of a lower one count no more."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+    epoch: int
+    reason: str
+
+
+class RoleChanged(Event, frozen=True, kw_only=True):
+    """A person has another role."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+    role: Role
+
+
+class StatusChanged(Event, frozen=True, kw_only=True):
+    """A person was blocked or let in again."""
+
+    key = by("user_id")
+    subject = by("user_id")
+    user_id: UUID
+    status: Status

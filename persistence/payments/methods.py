@@ -1,0 +1,72 @@
+"""Stored payment methods: read and written."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from persistence.kit.database import Db
+from persistence.kit.transaction import Tx
+from persistence.payments.states import StoredMethod
+
+
+async def find_methods(db: Db, ids: Sequence[UUID]) -> dict[UUID, StoredMethod]:
+    """The methods of these ids, whoever's they are."""
+    rows = await db.fetch(
+        "SELECT * FROM payment_methods WHERE id = ANY($1::uuid[])", list(ids)
+    )
+    return {row["id"]: StoredMethod(**dict(row)) for row in rows}
+
+
+async def methods_of(db: Db, user_id: UUID) -> list[StoredMethod]:
+    """A person's methods, the default first, then the newest."""
+    rows = await db.fetch(
+        "SELECT * FROM payment_methods WHERE user_id = $1"
+        " ORDER BY is_default DESC, id DESC",
+        user_id,
+    )
+    return [StoredMethod(**dict(row)) for row in rows]
+
+
+async def insert_method(tx: Tx, method: StoredMethod) -> None:
+    """Insert a method, once by its id."""
+    await tx.execute(
+        "INSERT INTO payment_methods (id, user_id, method, provider, sealed,"
+        " is_default, version, created_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        method.id,
+        method.user_id,
+        method.method,
+        method.provider,
+        method.sealed,
+        method.is_default,
+        method.version,
+        method.created_at,
+        method.updated_at,
+    )
+
+
+async def make_default(tx: Tx, user_id: UUID, method_id: UUID) -> None:
+    """Make one of a person's methods the default, and no other."""
+    await tx.execute(
+        "UPDATE payment_methods SET is_default = (id = $2), version = version + 1,"
+        " updated_at = now() WHERE user_id = $1 AND is_default <> (id = $2)",
+        user_id,
+        method_id,
+    )
+
+
+async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> bool:
+    """Delete a person's method; the newest other becomes the default. False: none."""
+    gone = await tx.fetchrow(
+        "DELETE FROM payment_methods WHERE id = $2 AND user_id = $1"
+        " RETURNING is_default",
+        user_id,
+        method_id,
+    )
+    if gone is not None and gone["is_default"]:
+        await tx.execute(
+            "UPDATE payment_methods SET is_default = true, version = version + 1,"
+            " updated_at = now() WHERE id = (SELECT id FROM payment_methods"
+            " WHERE user_id = $1 ORDER BY id DESC LIMIT 1)",
+            user_id,
+        )
+    return gone is not None

@@ -1,0 +1,134 @@
+"""Rows of sign-ins, and of tries to sign in."""
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from persistence.kit.transaction import Tx
+
+
+async def insert_session(
+    tx: Tx,
+    session_id: UUID,
+    user_id: UUID,
+    hashes: tuple[bytes, bytes],
+    expires_at: datetime,
+) -> None:
+    """Insert a session with the hashes of its secret and client; once by its id."""
+    await tx.execute(
+        """INSERT INTO sessions (id, user_id, secret_hash, client_hash, rotated_at,
+             expires_at, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $5) ON CONFLICT (id) DO NOTHING""",
+        session_id,
+        user_id,
+        *hashes,
+        tx.now,
+        expires_at,
+    )
+
+
+async def trim_sessions(tx: Tx, user_id: UUID, count_max: int) -> None:
+    """Drop a person's oldest sessions beyond `count_max`."""
+    await tx.execute(
+        """DELETE FROM sessions WHERE id IN (
+             SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC OFFSET $2)""",
+        user_id,
+        count_max,
+    )
+
+
+async def find_session(tx: Tx, session_id: UUID) -> asyncpg.Record | None:
+    """A living session with its person's row."""
+    return await tx.fetchrow(
+        """SELECT s.id AS session_id, s.secret_hash, s.previous_hash, s.nonce,
+             s.client_hash, s.rotated_at, s.expires_at, u.*
+           FROM sessions s JOIN users u ON u.id = s.user_id
+           WHERE s.id = $1 AND s.expires_at > $2""",
+        session_id,
+        tx.now,
+    )
+
+
+async def rotate_session(
+    tx: Tx,
+    session_id: UUID,
+    hashes: tuple[bytes, bytes, bytes],
+    nonce: bytes,
+    expires_at: datetime,
+) -> None:
+    """Write the hashes of the next secret, the one before it, and the client."""
+    await tx.execute(
+        """UPDATE sessions SET secret_hash = $2, previous_hash = $3, client_hash = $4,
+             nonce = $5, rotated_at = $6, expires_at = $7
+           WHERE id = $1""",
+        session_id,
+        *hashes,
+        nonce,
+        tx.now,
+        expires_at,
+    )
+
+
+async def end_session(tx: Tx, user_id: UUID, session_id: UUID) -> bool:
+    """Drop one session of a person; False when there is none such."""
+    return bool(
+        await tx.fetchval(
+            "DELETE FROM sessions WHERE id = $2 AND user_id = $1 RETURNING true",
+            user_id,
+            session_id,
+        )
+    )
+
+
+async def drop_session(tx: Tx, session_id: UUID) -> None:
+    """Drop a session, whoever's it is."""
+    await tx.execute("DELETE FROM sessions WHERE id = $1", session_id)
+
+
+async def end_sessions(tx: Tx, user_id: UUID, kept_id: UUID | None = None) -> None:
+    """Drop all sessions of a person but `kept_id`."""
+    await tx.execute(
+        "DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id <> $2)",
+        user_id,
+        kept_id,
+    )
+
+
+async def count_try(
+    tx: Tx, user_id: UUID, client_hash: bytes, window_starts_at: datetime
+) -> tuple[int, datetime]:
+    """Count one more try of this account from this client; the count and its beginning.
+
+    A count that began before `window_starts_at` begins anew.
+    """
+    (row,) = await tx.fetch(
+        """INSERT INTO login_tries AS t (user_id, client_hash, tries, since)
+           VALUES ($1, $2, 1, $3)
+           ON CONFLICT (user_id, client_hash) DO UPDATE SET
+             tries = CASE WHEN t.since < $4 THEN 1 ELSE t.tries + 1 END,
+             since = CASE WHEN t.since < $4 THEN $3 ELSE t.since END
+           RETURNING tries, since""",
+        user_id,
+        client_hash,
+        tx.now,
+        window_starts_at,
+    )
+    return row["tries"], row["since"]
+
+
+async def forget_tries(
+    tx: Tx,
+    user_id: UUID,
+    client_hash: bytes | None = None,
+    before: datetime | None = None,
+) -> None:
+    """Drop counts of an account: of one client, or those that began before a time."""
+    await tx.execute(
+        """DELETE FROM login_tries WHERE user_id = $1
+             AND ($2::bytea IS NULL OR client_hash = $2)
+             AND ($3::timestamptz IS NULL OR since < $3)""",
+        user_id,
+        client_hash,
+        before,
+    )

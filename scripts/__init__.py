@@ -1,0 +1,1 @@
+"""Everything that is run by hand: the launcher, the embedded servers, tools."""

@@ -1,0 +1,1 @@
+"""The servers that a shop brings along: Postgres and NATS."""

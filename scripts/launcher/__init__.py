@@ -1,0 +1,1 @@
+"""The launcher: starts, ends and shows a whole shop on one machine."""

@@ -1,0 +1,5 @@
+"""`python -m scripts.launcher`: what the commands in `scripts/` run."""
+
+from scripts.launcher.commands import main
+
+main()

@@ -1,0 +1,67 @@
+"""Ray for one shop: a local cluster of its own, or one outside."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bus.kit.settings import Settings
+from scripts.launcher.failures import Failure
+
+NAMESPACE = "souk"
+LOG_BYTES_MAX = 5 << 20
+OBJECT_STORE_BYTES = 80 << 20  # envelopes are small; Ray's own least is 75 MiB
+
+
+def start(settings: Settings, temp_dir: Path) -> None:
+    """Start Ray, or join the cluster of `SOUK_RAY_ADDRESS`.
+
+    The environment must be complete before: Ray reads it when it is imported.
+    """
+    import ray  # noqa: PLC0415
+
+    options: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "log_to_driver": False,
+        "logging_level": logging.WARNING,
+    }
+    if settings.ray_address:
+        options |= {
+            "address": settings.ray_address,
+            "runtime_env": {"env_vars": settings.export()},
+        }
+    else:
+        options |= {
+            "address": "local",
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_temp_dir": str(temp_dir / "ray"),
+        }
+    try:
+        ray.init(**options)
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise Failure(f"Ray did not start: {reason[0]}") from error
+
+
+def stop(temp_dir: Path, kept_logs: Path) -> None:
+    """End the local cluster, or leave the one outside; its logs stay readable."""
+    import ray  # noqa: PLC0415
+
+    ray.shutdown()
+    written = temp_dir / "ray" / "session_latest" / "logs"
+    if written.is_dir():
+        shutil.rmtree(kept_logs, ignore_errors=True)
+        shutil.copytree(written, kept_logs, ignore=_too_big, dirs_exist_ok=True)
+
+
+def _too_big(folder: str, names: list[str]) -> list[str]:
+    """What is not worth keeping: sockets, links, and logs past the bound."""
+    paths = [Path(folder, name) for name in names]
+    return [
+        path.name
+        for path in paths
+        if path.is_symlink()
+        or not (path.is_dir() or path.is_file())
+        or (path.is_file() and path.stat().st_size > LOG_BYTES_MAX)
+    ]

@@ -1,0 +1,23 @@
+"""The parts of `scripts/test --full`: what runs, and how long it may take."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One part; its command may write figures as JSON to `$SOUK_FIGURES`."""
+
+    command: tuple[str, ...]
+    minutes_max: int
+
+
+def _marked(marker: str) -> tuple[str, ...]:
+    return ("python", "-m", "pytest", "-q", "-m", marker)
+
+
+PARTS = {
+    "full": Proof(_marked("full"), 30),
+    "chaos": Proof(_marked("chaos"), 30),
+    "bench": Proof(_marked("bench"), 20),
+    "notebooks": Proof(_marked("notebooks"), 10),
+}

@@ -1,0 +1,127 @@
+"""The servers of a shop that are not Ray: Postgres, NATS, the sandbox bank."""
+
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from actors import DOMAINS
+from bus.kit.settings import Settings
+from scripts.embedded.nats import Nats
+from scripts.embedded.postgres import Postgres
+from scripts.embedded.process import Identity, launch, wait_until
+from scripts.launcher.environment import BANK, ROOT, connections_max
+from scripts.launcher.failures import Failure
+
+BANK_START_SECONDS_MAX = 30.0
+BANK_STOP_SECONDS_MAX = 10.0
+HEALTH_SECONDS_MAX = 5.0
+SERVICES = (
+    "inventory.get-stock",
+    "inventory.reserve-stock",
+    "inventory.update-stock",
+    "payment.process",
+    "payment.add-method",
+    "payment.process-refund",
+    "notification.send",
+    "notification.get-user",
+    "notification.mark-read",
+    "notification.order-created",
+    "email.send",
+    "email.send-template",
+    "sms.send",
+)
+
+
+def postgres(settings: Settings) -> Postgres:
+    """The shop's Postgres, not started."""
+    return Postgres(
+        settings.data_dir,
+        settings.pg_port,
+        user=settings.pg_user,
+        binaries=settings.pg_bin,
+        connections_max=connections_max(settings),
+    )
+
+
+def nats(settings: Settings, secrets: dict[str, Any]) -> Nats:
+    """The shop's NATS, not started."""
+    return Nats(
+        settings.data_dir,
+        settings.nats_port,
+        settings.nats_monitor_port,
+        passwords=secrets["nats"],
+        services=SERVICES,
+        consumers=tuple(DOMAINS),
+    )
+
+
+class Bank:
+    """The sandbox bank's process; its secrets are in the environment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.bank_url
+        self._log = settings.data_dir / "log" / "bank.log"
+        self._variables = {
+            "PYTHONPATH": str(ROOT),
+            "SOUK_BANK_DATABASE_URL": settings.database_url(BANK),
+            "SOUK_BANK_WEBHOOK_URL": f"{settings.public_url}/payments/webhooks/sandbox",
+            "SOUK_BANK_WEBHOOK_SECRET": settings.bank_webhook_secret,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        """Start it; returns at once. See `process.launch` about threads."""
+        port = self._url.rsplit(":", 1)[1]
+        with self._log.open("wb") as log:
+            self._process = launch(
+                [sys.executable, "-m", "scripts.bank", "--port", port],
+                log=log,
+                environ=self._variables,
+                folder=ROOT,
+                at_our_end=signal.SIGTERM,
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        process = self._process
+        assert process is not None, "launch() comes first"  # noqa: S101
+
+        def settled() -> bool:
+            return process.poll() is not None or answers(f"{self._url}/health")
+
+        if (
+            not wait_until(settled, BANK_START_SECONDS_MAX)
+            or process.poll() is not None
+        ):
+            raise Failure(f"the sandbox bank did not start: {_last_line(self._log)}")
+
+    def running(self) -> Identity | None:
+        """The process that we started, while it lives."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return Identity.of(self._process.pid)
+
+    def stop(self) -> None:
+        """End it."""
+        if running := self.running():
+            running.end(signal.SIGTERM, BANK_STOP_SECONDS_MAX)
+        if self._process is not None:
+            self._process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether a GET is answered with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX) as answer:  # noqa: S310
+            return bool(answer.status < 400)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _last_line(log: Path) -> str:
+    said = log.read_text(errors="replace").strip().splitlines()
+    return (said or ["no reason given"])[-1]

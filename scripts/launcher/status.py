@@ -1,0 +1,54 @@
+"""`status`: what runs, where, and whether it is ready."""
+
+import json
+import urllib.error
+import urllib.request
+
+from rich.console import Console
+from rich.table import Table
+
+from bus.kit.settings import Settings
+from scripts.launcher.record import Run
+
+READY_SECONDS_MAX = 5.0
+
+
+def show_status(settings: Settings) -> int:
+    """Print it; 0 when the shop is up and ready, else 1."""
+    console = Console(highlight=False)
+    run = Run.read(settings.data_dir)
+    if run is None or not run.keeper.alive():
+        console.print(f"the shop in {settings.data_dir} is not running")
+        return 1
+    parts = Table(box=None, pad_edge=False)
+    for heading in ("part", "process", "state"):
+        parts.add_column(heading)
+    for name, process in {"keeper": run.keeper, **run.processes}.items():
+        parts.add_row(name, str(process.pid), "runs" if process.alive() else "ended")
+    console.print(parts)
+    ports = "  ".join(f"{name} {port}" for name, port in run.ports.items())
+    console.print(f"ports  {ports}")
+    ready, words = _ready(run)
+    console.print(f"ready  {words}")
+    return 0 if ready else 1
+
+
+def _ready(run: Run) -> tuple[bool, str]:
+    """What the shop says of itself."""
+    if not run.ready:
+        return False, "still starting"
+    url = f"{run.urls['local']}/health/ready"
+    try:
+        with urllib.request.urlopen(url, timeout=READY_SECONDS_MAX) as answer:  # noqa: S310
+            return True, f"{answer.status} {url}"
+    except urllib.error.HTTPError as error:
+        return False, f"{error.code} {_compact(error.read())}"
+    except OSError as error:
+        return False, f"no answer from {url}: {error}"
+
+
+def _compact(body: bytes) -> str:
+    try:
+        return json.dumps(json.loads(body))
+    except ValueError:
+        return body[:200].decode(errors="replace")

@@ -1,0 +1,1 @@
+"""How the world reaches the shop: one file of bodies and routes a domain."""

@@ -1,0 +1,114 @@
+"""The application: the table of domains' routers, put together into one gateway."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from bus.kit.refusals import Refusal, RefusalKind
+from bus.kit.settings import Settings
+from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
+from serve_app.kit.asking import Asker
+from serve_app.kit.declared import check_declared
+from serve_app.kit.edge import Edge
+from serve_app.kit.failing import answer_errors
+from serve_app.kit.gateway import Gateway
+from serve_app.kit.hearing import Hearing
+from serve_app.kit.identity import Identity
+from serve_app.kit.operations import operations
+from serve_app.kit.routing import Router
+from serve_app.kit.segments import Segments
+from serve_app.web.mailbox import mailbox
+from serve_app.web.pages import pages
+
+VERSION = "0.1.0"
+
+ROUTERS = (
+    "users",
+    "products",
+    "orders",
+    "payments",
+    "inventory",
+    "notifications",
+    "files",
+    "messaging",
+)
+
+
+class UserSessions:
+    """What `users` knows of sessions, as the gateway's epochs ask for it."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+
+    async def list_raised(self, since: datetime) -> tuple[dict[UUID, int], datetime]:
+        """The epochs raised since then, and the `since` of the next ask."""
+        raised = await self._asker.ask(ListRaisedEpochs(since=since))
+        return raised.epochs, raised.as_of
+
+    async def is_valid(self, identity: Identity) -> bool:
+        """True if the person is active and the token's epoch and role are theirs."""
+        try:
+            standing = await self._asker.ask(GetStanding(user_id=identity.user_id))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                return False
+            raise
+        return bool(
+            standing.status == "ACTIVE"
+            and standing.epoch <= identity.epoch
+            and standing.role == identity.role
+        )
+
+
+def gateway_of(settings: Settings, asker: Asker, replica: str) -> Gateway:
+    """The gateway of this process, which knows sessions from `users`."""
+    return Gateway.of(settings, asker, UserSessions(asker), replica)
+
+
+def routers() -> list[Router]:
+    """The routers of all domains."""
+    return [import_module(f"serve_app.{name}").router for name in ROUTERS]
+
+
+def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
+    """The FastAPI application; raises RuntimeError for a route without access."""
+    app = FastAPI(
+        title="Souk",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    answer_errors(app)
+    own = [operations(gateway)]
+    if gateway.settings.profile != "production":
+        own.append(mailbox())
+    for router in (*domains, *own, pages(app, VERSION)):
+        app.router.routes.extend(router.api.routes)
+    check_declared(app.routes)
+    app.router.middleware_stack = Segments(app.router.routes)
+    return app
+
+
+def build(gateway: Gateway, domains: Sequence[Router]) -> ASGIApp:
+    """The application inside the outermost layer, for one process of its own."""
+    return Edge(application(gateway, domains), lambda: gateway)
+
+
+def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
+    """What the gateway does when it hears of an event."""
+    heard = Hearing(gateway.settings, gateway.near)
+
+    def forgetting(tags: Callable[[Any], Iterable[str]]) -> Callable[[Any], None]:
+        return lambda told: gateway.near.forget(tags(told))
+
+    for router in domains:
+        for event, tags in router.forgetting:
+            heard.on(event, forgetting(tags))
+    heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
+    return heard

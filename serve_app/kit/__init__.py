@@ -1,0 +1,1 @@
+"""The gateway: everything about HTTP that is the same for every domain."""

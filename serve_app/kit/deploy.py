@@ -1,0 +1,121 @@
+"""The gateway on Ray Serve: replicas behind HAProxy, with our layer outermost."""
+
+import asyncio
+import logging
+import os
+import time
+import urllib.error
+import urllib.request
+from importlib import import_module
+from typing import Any
+
+from ray import serve
+from ray.serve.config import HTTPOptions, ProxyLocation
+from ray.serve.schema import LoggingConfig
+from starlette.types import ASGIApp
+
+from actors.kit.pool import connect
+from bus.kit import logs
+from bus.kit.settings import Settings
+from serve_app.kit.gateway import Gateway
+from serve_app.kit.outermost import answer_here
+
+APPLICATION = "gateway"
+ASSEMBLY = "serve_app.app"
+READY_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 20
+
+_log = logs.get("gateway")
+
+
+def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
+    """Start the gateway and return when it answers; Ray must be initialised.
+
+    `assembly` is the module that puts the routers together.
+
+    Raises TimeoutError if it does not answer within READY_SECONDS_MAX.
+    """
+    # Replicas must be reachable from other nodes' HAProxy only on a cluster.
+    local = not settings.ray_address
+    serve.start(
+        proxy_location=ProxyLocation.HeadOnly if local else ProxyLocation.EveryNode,
+        http_options=HTTPOptions(
+            host="127.0.0.1" if local else "0.0.0.0",  # noqa: S104
+            port=settings.http_port,
+        ),
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+    )
+    deployment = serve.deployment(
+        name=APPLICATION,
+        num_replicas=settings.gateway_replicas,
+        max_ongoing_requests=settings.gateway_ongoing_max + 50,
+        max_queued_requests=settings.gateway_queued_max,
+        ray_actor_options={"num_cpus": settings.replica_cpus},
+        graceful_shutdown_timeout_s=STOP_SECONDS_MAX,
+        graceful_shutdown_wait_loop_s=0.2,
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+    )
+    replica = deployment(serve.ingress()(Replica)).bind(settings.export(), assembly)
+    serve.run(replica, name=APPLICATION, route_prefix="/")
+    _until_it_answers(settings)
+
+
+def undeploy() -> None:
+    """Stop the gateway and what stands before it."""
+    serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+class Replica:
+    """One replica: makes its gateway, and gives Serve the application."""
+
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, environment: dict[str, str], assembly: str
+    ) -> None:
+        os.environ.update(environment)
+        settings = Settings.load()
+        replica = serve.get_replica_context().replica_id.unique_id
+        logs.configure(settings, f"gateway-{replica}")
+        logging.getLogger("ray").setLevel(logging.WARNING)
+        parts = import_module(assembly)
+        domains = parts.routers()
+        self._gateway: Gateway = parts.gateway_of(settings, connect(settings), replica)
+        self._hearing = parts.hearing(self._gateway, domains)
+        await self._hearing.connect()
+        self._gateway.bus_connected = self._hearing.connected
+        await self._gateway.epochs.confirm()
+        self._following = asyncio.create_task(self._gateway.epochs.follow())
+        self._app: ASGIApp = parts.build(self._gateway, domains)
+        answer_here(self._gateway)
+        _log.info("gateway ready", replica=replica)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """The application; the layer inside it rests when Serve put one outside."""
+        return self._app
+
+    def check_health(self) -> None:
+        """Serve replaces a replica whose list of epochs is followed no more."""
+        if self._following.done():
+            raise RuntimeError("the epochs are not followed")
+
+    async def __del__(self) -> None:
+        self._gateway.draining = True
+        self._following.cancel()
+        await self._hearing.close()
+
+
+def _until_it_answers(settings: Settings) -> None:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(  # noqa: S104
+        settings.http_host, settings.http_host
+    )
+    url = f"http://{host}:{settings.http_port}/health/live"
+    until = time.monotonic() + READY_SECONDS_MAX
+    reason: Any = None
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError) as error:
+            reason = error
+        time.sleep(0.1)
+    raise TimeoutError(f"the gateway does not answer at {url}: {reason}")

@@ -1,0 +1,204 @@
+"""One request on its way in and its answer on its way out."""
+
+import time
+from typing import Any
+
+from fastapi.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
+
+from bus.kit import logs
+from serve_app.kit.answers import matches
+from serve_app.kit.caller import Caller
+from serve_app.kit.measures import Measures
+from serve_app.kit.near_cache import Headers, NearCache
+from serve_app.kit.problems import MEDIA_TYPE, Problem
+
+SLOW_SECONDS = 2.0
+# A form's own lines around the file that it carries.
+FORM_BYTES_MAX = 64 << 10
+
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_REFERRER = (b"referrer-policy", b"no-referrer")
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_OPENER = (b"cross-origin-opener-policy", b"same-origin")
+_log = logs.get("gateway")
+
+
+class BodyTooLarge(HTTPException):
+    """More bytes came than the route takes; FastAPI lets this kind pass."""
+
+    def __init__(self) -> None:
+        # What is still under way is not worth reading.
+        super().__init__(413, headers={"Connection": "close"})
+
+
+class Meter:
+    """Counts a body as it comes; raises BodyTooLarge past the limit."""
+
+    def __init__(
+        self, receive: Receive, length: int | None, bytes_max: int, upload_max: int
+    ) -> None:
+        self._receive = receive
+        self._length = length
+        self._bytes_max = bytes_max
+        self._upload_max = upload_max
+        self._bytes = 0
+
+    def lift(self) -> None:
+        """The route takes a file."""
+        self._bytes_max = self._upload_max + FORM_BYTES_MAX
+
+    async def __call__(self) -> Message:
+        """The next part of the body."""
+        if self._length is not None and self._length > self._bytes_max:
+            raise BodyTooLarge
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._bytes += len(message.get("body", b""))
+            if self._bytes > self._bytes_max:
+                raise BodyTooLarge
+        return message
+
+
+class Exchange:
+    """Sends the answer with the headers that all answers have, and takes its time."""
+
+    __slots__ = (
+        "_began_at",
+        "_kept_headers",
+        "_measures",
+        "_muted",
+        "_near",
+        "_near_began_at",
+        "_near_key",
+        "_send",
+        "caller",
+        "if_none_match",
+        "scope",
+        "started",
+        "status",
+    )
+
+    def __init__(
+        self, scope: Scope, send: Send, caller: Caller, measures: Measures | None
+    ) -> None:
+        self.scope = scope
+        self.caller = caller
+        self.if_none_match = ""
+        self.started = False
+        self.status = 0
+        self._send = send
+        self._measures = measures
+        self._muted = False
+        self._near: NearCache | None = None
+        self._near_key = b""
+        self._near_began_at = 0.0
+        self._kept_headers: Headers = []
+        self._began_at = time.perf_counter()
+
+    def keep_near(self, near: NearCache, key: bytes) -> None:
+        """If the route allows, keep the answer under `key`."""
+        self._near, self._near_key, self._near_began_at = near, key, near.now()
+
+    async def send(self, message: Message) -> None:
+        """Pass one part of the answer on."""
+        if message["type"] == "http.response.start":
+            self._begin(message)
+        elif message["type"] == "http.response.body":
+            if self._near is not None and "souk.keep" in self.scope:
+                self._keep(self._near, message)
+            if self._muted:
+                message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
+
+    async def problem(self, problem: Problem) -> None:
+        """Answer with a problem document, if nothing was answered yet."""
+        if self.started:
+            return
+        body = problem.document(self.caller.request_id)
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            *(
+                (name.lower().encode(), value.encode("latin-1"))
+                for name, value in problem.headers.items()
+            ),
+        ]
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": problem.status,
+                "headers": headers,
+            }
+        )
+        await self.send({"type": "http.response.body", "body": body})
+
+    def finish(self) -> None:
+        """The answer is out: measure it, and log what is worth a line."""
+        seconds = time.perf_counter() - self._began_at
+        method = self.scope["method"]
+        route = self.scope.get("souk.template", "none")
+        if self._measures is not None:
+            self._measures.record(method, route, self.status, seconds)
+        if method != "GET" or self.status >= 500 or seconds > SLOW_SECONDS:
+            write = _log.warning if self.status >= 500 else _log.info
+            write(
+                "request",
+                **{
+                    "http.request.method": method,
+                    "http.route": route,
+                    "http.response.status_code": self.status,
+                    "event.duration_ms": round(seconds * 1000, 2),
+                    "user.id": self.caller.user_id,
+                },
+            )
+
+    def log_bug(self) -> None:
+        """An exception came through everything; say where."""
+        _log.exception("request failed", route=self.scope.get("souk.template"))
+
+    def _begin(self, message: Message) -> None:
+        given: Headers = [
+            (name.lower(), value) for name, value in message.get("headers", ())
+        ]
+        self.started = True
+        self.status = message["status"]
+        self._kept_headers = given
+        names = {name for name, _ in given}
+        if self.if_none_match and self.status == 200 and b"etag" in names:
+            tag = next(value for name, value in given if name == b"etag")
+            if self.scope["method"] == "GET" and matches(
+                self.if_none_match, tag.decode("latin-1")
+            ):
+                self.status, self._muted = 304, True
+                given = [each for each in given if not each[0].startswith(b"content-")]
+        headers = [each for each in given if each[0] != b"x-request-id"]
+        headers += (_NOSNIFF, _REFERRER, _OPENER)
+        if b"content-security-policy" not in names:
+            headers.append(_POLICY)
+        headers.append((b"x-request-id", self.caller.request_id.encode()))
+        message["headers"] = headers
+        message["status"] = self.status
+
+    def _keep(self, near: NearCache, message: Message) -> None:
+        age_seconds, tags = self.scope.pop("souk.keep")
+        if message.get("more_body", False):
+            return
+        if self._measures is not None:
+            self._measures.near_misses += 1
+        etag = next(
+            (value for name, value in self._kept_headers if name == b"etag"), b""
+        )
+        near.put(
+            self._near_key,
+            [each for each in self._kept_headers if each[0] != b"x-request-id"],
+            _bytes(message.get("body", b"")),
+            etag.decode("latin-1"),
+            age_seconds=age_seconds,
+            tags=tags,
+            began_at=self._near_began_at,
+        )
+
+
+def _bytes(body: Any) -> bytes:
+    return bytes(body)

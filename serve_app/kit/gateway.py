@@ -1,0 +1,43 @@
+"""One gateway: all that a process holds to answer requests. None of it is the truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bus.kit.settings import Settings
+from serve_app.kit.asking import Asker
+from serve_app.kit.epochs import Epochs, Sessions
+from serve_app.kit.identity import Tokens
+from serve_app.kit.measures import Measures
+from serve_app.kit.near_cache import NearCache
+
+
+@dataclass
+class Gateway:
+    """The parts of a replica; `bus_connected` says if it hears the events."""
+
+    settings: Settings
+    asker: Asker
+    tokens: Tokens
+    epochs: Epochs
+    near: NearCache
+    measures: Measures
+    bus_connected: Callable[[], bool] = field(default=lambda: False)
+    draining: bool = False
+
+    @classmethod
+    def of(
+        cls, settings: Settings, asker: Asker, sessions: Sessions, replica: str = "0"
+    ) -> "Gateway":
+        """A gateway as the settings want it; raises SettingsError for bad keys."""
+        tokens = Tokens.of(settings)
+        return cls(
+            settings=settings,
+            asker=asker,
+            tokens=tokens,
+            epochs=Epochs(sessions, life_seconds=tokens.life_seconds),
+            near=NearCache(
+                bytes_max=settings.near_cache_bytes_max,
+                age_seconds_max=settings.near_cache_age_seconds_max,
+            ),
+            measures=Measures(replica),
+        )

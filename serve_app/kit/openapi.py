@@ -1,0 +1,200 @@
+"""The OpenAPI document, made from the routes' declarations and the views' types."""
+
+import types
+from collections.abc import Iterator
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
+
+from bus.kit.values import Done
+from serve_app.kit.answers import Answer
+from serve_app.kit.caller import Access
+from serve_app.kit.declared import Declared, declared_of
+from serve_app.kit.problems import MEDIA_TYPE
+
+_REFERENCE = "#/components/schemas/{}"
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format("Problem")}}}
+
+DESCRIPTION = """
+A shop: products, carts, orders, payments, stock, notifications.
+
+* **JSON** in `snake_case`; unknown fields of a body are refused with 422.
+* **Money** is `{"amount": 1999, "currency": "USD"}`: integer minor units, ISO 4217.
+* **Errors** are RFC 9457 problem documents with a stable `code`.
+* **Lists** take `limit` (1 to 100) and `cursor`, and answer `items` and `next_cursor`.
+* **Signing in** gives an access token: `Authorization: Bearer …`. Guests are known by
+  the `X-Cart-Token` of their cart and the `X-Order-Token` of their order.
+* **`Idempotency-Key`** on a POST makes it act once: the same key and body give the
+  first answer again.
+* **`ETag`** and `If-Match` guard edits; public reads answer 304 to `If-None-Match`.
+* Every answer has `X-Request-Id`; 503 means that nothing was begun, 504 with the code
+  `outcome-unknown` that it may have happened: ask again with the same key.
+"""
+
+_TITLES = {
+    401: "Nobody is signed in, or the token is not good.",
+    403: "The caller's role may not do this.",
+    404: "There is no such thing, or none that the caller may see.",
+    409: "It cannot be done as things stand; `code` says why.",
+    412: "The resource has changed since it was read.",
+    413: "The body is too large.",
+    422: "The request is not acceptable; `errors` names the fields.",
+    429: "Too many requests.",
+    500: "A bug on our side.",
+    503: "Busy or not ready; nothing was begun.",
+    504: "The outcome is not known (`outcome-unknown`).",
+}
+
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes repeated requests act once, for 24 hours.",
+    "schema": {"type": "string", "minLength": 16, "maxLength": 64},
+}
+
+
+def document(app: FastAPI, version: str) -> dict[str, Any]:
+    """The whole document of `app`."""
+    schema = get_openapi(
+        title="Souk",
+        version=version,
+        openapi_version="3.1.0",
+        description=DESCRIPTION.strip(),
+        routes=app.routes,
+    )
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        components.pop(name, None)
+    operations = list(_operations(app, schema))
+    components.update(_body_components([each for _, each in operations]))
+    replies, reply_components = _reply_schemas([each for _, each in operations])
+    components.update(reply_components)
+    components["Problem"] = _problem_schema()
+    for index, (operation, declared) in enumerate(operations):
+        _describe(operation, declared, replies[index])
+    schema["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "cart": {"type": "apiKey", "in": "header", "name": "X-Cart-Token"},
+        "order": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
+    }
+    return schema
+
+
+def _operations(
+    app: FastAPI, schema: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], Declared]]:
+    for route in app.routes:
+        declared = declared_of(route)
+        if declared is None or not getattr(route, "include_in_schema", False):
+            continue
+        path = schema["paths"][route.path_format]  # type: ignore[attr-defined]
+        for method in route.methods:  # type: ignore[attr-defined]
+            yield path[method.lower()], declared
+
+
+def _describe(
+    operation: dict[str, Any], declared: Declared, reply: dict[str, Any] | None
+) -> None:
+    access = declared.access
+    text = operation.get("description", "")
+    operation["description"] = f"{text}\n\nWho: {access.value}.".strip()
+    bearer: dict[str, list[str]] = {"bearer": []}
+    public = [{}, bearer, {"cart": []}, {"order": []}]
+    operation["security"] = public if access is Access.PUBLIC else [bearer]
+    if declared.idempotent:
+        operation.setdefault("parameters", []).append(_KEY)
+    if declared.body is not None:
+        reference = _REFERENCE.format(declared.body.__name__)
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": reference}}},
+        }
+    responses = operation["responses"]
+    answer: dict[str, Any] = {"description": "Done."}
+    if reply is not None:
+        answer["content"] = {"application/json": {"schema": reply}}
+    responses[str(declared.status)] = answer
+    for status in _statuses(operation, declared):
+        responses[str(status)] = {"description": _TITLES[status], "content": _PROBLEM}
+
+
+def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
+    """The problems that a route of this kind can answer with."""
+    parameters = operation.get("parameters", [])
+    statuses = {422, 500, 503, 504}
+    if declared.access is not Access.PUBLIC:
+        statuses |= {401, 403}
+    if any(each["in"] == "path" for each in parameters):
+        statuses.add(404)
+    if declared.body is not None or declared.upload:
+        statuses |= {409, 413}
+    if any(each["name"].lower() == "if-match" for each in parameters):
+        statuses.add(412)
+    return sorted(statuses)
+
+
+def _body_components(declared: list[Declared]) -> dict[str, Any]:
+    models = {each.body for each in declared if each.body is not None}
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in sorted(models, key=lambda m: m.__name__)],
+        ref_template="#/components/schemas/{model}",
+    )
+    found: dict[str, Any] = definitions.get("$defs", {})
+    return found
+
+
+def _reply_schemas(
+    declared: list[Declared],
+) -> tuple[list[dict[str, Any] | None], dict[str, Any]]:
+    views = [_view(each.view) for each in declared]
+    wanted = [view for view in views if view is not None]
+    schemas, components = msgspec.json.schema_components(
+        wanted, ref_template="#/components/schemas/{name}"
+    )
+    by_view = iter(schemas)
+    return [None if view is None else next(by_view) for view in views], components
+
+
+def _view(annotation: Any) -> Any:
+    """The view that a handler answers with, or None for no body of ours."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [_view(part) for part in get_args(annotation)]
+        found = [part for part in parts if part is not None]
+        return Union[tuple(found)] if found else None  # noqa: UP007 - made at run time
+    if get_origin(annotation) is Answer:
+        return _view(get_args(annotation)[0])
+    if annotation in (None, type(None), Answer, Done, Any):
+        return None
+    if isinstance(annotation, type) and issubclass(annotation, Response):
+        return None
+    return annotation
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "title": "Problem",
+        "description": "An error (RFC 9457). Some codes bring members of their own.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "errors"],
+        "properties": {
+            "type": {"type": "string", "format": "uri"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "code": {"type": "string", "examples": ["out-of-stock"]},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"field": text, "code": text, "detail": text},
+                },
+            },
+            "request_id": {"type": ["string", "null"]},
+        },
+    }

@@ -1,0 +1,216 @@
+"""How the world reaches payments: stored methods, payments, refunds, webhooks."""
+
+import hashlib
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Header
+from msgspec.structs import replace
+from pydantic import Field
+from starlette.requests import Request
+
+from bus.kit.addressing import derived_id
+from bus.kit.values import Done, Page
+from bus.orders import GetOrder, Viewer
+from bus.payments import (
+    AMOUNT_MAX,
+    REASON_CHARACTERS_MAX,
+    TOKEN_CHARACTERS_MAX,
+    AddMethod,
+    ApplyWebhook,
+    GetPayment,
+    ListMethods,
+    ListPayments,
+    MethodView,
+    PaymentMethod,
+    PaymentView,
+    RefundOrder,
+    RefundView,
+    RemoveMethod,
+    SetDefaultMethod,
+    VerifyWebhook,
+    card_number_refused,
+    holds_card_number,
+)
+from serve_app.kit.bodies import Body, Currency, MoneyBody, Text
+from serve_app.kit.routing import (
+    ADMIN,
+    PUBLIC,
+    SIGNED_IN,
+    Answer,
+    Caller,
+    Router,
+    ask,
+    created,
+    read_body,
+)
+
+router = Router("payments")
+
+REFUND_SECONDS_MAX = 20.0
+METHOD_SECONDS_MAX = 10.0
+
+Token = Annotated[
+    str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX, pattern=r"^[\x20-\x7e]+$")
+]
+
+
+class AddMethodBody(Body):
+    """A method to keep: the provider's token, never a card number."""
+
+    method: Annotated[PaymentMethod, Field(strict=False)]
+    token: Token
+    make_default: bool = False
+
+
+class RefundAmountBody(MoneyBody):
+    """What is to be given back; more than nothing."""
+
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+    currency: Currency
+
+
+class RefundPaymentBody(Body):
+    """How much to give back (default: all that is left), and why."""
+
+    reason: Annotated[Text, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    amount: RefundAmountBody | None = None
+
+
+@router.get("/payments/methods", access=SIGNED_IN)
+async def list_methods(caller: Caller) -> Page[MethodView]:
+    """List your stored payment methods, the default first.
+
+    Brand, last four digits and expiry are all that is kept beside the provider's
+    token, and all of it is encrypted.
+    """
+    return await ask(ListMethods(user_id=caller.person))
+
+
+@router.post("/payments/methods", access=SIGNED_IN, idempotent=True, status=201)
+async def add_method(body: AddMethodBody, caller: Caller) -> Answer[MethodView]:
+    """Store a payment method.
+
+    `token` is what the provider gave for the card or account. A full card number
+    outside the provider's test range is refused (422 `card-number-refused`) and never
+    logged. The first method becomes the default.
+    """
+    if holds_card_number(body.token):
+        raise card_number_refused()
+    command_id = caller.command_id()
+    method = await ask(
+        AddMethod(
+            user_id=caller.person,
+            method_id=derived_id(command_id, "payment-method", caller.person),
+            method=body.method.value,
+            token=body.token,
+            make_default=body.make_default,
+        ),
+        id=command_id,
+        timeout_seconds=METHOD_SECONDS_MAX,
+    )
+    return created(method, f"/payments/methods/{method.id}")
+
+
+@router.put("/payments/methods/{method_id}/default", access=SIGNED_IN)
+async def set_default_method(method_id: UUID, caller: Caller) -> MethodView:
+    """Make a stored method the one that is offered first."""
+    return await ask(SetDefaultMethod(user_id=caller.person, method_id=method_id))
+
+
+@router.delete("/payments/methods/{method_id}", access=SIGNED_IN)
+async def remove_method(method_id: UUID, caller: Caller) -> Done:
+    """Forget a stored method."""
+    return await ask(RemoveMethod(user_id=caller.person, method_id=method_id))
+
+
+@router.post("/payments/webhooks/{provider}", access=PUBLIC, status=204)
+async def receive_webhook(
+    provider: str,
+    request: Request,
+    bank_signature: Annotated[str, Header(max_length=512)] = "",
+) -> None:
+    """Take a provider's word on a payment.
+
+    The body's signature must prove the sender (403); each event is applied once, in
+    whatever order events come.
+    """
+    facts = await ask(
+        VerifyWebhook(
+            provider=provider,
+            body=await read_body(request),
+            signature=bank_signature,
+        )
+    )
+    if facts is not None:
+        await ask(
+            ApplyWebhook(
+                order_id=facts.order_id, attempt=facts.attempt, outcome=facts.outcome
+            ),
+            id=facts.event_id,
+        )
+
+
+@router.get("/payments", access=PUBLIC)
+async def list_payments(order_id: UUID, caller: Caller) -> Page[PaymentView]:
+    """List the payments of an order: one, or none before its first charge.
+
+    For the order's owner (a guest's `X-Order-Token` counts) and administrators.
+    """
+    page = await ask(ListPayments(order_id=order_id))
+    owner = page.items[0].user_id if page.items else None
+    await _check_owner(order_id, owner, caller)
+    return page
+
+
+@router.get("/payments/{payment_id}", access=PUBLIC)
+async def get_payment(payment_id: UUID, caller: Caller) -> PaymentView:
+    """Read a payment: its attempts, captures and refunds.
+
+    For the order's owner (a guest's `X-Order-Token` counts) and administrators.
+    """
+    payment = await ask(GetPayment(payment_id=payment_id))
+    await _check_owner(payment.order_id, payment.user_id, caller)
+    return payment
+
+
+@router.post(
+    "/payments/{payment_id}/refunds", access=ADMIN, idempotent=True, status=201
+)
+async def refund_payment(
+    payment_id: UUID, body: RefundPaymentBody, caller: Caller
+) -> Answer[RefundView]:
+    """Give captured money back, all that is left or a part of it.
+
+    The sum of all refunds never passes what was captured: 409
+    `refund-exceeds-capture`. 202 with status `PENDING` while the provider's answer is
+    not known; it is asked again until it is.
+    """
+    payment = await ask(GetPayment(payment_id=payment_id))
+    command_id = caller.command_id()
+    refund = await ask(
+        RefundOrder(
+            order_id=payment.order_id,
+            refund_id=derived_id(command_id, "refund", payment.order_id),
+            amount=body.amount.value() if body.amount else None,
+            reason=body.reason,
+        ),
+        id=command_id,
+        timeout_seconds=REFUND_SECONDS_MAX,
+    )
+    shown = replace(refund, reason=body.reason)
+    if refund.status == "PENDING":
+        return Answer(shown, 202, {"Location": f"/payments/{payment_id}"})
+    return created(shown, f"/payments/{payment_id}")
+
+
+async def _check_owner(order_id: UUID, owner: UUID | None, caller: Caller) -> None:
+    """Refuse whom the order is no business of; 404, so that ids tell nothing."""
+    if caller.is_admin or (owner is not None and owner == caller.user_id):
+        return
+    token = caller.order_token
+    viewer = Viewer(
+        user_id=caller.user_id,
+        token_hash=hashlib.sha256(token.encode()).digest() if token else None,
+    )
+    await ask(GetOrder(order_id=order_id, viewer=viewer))

@@ -1,0 +1,245 @@
+"""Routes of products, their variants and their pictures."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+
+from bus.kit.addressing import derived_id
+from bus.products import (
+    AddImage,
+    AddVariant,
+    ArchiveProduct,
+    CreateProduct,
+    GetProduct,
+    Image,
+    ListProducts,
+    ProductView,
+    RemoveImage,
+    RemoveVariant,
+    Sort,
+    UpdateProduct,
+    UpdateVariant,
+)
+from serve_app.kit.bodies import AMOUNT_MINOR_MAX, Sku
+from serve_app.kit.routing import (
+    PUBLIC,
+    SELLER,
+    Answer,
+    Caller,
+    ExpectedVersion,
+    Near,
+    Pages,
+    ask,
+    created,
+)
+from serve_app.products.bodies import (
+    ImageBody,
+    ProductBody,
+    ProductPatchBody,
+    VariantBody,
+)
+from serve_app.products.router import LISTS, editor_of, router, tag_of
+from serve_app.products.views import Product, Products, with_availability
+
+WORDS_MAX = 200
+REFERENCE_MAX = 100
+AGE_SECONDS_MAX = 1.0
+"""Age of an answer with `available` in it (contract: a hint a second old)."""
+
+NO_NUL = r"^[^\x00]*$"
+Price = Annotated[int | None, Query(ge=0, le=AMOUNT_MINOR_MAX)]
+
+
+@router.get("/products", access=PUBLIC, near=Near(AGE_SECONDS_MAX, lambda _: (LISTS,)))
+async def list_products(
+    caller: Caller,
+    pages: Pages,
+    *,
+    q: Annotated[
+        str | None,
+        Query(min_length=1, max_length=WORDS_MAX, pattern=NO_NUL),
+    ] = None,
+    category: Annotated[
+        str | None, Query(max_length=REFERENCE_MAX, pattern=NO_NUL)
+    ] = None,
+    min_price: Price = None,
+    max_price: Price = None,
+    min_rating: Annotated[int | None, Query(ge=1, le=5)] = None,
+    in_stock: bool | None = None,
+    seller: UUID | None = None,
+    sort: Sort | None = None,
+    facets: bool = False,
+) -> Products:
+    """Find products.
+
+    `q` searches names, SKUs, option values and descriptions, ranks what it finds and
+    forgives typos. `category` is an id or slug and includes its descendants; prices
+    are in minor units. `facets=true` adds counts over all products found. Sellers see
+    their own drafts when they name themselves in `seller`; administrators see all.
+    """
+    query = ListProducts(
+        q=q,
+        category=category,
+        min_price=min_price,
+        max_price=max_price,
+        min_rating=min_rating,
+        in_stock=in_stock,
+        seller_id=seller,
+        with_drafts=caller.is_admin
+        or (seller is not None and seller == caller.user_id),
+        sort=sort,
+        facets=facets,
+        limit=pages.limit,
+        cursor=pages.cursor,
+    )
+    page = await ask(query)
+    return Products(
+        items=await with_availability(page.items),
+        next_cursor=page.next_cursor,
+        facets=page.facets,
+    )
+
+
+@router.get(
+    "/products/{reference}",
+    access=PUBLIC,
+    near=Near(AGE_SECONDS_MAX, lambda product: (tag_of(product.id),)),
+)
+async def get_product(reference: str, caller: Caller) -> Product:
+    """Show a product, by its id or its slug."""
+    query = GetProduct(
+        reference=reference[: REFERENCE_MAX + 1].replace("\x00", ""),
+        viewer_id=caller.user_id,
+        viewer_is_admin=caller.is_admin,
+    )
+    return await _shown(await ask(query))
+
+
+@router.post("/products", access=SELLER, idempotent=True, status=201)
+async def create_product(body: ProductBody, caller: Caller) -> Answer[Product]:
+    """Put a product into the catalogue.
+
+    A seller's product is the seller's own, an administrator's the shop's. Its SKUs are
+    taken for it for ever: 409 `sku-taken`, and 409 `slug-taken` for a given slug.
+    """
+    command_id = caller.command_id()
+    command = CreateProduct(
+        product_id=derived_id(command_id, "product"),
+        seller_id=editor_of(caller),
+        draft=body.draft(),
+    )
+    product = await _shown(await ask(command, id=command_id))
+    return created(product, f"/products/{product.id}")
+
+
+@router.put("/products/{product_id}", access=SELLER)
+async def replace_product(
+    product_id: UUID, body: ProductBody, caller: Caller, version: ExpectedVersion
+) -> Product:
+    """Replace a product; variants that are not named are sold no longer."""
+    command = UpdateProduct(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        changes=body.changes(),
+        version=version,
+    )
+    return await _shown(await ask(command))
+
+
+@router.patch("/products/{product_id}", access=SELLER)
+async def update_product(
+    product_id: UUID, body: ProductPatchBody, caller: Caller, version: ExpectedVersion
+) -> Product:
+    """Change the fields that are given."""
+    command = UpdateProduct(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        changes=body.changes(),
+        version=version,
+    )
+    return await _shown(await ask(command))
+
+
+@router.delete("/products/{product_id}", access=SELLER)
+async def archive_product(
+    product_id: UUID, caller: Caller, version: ExpectedVersion
+) -> None:
+    """Archive a product: it is sold no more, and orders keep what they hold of it."""
+    editor = editor_of(caller)
+    await ask(ArchiveProduct(product_id=product_id, editor_id=editor, version=version))
+
+
+@router.post("/products/{product_id}/variants", access=SELLER, idempotent=True)
+async def add_variant(
+    product_id: UUID, body: VariantBody, caller: Caller, version: ExpectedVersion
+) -> Product:
+    """Add a variant; values that its options lack are added to them."""
+    command = AddVariant(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        variant=body.value(),
+        version=version,
+    )
+    return await _shown(await ask(command, id=caller.command_id()))
+
+
+@router.put("/products/{product_id}/variants/{sku}", access=SELLER)
+async def update_variant(
+    product_id: UUID,
+    sku: Sku,
+    body: VariantBody,
+    caller: Caller,
+    version: ExpectedVersion,
+) -> Product:
+    """Rewrite a variant; the SKU in the body is that of the address."""
+    command = UpdateVariant(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        variant=body.model_copy(update={"sku": sku}).value(),
+        version=version,
+    )
+    return await _shown(await ask(command))
+
+
+@router.delete("/products/{product_id}/variants/{sku}", access=SELLER)
+async def remove_variant(
+    product_id: UUID, sku: Sku, caller: Caller, version: ExpectedVersion
+) -> None:
+    """Sell a variant no longer; the last one of a product has to stay."""
+    command = RemoveVariant(
+        product_id=product_id, editor_id=editor_of(caller), sku=sku, version=version
+    )
+    await ask(command)
+
+
+@router.post("/products/{product_id}/images", access=SELLER, idempotent=True)
+async def add_image(
+    product_id: UUID, body: ImageBody, caller: Caller, version: ExpectedVersion
+) -> Product:
+    """Show an uploaded picture with a product, after those that it shows already."""
+    command = AddImage(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        image=Image(body.file_id, body.alt),
+        version=version,
+    )
+    return await _shown(await ask(command, id=caller.command_id()))
+
+
+@router.delete("/products/{product_id}/images/{file_id}", access=SELLER)
+async def remove_image(
+    product_id: UUID, file_id: UUID, caller: Caller, version: ExpectedVersion
+) -> None:
+    """Show a picture no longer; its file stays until it is deleted."""
+    command = RemoveImage(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        file_id=file_id,
+        version=version,
+    )
+    await ask(command)
+
+
+async def _shown(view: ProductView) -> Product:
+    return (await with_availability([view]))[0]

@@ -1,0 +1,202 @@
+"""Routes of `/auth`: accounts, sessions, codes and passwords."""
+
+from uuid import UUID
+
+from starlette.requests import Request
+
+from bus.kit.values import Done
+from bus.users import (
+    ChangePassword,
+    FindAccount,
+    ForgotPassword,
+    LogIn,
+    LogOut,
+    LogOutAll,
+    RefreshTokens,
+    RegisterUser,
+    ResendCode,
+    ResetPassword,
+    SignedIn,
+    VerifyEmail,
+    invalid_token,
+)
+from serve_app.kit.identity import access_token_seconds, sign_access_token
+from serve_app.kit.routing import (
+    PUBLIC,
+    SIGNED_IN,
+    Answer,
+    Caller,
+    accepted,
+    ask,
+    created,
+    no_content,
+)
+from serve_app.users.bodies import (
+    ChangePasswordBody,
+    EmailBody,
+    LogInBody,
+    LogOutBody,
+    RefreshTokensBody,
+    RegisterUserBody,
+    ResetPasswordBody,
+    SessionView,
+    VerifyEmailBody,
+    client_of,
+    parts_of,
+)
+from serve_app.users.routes import router
+
+
+@router.post("/auth/register", access=PUBLIC, status=201)
+async def register_user(
+    body: RegisterUserBody, request: Request
+) -> Answer[SessionView]:
+    """Make an account and sign in.
+
+    A 6-digit code and a link are mailed. Answers 409 `email-taken`, 422
+    `weak-password`; every account begins as a customer's.
+    """
+    message = RegisterUser(
+        email=body.email,
+        password=body.password,
+        first_name=body.first_name,
+        last_name=body.last_name,
+        client=client_of(request),
+    )
+    return created(_session(await ask(message)), "/users/profile")
+
+
+@router.post("/auth/verify-email", access=PUBLIC, status=204)
+async def verify_email(body: VerifyEmailBody) -> Done:
+    """Show by the mailed code that the address is yours.
+
+    A code lives for 15 minutes and has 5 tries; 422 `invalid-code`.
+    """
+    user_id = await _account(body.email)
+    return await ask(VerifyEmail(user_id=user_id, code=body.code))
+
+
+@router.post("/auth/resend-code", access=PUBLIC, status=202)
+async def resend_code(body: EmailBody) -> Answer[None]:
+    """Have a new code mailed.
+
+    Always 202, whether the address is known or not.
+    """
+    await ask(ResendCode(user_id=await _account(body.email)))
+    return accepted()
+
+
+@router.post("/auth/login", access=PUBLIC)
+async def log_in(body: LogInBody, request: Request) -> SessionView:
+    """Sign in.
+
+    401 `invalid-credentials` for a wrong password and an unknown address alike; after
+    10 failed tries within 15 minutes 429 `too-many-tries` for this account from this
+    network address.
+    """
+    message = LogIn(
+        user_id=await _account(body.email),
+        password=body.password,
+        client=client_of(request),
+    )
+    return _session(await ask(message))
+
+
+@router.post("/auth/refresh", access=PUBLIC)
+async def refresh_tokens(body: RefreshTokensBody, request: Request) -> SessionView:
+    """Change a refresh token for the next pair.
+
+    A token is used once. For ten seconds the same client may ask again and gets the
+    same answer; any other use ends the session: 401 `token-reused`.
+    """
+    parts = parts_of(body.refresh_token)
+    if parts is None:
+        raise invalid_token()
+    session_id, secret = parts
+    message = RefreshTokens(
+        session_id=session_id, secret=secret, client=client_of(request)
+    )
+    return _session(await ask(message))
+
+
+@router.post("/auth/logout", access=SIGNED_IN, status=204)
+async def log_out(body: LogOutBody, caller: Caller) -> Done:
+    """End the session of the refresh token; without one, every session.
+
+    Access tokens of the person count no more, on every replica within a second;
+    sessions that go on refresh theirs.
+    """
+    session_id = _named_session(body.refresh_token)
+    if session_id is None:
+        return await ask(LogOutAll(user_id=caller.person))
+    return await ask(LogOut(user_id=caller.person, session_id=session_id))
+
+
+@router.post("/auth/logout-all", access=SIGNED_IN, status=204)
+async def log_out_all(caller: Caller) -> Done:
+    """End every session of the person."""
+    return await ask(LogOutAll(user_id=caller.person))
+
+
+@router.post("/auth/forgot-password", access=PUBLIC, status=202)
+async def forgot_password(body: EmailBody) -> Answer[None]:
+    """Have a code mailed that sets a new password.
+
+    Always 202, whether the address is known or not.
+    """
+    await ask(ForgotPassword(user_id=await _account(body.email)))
+    return accepted()
+
+
+@router.post("/auth/reset-password", access=PUBLIC, status=204)
+async def reset_password(body: ResetPasswordBody) -> Done:
+    """Set a new password by the mailed code; all sessions end.
+
+    422 `invalid-code` or `weak-password`.
+    """
+    message = ResetPassword(
+        user_id=await _account(body.email),
+        code=body.code,
+        new_password=body.new_password,
+    )
+    return await ask(message)
+
+
+@router.post("/auth/change-password", access=SIGNED_IN, status=204)
+async def change_password(
+    body: ChangePasswordBody, caller: Caller, request: Request
+) -> Answer[None]:
+    """Set a new password; other sessions than that of `refresh_token` end.
+
+    401 `invalid-credentials` for a wrong current password, 422 `weak-password`.
+    """
+    message = ChangePassword(
+        user_id=caller.person,
+        current_password=body.current_password,
+        new_password=body.new_password,
+        session_id=_named_session(body.refresh_token),
+        client=client_of(request),
+    )
+    await ask(message)
+    return no_content()
+
+
+async def _account(email: str) -> UUID:
+    return (await ask(FindAccount(email=email))).user_id
+
+
+def _named_session(refresh_token: str | None) -> UUID | None:
+    parts = parts_of(refresh_token) if refresh_token is not None else None
+    return parts[0] if parts else None
+
+
+def _session(signed_in: SignedIn) -> SessionView:
+    """The session with an access token that is signed here, at the edge."""
+    user = signed_in.user
+    return SessionView(
+        user=user,
+        access_token=sign_access_token(user.id, user.role, signed_in.epoch),
+        refresh_token=signed_in.refresh_token,
+        token_type="Bearer",  # noqa: S106 - a kind of token
+        expires_in=access_token_seconds(),
+    )

@@ -1,0 +1,1 @@
+"""The gateway in this process, with an asker made by hand."""

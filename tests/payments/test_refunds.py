@@ -1,0 +1,148 @@
+"""Refunds: never more than was captured, each once, whatever the bank does."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bus.kit.addressing import new_id
+from bus.kit.refusals import Refusal
+from bus.kit.values import Money
+from bus.payments import GetPayment, RefundOrder, payment_id_of
+from tests.payments.support import charge, insist, settings_for, until
+from tests.payments.test_charges import books, told
+
+
+def refund(order_id: UUID, amount: int | None = None, **fields: Any) -> RefundOrder:
+    money = None if amount is None else Money(amount, "USD")
+    values = {"refund_id": new_id(order_id), "reason": "asked for", **fields}
+    return RefundOrder(order_id=order_id, amount=money, **values)
+
+
+async def paid(s: Any, amount: int = 1000) -> UUID:
+    asked = charge(amount=Money(amount, "USD"))
+    assert (await s.ask(asked)).status == "SUCCEEDED"
+    return asked.order_id
+
+
+async def refunded_at_the_bank(bank: Any, order_id: UUID) -> int:
+    rows = await bank.ledger(order_id)
+    charges = [row for row in rows if row["type"] == "charge"]
+    return sum(row["refunded"] for row in charges)
+
+
+async def test_a_whole_refund_gives_everything_back(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        view = await s.ask(refund(order_id))
+        assert (view.status, view.amount) == ("COMPLETED", Money(1000, "USD"))
+        assert view.reason == ""
+        payment = await s.ask(GetPayment(payment_id=payment_id_of(order_id)))
+        assert (payment.status, payment.refunded.amount) == ("REFUNDED", 1000)
+        assert payment.refunds[0].reason == "asked for"
+        assert await refunded_at_the_bank(bank, order_id) == 1000
+        assert await told(s) == ["payment_succeeded", "refund_completed"]
+        await books(s)
+
+
+async def test_a_refund_twice_late_and_overlapping_is_one_refund(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        asked, command_id = refund(order_id, 300), new_id(order_id)
+        views = await asyncio.gather(
+            *(s.ask(asked, id=command_id, join=True) for _ in range(3)),
+            *(s.ask(asked, join=True) for _ in range(3)),
+        )
+        late = await s.ask(asked, id=command_id)
+        assert {view.id for view in (*views, late)} == {asked.refund_id}
+        assert {view.status for view in (*views, late)} == {"COMPLETED"}
+        assert await refunded_at_the_bank(bank, order_id) == 300
+        await books(s)
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_parallel_refunds_never_pass_the_capture(shop, bank, shards) -> None:
+    async with shop("payments", shards=shards, settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        ends = await asyncio.gather(
+            *(s.ask(refund(order_id, 150)) for _ in range(50)), return_exceptions=True
+        )
+        good = [end for end in ends if not isinstance(end, Exception)]
+        assert len(good) == 6
+        codes = {end.code for end in ends if isinstance(end, Refusal)}
+        assert codes == {"refund-exceeds-capture"}
+        assert (await s.ask(refund(order_id))).amount == Money(100, "USD")
+        assert await refunded_at_the_bank(bank, order_id) == 1000
+        await books(s)
+
+
+async def test_a_refund_with_other_data_is_refused(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        asked = refund(order_id, 100)
+        await s.ask(asked)
+        with pytest.raises(Refusal) as refused:
+            await s.ask(refund(order_id, 200, refund_id=asked.refund_id))
+        assert refused.value.code == "idempotency-key-reused"
+        assert await refunded_at_the_bank(bank, order_id) == 100
+
+
+async def test_an_unpaid_order_has_nothing_to_give_back(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        with pytest.raises(Refusal) as refused:
+            await s.ask(refund(new_id()))
+        assert refused.value.code == "not-found"
+        declined = charge("tok_declined")
+        await s.ask(declined)
+        with pytest.raises(Refusal) as refused:
+            await s.ask(refund(declined.order_id))
+        assert refused.value.code == "refund-exceeds-capture"
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_silent_bank_leaves_a_refund_pending_until_it_speaks(
+    shop, bank
+) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        await bank.faults(silent=True)
+        view = await s.ask(refund(order_id))
+        assert view.status == "PENDING"
+        with pytest.raises(Refusal):
+            await s.ask(refund(order_id, 1))
+        await bank.faults()
+        payment_id = payment_id_of(order_id)
+
+        async def back() -> bool:
+            payment = await s.ask(GetPayment(payment_id=payment_id))
+            return bool(payment.status == "REFUNDED")
+
+        await until(back)
+        assert await refunded_at_the_bank(bank, order_id) == 1000
+        assert await told(s) == ["payment_succeeded", "refund_completed"]
+        await books(s)
+
+
+@pytest.mark.parametrize("after_seconds", [0.0, 0.02, 0.1])
+@pytest.mark.usefixtures("hasty")
+async def test_a_shard_killed_during_a_refund_gives_back_once(
+    shop, bank, after_seconds
+) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        await bank.faults(latency_ms=200)
+        waiting = asyncio.create_task(insist(s, refund(order_id)))
+        await asyncio.sleep(after_seconds)
+        await s.kill("payments")
+        await s.restart("payments")
+        assert (await waiting).status in ("COMPLETED", "PENDING")
+        payment_id = payment_id_of(order_id)
+
+        async def back() -> bool:
+            payment = await s.ask(GetPayment(payment_id=payment_id))
+            return bool(payment.status == "REFUNDED")
+
+        await until(back, 15)
+        assert await refunded_at_the_bank(bank, order_id) == 1000
+        await books(s)
