@@ -95,6 +95,8 @@ class Files(Domain):
         async with self.read() as db:
             known = await load_file(db, message.file_id)
         if known is not None:
+            if known.deleted:
+                raise no_file()
             return self._view(known)
         with self._source(message) as source:
             sizes = await self._render(source)

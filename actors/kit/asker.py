@@ -10,7 +10,7 @@ import msgspec
 from actors.kit.clock import Clock
 from actors.kit.lane import Address, Ask, Lane, Transport
 from actors.kit.wire import Moved, Outcome, Sent, unpack
-from bus.kit.addressing import SLOTS, new_id, slot_of
+from bus.kit.addressing import SLOTS, new_id
 from bus.kit.context import CURRENT
 from bus.kit.messages import Command, Event, Message, Query, encode
 from bus.kit.refusals import Unavailable
@@ -92,7 +92,7 @@ class Asker:
             return end
         answer = unpack(type(message), end)
         if isinstance(answer, Moved):
-            self._owners[domain, slot_of(message.key)] = answer.shard
+            self._owners[domain, message.slot] = answer.shard
             if answer.shard == shard:
                 await self._clock.sleep(MOVE_SECONDS)
         return answer
@@ -101,7 +101,7 @@ class Asker:
         shards = self._shards(domain)
         if not type(message).key:
             return random.randrange(shards) if shards > 1 else 0  # noqa: S311
-        slot = slot_of(message.key)
+        slot = message.slot
         owner = self._owners.get((domain, slot), slot % shards)
         return owner if owner < SLOTS else slot % shards
 

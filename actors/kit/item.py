@@ -72,7 +72,7 @@ class Item:
         self.remembered = remembered
         self.body_hash = body_hash
         self.due_id = due_id
-        self.key = message.key
+        self.key = getattr(message, type(message).key)  # type: ignore[call-overload]
         self.slot = slot_of(self.key)
         self.opens: tuple[Run, Message] | None = None
         self.settles: Run | None = None
@@ -106,7 +106,7 @@ def rounds(items: list[Item]) -> list[list[Item]]:
     """
     cut: list[list[Item]] = []
     by_type: dict[type[Message], list[int]] = {}
-    last_round: dict[str, int] = {}
+    last_round: dict[Any, int] = {}
     for item in items:
         places = by_type.setdefault(type(item.message), [])
         earliest = last_round.get(item.key, 0)

@@ -100,8 +100,8 @@ class Run:
         item.settles, item.last, item.forced = self, True, answer
         try:
             await self._shard.submit(item)
-        except Refusal:
-            return  # the answer that was written is a refusal: it came back as one
+        except (Refusal, AlreadyAnswered):
+            return  # it was written (a refusal comes back as one), or stood there before
 
     def _item(self, message: Message) -> Item:
         handler = self._shard.domain.handlers.get(type(message))

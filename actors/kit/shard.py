@@ -14,7 +14,7 @@ from actors.kit.relay import Publish, Relay
 from actors.kit.tickets import Tickets
 from actors.kit.timers import Timers
 from actors.kit.wire import TICKET, Answers, Envelope, Moved, Outcome, Sent, pack
-from bus.kit.addressing import new_id, slot_of
+from bus.kit.addressing import new_id
 from bus.kit.context import CURRENT
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode, encode
 from bus.kit.refusals import ENDS, Failed, Unavailable, conflict, invalid
@@ -162,7 +162,7 @@ class Shard:
         if self.left or sent.deadline <= self.clock.now():
             return pack(Unavailable("too late"))
         message: Message = decode(kind, sent.body)
-        if kind.key and (moved := self._elsewhere(slot_of(message.key))):
+        if kind.key and (moved := self._elsewhere(message.slot)):
             return pack(moved)
         meta = Meta(
             id=sent.id,

@@ -19,7 +19,7 @@ def route_hash(key: str | UUID) -> int:
         return key.int & 0xFFFF
     if len(key) == 36 and key[8] == key[13] == key[18] == key[23] == "-":
         try:
-            return UUID(key).int & 0xFFFF
+            return int(key[32:], 16)
         except ValueError:
             pass  # looks like a UUID and is not one: hashed like any other text
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big")

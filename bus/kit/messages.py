@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import msgspec
 
+from bus.kit.addressing import slot_of
+
 Reply = TypeVar("Reply")
 MessageType = TypeVar("MessageType", bound="Message")
 
@@ -37,7 +39,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     key: ClassVar[by]
     domain: ClassVar[str] = ""
-    name: ClassVar[str] = ""
+    message_name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Give the class its domain and name, and make it known by both."""
@@ -45,13 +47,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         parts = cls.__module__.split(".")
         if "key" in cls.__dict__ and "kit" not in parts:
             cls.domain = parts[1] if len(parts) > 1 else parts[0]
-            cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
-            MESSAGE_TYPES[f"{cls.domain}.{cls.name}"] = cls
+            cls.message_name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+            MESSAGE_TYPES[f"{cls.domain}.{cls.message_name}"] = cls
+
+    @property
+    def slot(self) -> int:
+        """The slot that the message's key falls into."""
+        return slot_of(getattr(self, type(self).key))  # type: ignore[call-overload]
 
     @classmethod
     def kind(cls) -> str:
         """The name on the wire: `orders.place_order`."""
-        return f"{cls.domain}.{cls.name}"
+        return f"{cls.domain}.{cls.message_name}"
 
 
 class Command(Message, Generic[Reply], frozen=True, kw_only=True):
@@ -77,12 +84,12 @@ class Event(Message, frozen=True, kw_only=True):
     """
 
     subject: ClassVar[by]
-    version: ClassVar[int] = 1
+    type_version: ClassVar[int] = 1
 
     @classmethod
     def nats_subject(cls) -> str:
         """Where it is published: `events.orders.order_placed`."""
-        return f"events.{cls.domain}.{cls.name}"
+        return f"events.{cls.domain}.{cls.message_name}"
 
 
 def reply_type(message: type[Message]) -> Any:

@@ -153,7 +153,7 @@ def _row(item: Told, n: int, sequence: int, now: datetime) -> OutboxRow:
         "specversion": "1.0",
         "id": str(identity),
         "source": f"/{event.domain}",
-        "type": f"{event.domain}.{event.name}.v{event.version}",
+        "type": f"{event.domain}.{event.message_name}.v{event.type_version}",
         "subject": _entity(event),
         "time": now,
         "sequence": str(sequence),

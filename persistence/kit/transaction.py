@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from bus.kit.addressing import new_id, slot_of
+from bus.kit.addressing import new_id
 from bus.kit.messages import Event, Message
 from persistence.kit import claims, due
 from persistence.kit.claims import Claim
@@ -88,7 +88,7 @@ class Tx(Db):
 
     def tell(self, event: Event, about: Message | None = None) -> None:
         """Write an event to the outbox; `about` is the message that led to it."""
-        slot = slot_of(event.key)
+        slot = event.slot
         if slot not in self._slots:
             raise ValueError(f"{event.kind()} is of a slot that this batch does not hold")
         meta = self.metas.get(id(about)) if about is not None else None
@@ -98,9 +98,8 @@ class Tx(Db):
 
     def due(self, name: str, at: datetime, message: Message) -> None:
         """Send `message` to the own shard at `at`; the same name replaces."""
-        key = message.key
         self.dues[name] = Due(
-            name=name, id=new_id(key), slot=slot_of(key), at=at, message=message
+            name=name, id=new_id(message.key), slot=message.slot, at=at, message=message
         )
         self.writes += 1
 

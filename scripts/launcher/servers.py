@@ -19,6 +19,7 @@ from scripts.launcher.failures import Failure
 BANK_START_SECONDS_MAX = 30.0
 BANK_STOP_SECONDS_MAX = 10.0
 HEALTH_SECONDS_MAX = 5.0
+ANSWER_BYTES_MAX = 2_000
 SERVICES = (
     "inventory.get-stock",
     "inventory.reserve-stock",
@@ -115,11 +116,19 @@ class Bank:
 
 def answers(url: str) -> bool:
     """Whether a GET is answered with success."""
+    return asked(url)[0]
+
+
+def asked(url: str) -> tuple[bool, str]:
+    """Whether a GET is answered with success, and what was said."""
     try:
         with urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX) as answer:  # noqa: S310
-            return bool(answer.status < 400)
-    except (urllib.error.URLError, OSError):
-        return False
+            return answer.status < 400, f"{answer.status} {url}"
+    except urllib.error.HTTPError as error:
+        body = error.read(ANSWER_BYTES_MAX).decode(errors="replace")
+        return False, f"{error.code} {' '.join(body.split())}"
+    except OSError as error:
+        return False, f"no answer from {url}: {error}"
 
 
 def _last_line(log: Path) -> str:

@@ -164,10 +164,12 @@ class Shop:
     async def _until_ready(self) -> None:
         url = f"{self.local_url()}/health/ready"
         until = asyncio.get_running_loop().time() + READY_SECONDS_MAX
-        while not await self._in_thread(servers.answers, url):
+        ready, said = await self._in_thread(servers.asked, url)
+        while not ready:
             if asyncio.get_running_loop().time() > until:
-                raise Failure(f"the shop does not become ready: see {url}")
+                raise Failure(f"the shop does not become ready: {said}")
             await asyncio.sleep(_POLL_SECONDS)
+            ready, said = await self._in_thread(servers.asked, url)
 
     async def _load_demo(self) -> None:
         from actors.kit.pool import connect  # noqa: PLC0415

@@ -1,16 +1,11 @@
 """`status`: what runs, where, and whether it is ready."""
 
-import json
-import urllib.error
-import urllib.request
-
 from rich.console import Console
 from rich.table import Table
 
 from bus.kit.settings import Settings
 from scripts.launcher.record import Run
-
-READY_SECONDS_MAX = 5.0
+from scripts.launcher.servers import asked
 
 
 def show_status(settings: Settings) -> int:
@@ -37,18 +32,4 @@ def _ready(run: Run) -> tuple[bool, str]:
     """What the shop says of itself."""
     if not run.ready:
         return False, "still starting"
-    url = f"{run.urls['local']}/health/ready"
-    try:
-        with urllib.request.urlopen(url, timeout=READY_SECONDS_MAX) as answer:  # noqa: S310
-            return True, f"{answer.status} {url}"
-    except urllib.error.HTTPError as error:
-        return False, f"{error.code} {_compact(error.read())}"
-    except OSError as error:
-        return False, f"no answer from {url}: {error}"
-
-
-def _compact(body: bytes) -> str:
-    try:
-        return json.dumps(json.loads(body))
-    except ValueError:
-        return body[:200].decode(errors="replace")
+    return asked(f"{run.urls['local']}/health/ready")

@@ -162,7 +162,9 @@ def _adjust(body: ThingBody) -> AdjustStock:
 class Front:
     """The whole gateway under test."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float], **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, clock: Callable[[], float], **settings: Any
+    ) -> None:
         self.asker = FakeAsker()
         self.sessions = FakeSessions()
         self.gateway = Gateway.of(

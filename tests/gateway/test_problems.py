@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bus.inventory import AdjustStock, GetStock
+from bus.kit.context import CURRENT
 from bus.kit.refusals import (
     Failed,
     FieldError,
@@ -211,9 +212,7 @@ async def test_a_list_where_an_object_must_be_is_422(front: Front) -> None:
     check(await post(front, []), 422, "invalid-request")
 
 
-async def test_another_content_type_is_415(
-    front: Front, thing: dict[str, Any]
-) -> None:
+async def test_another_content_type_is_415(front: Front, thing: dict[str, Any]) -> None:
     kind = "application/x-www-form-urlencoded"
     answer = await post(front, thing, **{"content-type": kind})
     check(answer, 415, "unsupported-media-type")
@@ -297,8 +296,6 @@ async def test_a_strange_request_id_is_replaced(front: Front, strange: str) -> N
 
 
 async def test_the_context_goes_with_the_ask(front: Front) -> None:
-    from bus.kit.context import CURRENT
-
     seen = []
     answer = front.asker.answers[GetStock]
     front.asker.answers[GetStock] = lambda _: seen.append(CURRENT.get()) or answer

@@ -56,7 +56,7 @@ async def test_wrong_password_and_unknown_address_end_alike(shop: Shop) -> None:
 
 
 async def test_an_unknown_address_takes_as_long_as_a_known_one() -> None:
-    passwords = Passwords(10)
+    passwords = Passwords(8)
     known = await passwords.hash("right")
 
     async def seconds(password_hash: str | None) -> float:

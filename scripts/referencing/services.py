@@ -1,0 +1,32 @@
+"""The page of what is answered over NATS by request and reply."""
+
+from typing import Any
+
+from actors.kit.pool import services
+from bus.kit.messages import Message, reply_type
+from bus.kit.services import KEY_LENGTH_MAX, KEY_LENGTH_MIN, REQUEST_BYTES_MAX
+from scripts.referencing.markdown import fields, page, readable, summary, table
+
+INTRODUCTION = f"""\
+JSON in, JSON out. They are NATS services: `nats micro ls` finds them. The account
+`services` in `credentials.json` may call them and nothing else. A request has at most
+{REQUEST_BYTES_MAX // 1024} KiB. An `idempotency_key` of {KEY_LENGTH_MIN} to
+{KEY_LENGTH_MAX} characters makes a command act once. An error is the same problem
+document as over HTTP, with the headers `Nats-Service-Error` and
+`Nats-Service-Error-Code`."""
+
+
+def services_page() -> str:
+    """`docs/reference/services.md`."""
+    heads = ("subject", "request", "reply")
+    rows = [_row(subject, kind) for subject, kind in sorted(services().items())]
+    return page("NATS services", INTRODUCTION, table(heads, rows))
+
+
+def _row(subject: str, kind: Any) -> tuple[str, ...]:
+    message: type[Message] = kind.to_message.__annotations__["return"]
+    return (
+        f"`{subject}`<br>{summary(kind)}",
+        fields(kind),
+        f"`{readable(reply_type(message))}`",
+    )

@@ -1,0 +1,160 @@
+"""The edge's configuration: what Serve writes, closed, and good for the real HAProxy."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray.serve._private.haproxy import (
+    BackendConfig,
+    HAProxyApi,
+    HAProxyConfig,
+    ServerConfig,
+)
+from ray.serve.config import HTTPOptions
+
+from bus.kit.settings import Settings
+from serve_app.kit import serving
+from serve_app.kit.haproxy_config import closed, early_errors
+from tests.conftest import free_port
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def written(tmp_path: Path, port: int) -> Path:
+    """The configuration that Serve itself writes for one replica, which is down."""
+    folder = tmp_path / "edge"
+    folder.mkdir(mode=0o755)
+    api = HAProxyApi(
+        HAProxyConfig(
+            socket_path=str(folder / "admin.sock"),
+            server_state_base=str(folder),
+            server_state_file=str(folder / "server-state"),
+            metrics_enabled=False,
+            maxconn=100_000,
+            stats_port=free_port(),
+            metrics_port=free_port(),
+            http_options=HTTPOptions(host="127.0.0.1", port=port),
+            has_received_routes=True,
+            is_head=True,
+        ),
+        config_file_path=str(folder / "haproxy.cfg"),
+    )
+    replica = ServerConfig(name="replica", host="127.0.0.1", port=free_port())
+    api.set_backend_configs(
+        {
+            "gateway": BackendConfig(
+                "gateway", "/", app_name="gateway", servers=[replica]
+            )
+        }
+    )
+    api._generate_config_file_internal()
+    return folder / "haproxy.cfg"
+
+
+def test_serves_configuration_is_closed(
+    written: Path, tmp_path: Path, port: int
+) -> None:
+    config = written.read_text()
+    assert "mode 666" in config
+    after = closed(config, host="127.0.0.1", folder=tmp_path, files_max=1_000)
+    binds = re.findall(r"^\s*bind (\S+)", after, flags=re.MULTILINE)
+    assert len(binds) == 3
+    assert all(bind.startswith("127.0.0.1:") for bind in binds)
+    assert f"127.0.0.1:{port}" in binds
+    assert "mode 600 level admin" in after
+    assert "mode 666" not in after
+    assert re.findall(r"^\s*maxconn (\d+)", after, flags=re.MULTILINE) == ["300"]
+    assert after.count("timeout http-request 10s") == 1
+    assert after.count("timeout client ") == 1
+    assert not re.search(r"^\s*(log|option httplog)", after, flags=re.MULTILINE)
+    assert "500.http" not in after
+
+
+def test_it_listens_where_the_settings_say(written: Path, port: int) -> None:
+    def listens(host: str) -> bool:
+        after = closed(
+            written.read_text(), host=host, folder=written.parent, files_max=9_000
+        )
+        where = {"0.0.0.0": "*", "::1": "[::1]"}.get(host, host)
+        return f"frontend http_frontend\n    bind {where}:{port}\n" in after
+
+    assert listens("0.0.0.0")
+    assert listens("::1")
+    assert listens("10.0.0.7")
+
+
+def test_early_errors_are_whole_http_answers() -> None:
+    for name, raw in early_errors().items():
+        head, _, body = raw.partition(b"\r\n\r\n")
+        status = int(head.split()[1])
+        assert name == f"{status}.http"
+        assert f"Content-Length: {len(body)}".encode() in head
+        assert json.loads(body)["status"] == status
+
+
+def test_the_environment_names_our_wrapper_and_hook(tmp_path: Path) -> None:
+    found = serving.environment(Settings(data_dir=tmp_path, http_host="0.0.0.0"))
+    assert os.access(found["RAY_SERVE_HAPROXY_BINARY_PATH"], os.X_OK)
+    assert found["SOUK_HTTP_HOST"] == "0.0.0.0"
+    module, _, name = found["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"].rpartition(".")
+    assert hasattr(__import__(module, fromlist=[name]), name)
+
+
+@pytest.fixture
+def edge(written: Path, port: int) -> Iterator[int]:
+    """The real HAProxy, started as Serve starts it, with no replica behind it."""
+    process = subprocess.Popen(
+        [str(serving.HAPROXY), "-db", "-f", str(written), "-dR"],
+        env={**os.environ, "SOUK_PYTHON": sys.executable},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def said(port: int, request: bytes) -> tuple[bytes, dict[str, object]]:
+    """The head and the document that a raw request is answered with."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        raw = b""
+        while part := connection.recv(65536):
+            raw += part
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+def test_the_real_haproxy_takes_it_and_answers_problems(
+    edge: int, written: Path
+) -> None:
+    request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    head, document = said(edge, request)
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in head.lower()
+    assert document["code"] == "unavailable"
+    assert f"x-request-id: {document['request_id']}".encode() in head.lower()
+    head, document = said(edge, b"NONSENSE\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert document["code"] == "malformed-request"
+    assert (written.parent.stat().st_mode & 0o777) == 0o700
+    assert ((written.parent / "admin.sock").stat().st_mode & 0o777) == 0o600
