@@ -38,7 +38,8 @@ class Batches:
     """Runs batches, one after another, for one incarnation of a shard.
 
     `epochs` are the slots that it owns. After a commit `entities` takes over what was
-    kept, and `committed` is told the outbox rows.
+    kept, and `committed` is told the outbox rows and in how many seconds the first
+    message of this batch is due.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Batches:
         *,
         log: Any,
         now: Callable[[], float],
-        committed: Callable[[list[OutboxRow]], None],
+        committed: Callable[[list[OutboxRow], float | None], None],
     ) -> None:
         self.epochs: dict[int, int] = {}
         self.last_n: dict[int, int] = {}
@@ -70,6 +71,29 @@ class Batches:
         live = [item for item in items if self._in_time(item)]
         if live:
             await self._run_or_halve(live)
+
+    async def tidy(self, stream: tuple[str, int] | None) -> None:
+        """Write, in a transaction of its own, what an idle shard has learned.
+
+        `stream` is the stream of events as it was last seen. Raises like `run`.
+        """
+        marks, finished = dict(self.marks), set(self.finished)
+        owned = {slot: n for slot, n in marks.items() if slot in self.epochs}
+        if owned or finished:
+            slots = set(owned) or set(self.epochs)
+            connection = await self._database.writer()
+            async with connection.transaction():
+                await fence.check(
+                    connection, self._shard, self.epochs, slots, lock=True
+                )
+                if owned:
+                    await outbox.mark_published(connection, owned)
+                if finished:
+                    await handled.finish(connection, list(finished))
+                if stream:
+                    await outbox.see_stream(connection, self._shard, *stream)
+        self.finished -= finished
+        self.marks = {s: n for s, n in self.marks.items() if marks.get(s) != n}
 
     def _in_time(self, item: Item) -> bool:
         """A message whose deadline has passed before its batch begins is not run."""
@@ -311,8 +335,10 @@ class Batches:
         for item in items:
             _advance_process(item)
             item.finish(item.answer)
-        if rows:
-            self._committed(rows)
+        ripe = min((row.at for row in tx.dues.values() if row), default=None)
+        seconds = None if ripe is None else (ripe - tx.now).total_seconds()
+        if rows or seconds is not None:
+            self._committed(rows, seconds)
 
 
 def _row(item: Item, today: date) -> Handled | None:

@@ -158,7 +158,7 @@ class Lane:
         for ask, outcome in zip(asks, answers.outcomes, strict=False):
             if outcome.end is not End.TICKET:
                 self._close(ask, outcome)
-            elif early := self._early.pop(ask.sent.id, None):
+            elif early := self._early.get(ask.sent.id):
                 self._close(ask, early)
             elif not ask.future.done():
                 ask.ticket = True

@@ -159,7 +159,8 @@ class Processes:
             self.running.pop(run.id, None)
             if run.due_id:
                 self._shard.timers.release(run.due_id)
-            run.answer(Unknown("the shard stopped"))
+            if not self._shard.left:  # else the next incarnation answers
+                run.answer(Unknown("the process ended without an answer"))
 
     async def _repeat(self, handler: Handler, run: Run) -> tuple[Any] | None:
         """The function's result, after as many runs as it takes; None: given up."""

@@ -21,6 +21,7 @@ from bus.kit.refusals import ENDS, Failed, Unavailable, conflict, invalid
 from persistence.kit import fence, handled, outbox, partitions
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.fence import Fenced, SlotsMoved
+from persistence.kit.outbox import OutboxRow
 from persistence.kit.transaction import Meta
 
 BATCH_MAX = 256
@@ -78,6 +79,7 @@ class Shard:
         self._ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stream: tuple[str, int] | None = None
+        self._tidy = False
         self.batch_sizes: deque[int] = deque(maxlen=1_000)
         self.messages_total = 0
         self.batches_total = 0
@@ -295,6 +297,25 @@ class Shard:
                 items = [self._inbox.popleft() for _ in range(count)]
                 await self._run(items)
                 await asyncio.sleep(0)
+            if self._tidy:
+                self._tidy = False
+                await self._write_marks()
+
+    async def _write_marks(self) -> None:
+        """Write what no batch took along: watermarks, ends of processes, the stream.
+
+        It is done here, between two batches: beside one, the two would wait for each
+        other's slots until Postgres kills one of them.
+        """
+        try:
+            await self.batches.tidy(self._stream)
+        except Fenced:
+            await self._go()
+        except SlotsMoved as moved:
+            await self._disown(moved.slots)
+        except CONNECTION_LOST as error:
+            await self.database.drop_writer()
+            self.log.warning("marks-wait", error=repr(error))
 
     async def _run(self, items: list[Item]) -> None:
         self.batch_sizes.append(len(items))
@@ -322,8 +343,8 @@ class Shard:
                 async with self.database.read() as db:
                     table = await fence.owners(db)
                 await self._compare(table)
-                if not self.left:
-                    await self._write_marks()
+                self._tidy = True
+                self._wake.set()
             except (*CONNECTION_LOST, ConnectionError) as error:
                 self.log.warning("check-failed", error=repr(error))
 
@@ -368,36 +389,14 @@ class Shard:
 
     # --- events --------------------------------------------------------------
 
-    def _committed(self, rows: list[Any]) -> None:
-        self.relay.offer(rows)
+    def _committed(self, rows: list[OutboxRow], due_seconds: float | None) -> None:
+        if rows:
+            self.relay.offer(rows)
+        if due_seconds is not None:
+            self.timers.expect(due_seconds)
 
     def _published(self, marks: dict[int, int]) -> None:
         self.batches.marks.update(marks)
-
-    async def _write_marks(self) -> None:
-        """Move the watermarks that no batch has taken along."""
-        marks, finished = dict(self.batches.marks), set(self.batches.finished)
-        if self._inbox or not (marks or finished):
-            return
-        async with self.database.read() as db:
-            connection = db.connection
-            async with connection.transaction():
-                owned = set(marks) & set(self.batches.epochs)
-                if owned:
-                    await fence.check(
-                        connection, self.shard, self.batches.epochs, owned, lock=True
-                    )
-                    await outbox.mark_published(
-                        connection, {slot: marks[slot] for slot in owned}
-                    )
-                if finished:
-                    await handled.finish(connection, list(finished))
-                if self._stream:
-                    await outbox.see_stream(connection, self.shard, *self._stream)
-        self.batches.finished -= finished
-        for slot, n in marks.items():
-            if self.batches.marks.get(slot) == n:
-                del self.batches.marks[slot]
 
     async def _stream_seen(self, created: str, sequence: int) -> bool:
         """Compare the stream with what we remember; a younger one gets all again."""

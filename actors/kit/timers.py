@@ -22,6 +22,12 @@ class Timers:
     def __init__(self, shard: "Shard") -> None:
         self._shard = shard
         self._taken: set[UUID] = set()
+        self._wake = asyncio.Event()
+
+    def expect(self, seconds: float) -> None:
+        """A message was written that is due in so many seconds: look in time."""
+        if seconds < LOOK_SECONDS_MAX:
+            self._wake.set()
 
     def release(self, due_id: UUID) -> None:
         """A message that was taken up has ended; where it is still due it comes again."""
@@ -36,7 +42,15 @@ class Timers:
             except (*CONNECTION_LOST, ConnectionError) as error:
                 self._shard.log.warning("timers-wait", error=repr(error))
                 seconds = LOOK_SECONDS_MAX
-            await self._shard.clock.sleep(seconds)
+            await self._sleep(seconds)
+
+    async def _sleep(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._shard.clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        sleeping.cancel()
+        waking.cancel()
+        self._wake.clear()
 
     async def _sweep(self) -> float:
         slots = sorted(self._shard.batches.epochs)

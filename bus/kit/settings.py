@@ -105,6 +105,8 @@ class Settings(BaseModel):
     """Life of an access token."""
     refresh_token_days: Count = 30
     """Life of a refresh token."""
+    bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
+    """Cost of a password's hash (OWASP: 10 or more)."""
     oidc_issuer: str = "https://accounts.google.com"
     """OpenID Connect issuer for signing in."""
     oidc_client_id: str = ""
@@ -112,6 +114,8 @@ class Settings(BaseModel):
     oidc_client_secret: Secret = ""
     """Client secret at the issuer."""
 
+    provider_timeout_seconds: Seconds = 15.0
+    """How long a payment provider may take before its answer counts as unknown."""
     stripe_secret_key: Secret = ""
     """Stripe's secret key; absent: Stripe is off."""
     stripe_webhook_secret: Secret = ""

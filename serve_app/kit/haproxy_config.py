@@ -25,17 +25,14 @@ _UNKNOWN = (
 _UNAVAILABLE = (503, "unavailable", "The shop is starting or busy. Nothing was done.")
 
 # What HAProxy says itself. It answers 502 and 504 when a request had been passed on and
-# its answer did not come back, and 503 when it could be passed to nobody.
+# its answer did not come back, and 503 when it could be passed to nobody. What is not even
+# the beginning of a request gets a fixed text of HAProxy's that cannot be set.
 _ERRORS = {
+    400: (400, "malformed-request", "The request is not HTTP as it should be."),
+    408: (408, "request-timeout", "The request did not come in time."),
     502: _UNKNOWN,
     503: _UNAVAILABLE,
     504: _UNKNOWN,
-}
-
-# Said before a request is understood, so these are files, and nothing is filled in.
-_EARLY_ERRORS = {
-    400: ("Bad Request", "malformed-request", "The request is not HTTP."),
-    408: ("Request Timeout", "request-timeout", "The request did not come in time."),
 }
 
 _TIMEOUTS = f"""
@@ -54,10 +51,8 @@ _EVERY_ANSWER = """
 """
 
 
-def closed(config: str, *, host: str, folder: Path, files_max: int) -> str:
+def closed(config: str, *, host: str, files_max: int) -> str:
     """The configuration with its doors closed.
-
-    `host` is where the shop listens, `folder` where the early errors' files lie.
 
     A connection takes two and a half file descriptors (client, server, and a pipe for
     every fourth), and HAProxy refuses to start with more than the `files_max` it may
@@ -99,29 +94,11 @@ def closed(config: str, *, host: str, folder: Path, files_max: int) -> str:
         config,
         count=1,
     )
-    return config.replace(
-        "\ndefaults\n", f"\ndefaults\n{_TIMEOUTS}{_errors(folder)}", 1
-    )
+    return config.replace("\ndefaults\n", f"\ndefaults\n{_TIMEOUTS}{_errors()}", 1)
 
 
-def early_errors() -> dict[str, bytes]:
-    """Names and contents of the files that `closed` refers to."""
-    files = {}
-    for status, (phrase, code, detail) in _EARLY_ERRORS.items():
-        body = json.dumps({**_document(status, code, detail), "request_id": None})
-        head = (
-            f"HTTP/1.1 {status} {phrase}\r\n"
-            "Content-Type: application/problem+json\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-        )
-        files[f"{status}.http"] = f"{head}{body}".encode()
-    return files
-
-
-def _errors(folder: Path) -> str:
-    lines = [f"    errorfile {code} {folder}/{code}.http\n" for code in _EARLY_ERRORS]
-    lines += [
+def _errors() -> str:
+    lines = [
         f"    http-error {_reply(status, code, detail, event)}\n"
         for event, (status, code, detail) in _ERRORS.items()
     ]
@@ -176,11 +153,7 @@ def main(arguments: list[str]) -> None:
         _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files_max == resource.RLIM_INFINITY:
             files_max = FILES_MAX
-        for name, content in early_errors().items():
-            path.with_name(name).write_bytes(content)
-        path.write_text(
-            closed(path.read_text(), host=host, folder=path.parent, files_max=files_max)
-        )
+        path.write_text(closed(path.read_text(), host=host, files_max=files_max))
     binary = _binary()
     os.execvp(binary, [binary, *arguments])  # noqa: S606 - it becomes HAProxy
 

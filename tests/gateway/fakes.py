@@ -15,6 +15,7 @@ from bus.kit.settings import Settings
 from bus.kit.values import Page
 from serve_app.app import build
 from serve_app.kit.bodies import AddressBody, Body, Line, MoneyBody, Quantity, Sku
+from serve_app.kit.edge import Edge
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.identity import Identity
 from serve_app.kit.routing import (
@@ -76,6 +77,7 @@ class FakeSessions:
         return dict(self.raised), since
 
     async def is_valid(self, identity: Identity) -> bool:
+        assert identity.user_id == PERSON
         self.checks += 1
         if self.away:
             raise Unavailable("users")
@@ -100,7 +102,7 @@ class ThingBody(Body):
     price: MoneyBody
     id: UUID
     address: AddressBody | None = None
-    skus: list[Sku] = []
+    skus: tuple[Sku, ...] = ()
 
 
 def routes() -> Router:
@@ -115,7 +117,8 @@ def routes() -> Router:
     @router.get("/private/{thing_id}", access=SIGNED_IN)
     async def get_private(thing_id: UUID, caller: Caller) -> StockView:
         """Get one's own."""
-        return StockView(sku=str(caller.person), available=1, version=7)
+        assert thing_id == caller.person
+        return StockView(sku=str(thing_id), available=1, version=7)
 
     @router.get("/things", access=SELLER)
     async def list_things(pages: Pages) -> Page[StockView]:
@@ -136,6 +139,7 @@ def routes() -> Router:
     @router.post("/later", access=PUBLIC, status=202)
     async def later(body: ThingBody | None) -> Answer[None]:
         """Begin something."""
+        assert body is None
         return accepted()
 
     @router.put("/things/{sku}", access=ADMIN)
@@ -143,7 +147,7 @@ def routes() -> Router:
         sku: str, body: ThingBody, version: ExpectedVersion
     ) -> StockView:
         """Set one."""
-        return StockView(sku=sku, available=version or 0, version=(version or 0) + 1)
+        return StockView(sku=sku, available=version or 0, version=body.quantity)
 
     @router.delete("/things/{sku}", access=SIGNED_IN)
     async def remove_thing(sku: str) -> None:
@@ -175,9 +179,11 @@ class Front:
         self.gateway.bus_connected = lambda: True
         self.gateway.near._clock = clock
         self.gateway.epochs._clock = clock
-        self.app = build(self.gateway, [routes()])
+        app = build(self.gateway, [routes()])
+        assert isinstance(app, Edge)
+        self.edge = app
         self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="http://shop"
+            transport=httpx.ASGITransport(self.edge), base_url="http://shop"
         )
 
     def bearer(self, role: str = "CUSTOMER", epoch: int = 1) -> dict[str, str]:

@@ -50,9 +50,7 @@ async def test_what_cannot_be_checked_is_503(front: Front, clock: Hands) -> None
     assert (await front.http.get("/things/A")).status_code == 200
 
 
-async def test_a_failed_confirmation_keeps_what_was_known(
-    front: Front, clock: Hands
-) -> None:
+async def test_a_later_confirmation_keeps_what_was_known(front: Front) -> None:
     front.sessions.raised[PERSON] = 2
     await front.gateway.epochs.confirm()
     front.sessions.raised.clear()

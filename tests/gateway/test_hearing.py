@@ -5,7 +5,7 @@ import json
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -59,7 +59,7 @@ def near() -> NearCache:
 
 
 @pytest.fixture
-async def heard() -> list[StockAdjusted]:
+def heard() -> list[StockAdjusted]:
     return []
 
 
@@ -80,9 +80,9 @@ def port_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-async def until(condition: object) -> None:
+async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # noqa: ASYNC110 - what is waited for is elsewhere
             await asyncio.sleep(0.02)
 
 
@@ -99,6 +99,7 @@ def keep(near: NearCache) -> None:
 async def test_an_event_is_heard_as_what_it_says(
     server: Server, hearing: Hearing, heard: list[StockAdjusted]
 ) -> None:
+    assert hearing.connected()
     data = {
         "sku": "A",
         "warehouse_id": str(UUID(int=1)),
@@ -116,6 +117,7 @@ async def test_an_event_is_heard_as_what_it_says(
 async def test_an_event_that_is_not_understood_clears_everything(
     server: Server, hearing: Hearing, near: NearCache
 ) -> None:
+    assert hearing.connected()
     keep(near)
     await tell(server, b"{}")
     await until(lambda: len(near) == 0)

@@ -90,7 +90,8 @@ async def test_an_expired_token_is_401_also_when_it_was_seen_before(
     check(await ask(front, token), 401, "token-expired")
     headers = front.bearer()
     assert (await front.http.get(f"/private/{PERSON}", headers=headers)).is_success
-    monkeypatch.setattr(identity.time, "time", lambda t=time.time: t() + 601)
+    later = time.time() + 601
+    monkeypatch.setattr("serve_app.kit.identity.time.time", lambda: later)
     answer = await front.http.get(f"/private/{PERSON}", headers=headers)
     check(answer, 401, "token-expired")
 
@@ -194,7 +195,7 @@ async def test_the_published_keys_verify_our_tokens(front: Front) -> None:
 
 @pytest.mark.parametrize("keys", ["", "x", "AAAA", f"{SEED},short"])
 def test_bad_keys_stop_the_start_with_one_line(tmp_path: Path, keys: str) -> None:
-    with pytest.raises(SettingsError, match="^SOUK_JWT_KEYS[^\n]*$"):
+    with pytest.raises(SettingsError, match=r"^SOUK_JWT_KEYS[^\n]*$"):
         Tokens.of(Settings(data_dir=tmp_path, jwt_keys=keys))
 
 

@@ -15,8 +15,9 @@ from tests.gateway.fakes import Front, Hands, routes
 
 def put(cache: NearCache, key: bytes, *tags: str, **changed: Any) -> bool:
     """Put a small answer in."""
-    options = {"age_seconds": 5.0, "tags": tags, "began_at": cache.now()} | changed
-    return cache.put(key, [], options.pop("body", b"x"), '"1"', **options)
+    options: dict[str, Any] = {"age_seconds": 5.0, "began_at": cache.now(), **changed}
+    body = options.pop("body", b"x")
+    return cache.put(key, [], body, '"1"', tags=tags, **options)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bus.inventory import AdjustStock, GetStock
-from bus.kit.context import CURRENT
+from bus.inventory import AdjustStock, GetStock, StockView
+from bus.kit.context import CURRENT, Context
 from bus.kit.refusals import (
     Failed,
     FieldError,
@@ -289,34 +289,39 @@ async def test_every_answer_has_a_request_id_and_security_headers(
 
 @pytest.mark.parametrize("strange", ["x", "a b c d e f", "é" * 10, "x" * 65, '"<b>"'])
 async def test_a_strange_request_id_is_replaced(front: Front, strange: str) -> None:
-    headers = {"X-Request-Id": strange.encode("latin-1")}
+    headers = {b"X-Request-Id": strange.encode("latin-1")}
     answer = await front.http.get("/dev/noop", headers=headers)
     assert answer.headers["x-request-id"] != strange
     assert len(answer.headers["x-request-id"]) == 36
 
 
 async def test_the_context_goes_with_the_ask(front: Front) -> None:
-    seen = []
-    answer = front.asker.answers[GetStock]
-    front.asker.answers[GetStock] = lambda _: seen.append(CURRENT.get()) or answer
+    seen: list[Context] = []
+    view = front.asker.answers[GetStock]
+
+    def look(_: GetStock) -> StockView:
+        seen.append(CURRENT.get())
+        return view
+
+    front.asker.answers[GetStock] = look
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     await front.http.get(
         "/things/A", headers={"X-Request-Id": "request-1", "traceparent": trace}
     )
     await front.http.get("/things/B", headers={"traceparent": "nonsense"})
     assert (seen[0].request_id, seen[0].traceparent) == ("request-1", trace)
-    assert len(seen[1].traceparent) == 55
+    assert len(seen[1].traceparent or "") == 55
 
 
 async def test_serves_own_headers_do_not_reach_it(front: Front) -> None:
     seen: list[dict[bytes, bytes]] = []
-    inner = front.app._app
+    inner = front.edge._app
 
     async def spy(scope: Any, receive: Any, send: Any) -> None:
         seen.append(dict(scope["headers"]))
         await inner(scope, receive, send)
 
-    front.app._app = spy
+    front.edge._app = spy
     steering = {
         "x-request-timeout-seconds": "0.001",
         "x-request-disconnect-disabled": "?0",
@@ -332,10 +337,10 @@ async def test_serves_own_headers_do_not_reach_it(front: Front) -> None:
 
 
 async def test_an_exception_past_everything_is_still_a_problem(front: Front) -> None:
-    async def broken(scope: Any, receive: Any, send: Any) -> None:
+    async def broken(*_: Any) -> None:
         raise RuntimeError("secret")
 
-    front.app._app = broken
+    front.edge._app = broken
     answer = await front.http.get("/dev/noop")
     check(answer, 500, "internal-error")
     assert "secret" not in answer.text

@@ -73,9 +73,11 @@ class LocalTransport:
         task = asyncio.ensure_future(call(shard))
         while not task.done():
             await asyncio.wait({task}, timeout=0.02)
-            if self.shards.get(address) is not shard and not task.done():
+            if self.shards.get(address) is not shard:
                 task.cancel()
                 raise ShardGone(str(address))
+        if self.shards.get(address) is not shard:
+            raise ShardGone(str(address))  # the dead answer nothing
         return bytes(task.result())
 
 

@@ -1,0 +1,1 @@
+"""What holds for the whole tree, read from its text."""

@@ -1,0 +1,208 @@
+"""The launcher's own parts: secrets, the record of a run, refusals to start."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bus.kit.settings import Settings
+from scripts.embedded.process import Identity, wait_until
+from scripts.launcher import checks, ending
+from scripts.launcher.environment import (
+    ROOT,
+    chosen_ports,
+    completed,
+    connections_max,
+    embedded_databases,
+)
+from scripts.launcher.failures import Exit, Failure
+from scripts.launcher.keys import ensure_secrets, read_credentials, write_credentials
+from scripts.launcher.record import MARK, Run, sole_keeper
+from tests.conftest import free_port
+
+COMMAND_SECONDS_MAX = 60
+
+
+def _command(
+    *arguments: str, environ: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.launcher", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS_MAX,
+        check=False,
+    )
+
+
+def _sleeper(mark: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: mark})
+
+
+def test_secrets_are_made_once_and_kept_for_their_owner_only(tmp_path: Path) -> None:
+    first = ensure_secrets(tmp_path, ["orders"])
+    second = ensure_secrets(tmp_path, ["orders", "users"])
+    assert second["jwt_keys"] == first["jwt_keys"]
+    assert second["databases"]["orders"] == first["databases"]["orders"]
+    assert set(second["databases"]) == {"orders", "users"}
+    for name in ("secrets.json", "ray.token"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_accounts_are_added_to_those_that_are_known(tmp_path: Path) -> None:
+    write_credentials(tmp_path, {"admin": {"email": "a@b.example"}})
+    path = write_credentials(tmp_path, {"nats": "x"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_credentials(tmp_path) == {
+        "admin": {"email": "a@b.example"},
+        "nats": "x",
+    }
+
+
+def test_what_is_outside_is_not_started_here() -> None:
+    given = Settings.load(
+        {"SOUK_ORDERS_DATABASE_URL": "postgresql://x", "SOUK_BANK_URL": "http://y"}
+    )
+    assert "orders" not in embedded_databases(given)
+    assert "bank" not in embedded_databases(given)
+    assert "users" in embedded_databases(given)
+
+
+def test_completed_settings_name_everything_that_runs(tmp_path: Path) -> None:
+    given = Settings.load({"SOUK_DATA_DIR": str(tmp_path), "SOUK_HTTP_PORT": "3100"})
+    names = embedded_databases(given)
+    full = completed(given, ensure_secrets(tmp_path, names), chosen_ports(given))
+    assert full.public_url == "http://127.0.0.1:3100"
+    assert all(full.database_url(name) for name in names)
+    assert full.jwt_keys
+    assert full.encryption_keys
+    assert full.smtp_port
+    assert connections_max(full) >= 8 * full.shard_connections_max + 20
+
+
+def test_only_marked_processes_are_ended() -> None:
+    keeper = Identity.of(os.getpid())
+    assert keeper is not None
+    run = Run("mark-of-this-test", keeper)
+    ours, other = _sleeper("mark-of-this-test"), _sleeper("another-mark")
+    try:
+        assert wait_until(lambda: len(run.leftovers()) == 1, 5)
+        assert run.end_leftovers() == 1
+        assert ours.wait(5) == -signal.SIGTERM
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -> None:
+    sleeper = _sleeper("another-mark")
+    try:
+        stale = Identity(sleeper.pid, 1.0)
+        Run("gone", stale, processes={"nats": stale}).write(tmp_path)
+        assert ending.end(tmp_path) is False
+        assert sleeper.poll() is None
+        assert Run.read(tmp_path) is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    keeper = Identity(1, 2.5)
+    run = Run("m", keeper, ports={"http": 3000}, processes={"nats": Identity(3, 4.5)})
+    run.write(tmp_path)
+    assert Run.read(tmp_path) == run
+
+
+def test_one_folder_has_one_keeper(tmp_path: Path) -> None:
+    with (
+        sole_keeper(tmp_path),
+        pytest.raises(Failure, match="already running"),
+        sole_keeper(tmp_path),
+    ):
+        pass
+
+
+def test_purging_deletes_only_what_the_shop_made(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    ensure_secrets(data_dir, ["orders"])
+    (data_dir / "nats").mkdir()
+    (data_dir / "mine.txt").write_text("keep")
+    ending.purge(data_dir)
+    assert [path.name for path in data_dir.iterdir()] == ["mine.txt"]
+
+
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "DISK_FREE_BYTES_MIN", 1 << 60)
+    with pytest.raises(Failure, match="MiB free, at least") as caught:
+        checks.check_room(tmp_path / "data")
+    assert caught.value.code is Exit.NO_ROOM
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match="cannot write to") as caught:
+        checks.check_room(tmp_path / "file" / "data")
+    assert caught.value.code is Exit.NO_ROOM
+
+
+def test_a_taken_port_ends_the_start_with_nothing_left(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = _command(
+            "up",
+            environ={
+                "SOUK_DATA_DIR": str(tmp_path / "data"),
+                "SOUK_HTTP_PORT": str(port),
+                "SOUK_NATS_PORT": str(free_port()),
+                "SOUK_PG_PORT": str(free_port()),
+            },
+        )
+    assert ended.returncode == Exit.PORT_TAKEN
+    expected = f"port {port} is already taken: free it or set SOUK_HTTP_PORT to another"
+    assert ended.stdout + ended.stderr == f"error: {expected}\n"
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+def test_a_bad_setting_ends_every_command_with_one_line() -> None:
+    for command in ("up", "down", "status"):
+        ended = _command(command, environ={"SOUK_HTTP_PORT": "many"})
+        assert ended.returncode == Exit.BAD_SETTING
+        assert ended.stderr.startswith("error: SOUK_HTTP_PORT: ")
+        assert ended.stderr.count("\n") == 1
+
+
+def test_status_says_that_nothing_runs(tmp_path: Path) -> None:
+    ended = _command("status", environ={"SOUK_DATA_DIR": str(tmp_path)})
+    assert ended.returncode == 1
+    assert "is not running" in " ".join(ended.stdout.split())
+
+
+def test_the_locks_name_no_index_and_no_folder() -> None:
+    for name in ("requirements.lock", "requirements-test.lock"):
+        lock = (ROOT / name).read_text()
+        assert "://" not in lock
+        assert "file:" not in lock
+        assert "--index" not in lock
+        assert "--find-links" not in lock
+        packages = [line for line in lock.splitlines() if "==" in line]
+        assert len(packages) > 100
+        assert lock.count("--hash=sha256:") >= len(packages)
+
+
+def test_the_record_is_plain_json(tmp_path: Path) -> None:
+    Run("m", Identity(1, 2.5)).write(tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["keeper"]["pid"] == 1
