@@ -1,6 +1,7 @@
 """What inventory says: stock by SKU and warehouse, holds, movements."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -292,3 +293,24 @@ class StockReplenished(Event, frozen=True, kw_only=True):
     sku: str
     available: int
     threshold: int
+
+
+# --- NATS services -----------------------------------------------------------
+
+Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class GetStockRequest(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The body of `inventory.get-stock`."""
+
+    sku: Sku
+
+    def to_message(self) -> GetStock:
+        """The query that is meant."""
+        return GetStock(sku=self.sku)
+
+
+SERVICES = {"inventory.get-stock": GetStockRequest}
+"""NATS subject → the form of its request."""

@@ -2,22 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from msgspec import Raw
 
 from actors.kit.item import UNANSWERED, AlreadyAnswered, Item, rounds
-from actors.kit.wire import End, Outcome, pack, unpack
-from bus.kit.messages import encode
-from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown, conflict, invalid
+from actors.kit.once import answer_known, reused, row_of, same_body
+from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from persistence.kit import claims, fence, handled, outbox
 from persistence.kit.claims import Claim
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.entities import Entities
-from persistence.kit.handled import Handled, State
 from persistence.kit.outbox import OutboxRow
 from persistence.kit.transaction import Tx
 
@@ -188,10 +184,10 @@ class Batches:
             )
             tx = Tx(connection, now=now, slots=slots, recall=self.entities.recall)
             touched = tx.touched
-            followers = await self._answer_known(connection, items, tx)
+            followers = await answer_known(connection, items, tx)
             await self._run_rounds(connection, tx, items)
             for item, first in followers:
-                item.answer = first.answer
+                item.answer = first.answer if same_body(item, first) else reused()
             rows = await self._flush(connection, tx, items)
             await transaction.commit()
         except BaseException:
@@ -206,47 +202,6 @@ class Batches:
             await transaction.rollback()
         except CONNECTION_LOST:
             await self._database.drop_writer()
-
-    async def _answer_known(
-        self, connection: Any, items: list[Item], tx: Tx
-    ) -> list[tuple[Item, Item]]:
-        """Answer what has acted before; returns the doubles within this batch."""
-        firsts: dict[UUID, Item] = {}
-        followers: list[tuple[Item, Item]] = []
-        for item in items:
-            item.answer = item.forced
-            tx.metas[id(item.message)] = item.meta
-            command_id = item.command_id
-            if command_id is None:
-                continue
-            if item.process is None and command_id in firsts:
-                followers.append((item, firsts[command_id]))
-                item.answer = None
-            else:
-                firsts.setdefault(command_id, item)
-        known = await handled.find(connection, list(firsts), tx.now)
-        for command_id, row in known.items():
-            self._answer_as_before(firsts[command_id], row)
-        return followers
-
-    def _answer_as_before(self, item: Item, row: Handled) -> None:
-        body_hash = item.process.body_hash if item.process else item.body_hash
-        if row.body_hash and body_hash and row.body_hash != body_hash:
-            reused = invalid("idempotency-key-reused", "Its body was another one.")
-            item.answer = AlreadyAnswered(reused) if item.process else reused
-        elif row.answer_kind is not None and row.answer is not None:
-            before = self._stored(item, row)
-            if item.process is None:
-                item.answer = before
-            elif not item.process.resumed:
-                item.answer = AlreadyAnswered(before)
-        elif item.process is None:
-            item.answer = conflict("request-in-progress")
-
-    def _stored(self, item: Item, row: Handled) -> Any:
-        message = item.process.message if item.process else item.message
-        outcome = Outcome(End(row.answer_kind or 0), Raw(row.answer or b"\xc0"))
-        return unpack(type(message), outcome)
 
     async def _run_rounds(self, connection: Any, tx: Tx, items: list[Item]) -> None:
         fresh = [item for item in items if item.answer is UNANSWERED]
@@ -303,7 +258,7 @@ class Batches:
         if tx.told:
             rows = await outbox.write(connection, tx.told, self.last_n, tx.now)
         today = tx.now.date()
-        if to_write := [row for item in items if (row := _row(item, today))]:
+        if to_write := [row for item in items if (row := row_of(item, today))]:
             await handled.write(connection, to_write, tx.now)
         if self.finished:
             self._finishing = set(self.finished)
@@ -339,54 +294,6 @@ class Batches:
         seconds = None if ripe is None else (ripe - tx.now).total_seconds()
         if rows or seconds is not None:
             self._committed(rows, seconds)
-
-
-def _row(item: Item, today: date) -> Handled | None:
-    """The handled row that this item's end leaves, if any."""
-    run, answer = item.process, item.answer
-    if isinstance(answer, Exception) and not isinstance(answer, Refusal):
-        return None
-    if run is None:
-        if not item.remembered:
-            return None
-        return _settled(item.slot, item.meta.id, State.DONE, None, item.body_hash, answer)
-    run.day = run.day or handled.day_of(run.id, today)
-    if item.settles:
-        state = State.ANSWERED if run.opened and not item.last else State.DONE
-        return _settled(item.slot, run.id, state, run.day, run.body_hash, answer)
-    if item.opens is None or isinstance(answer, Refusal):
-        return None
-    resume = item.opens[1]
-    return Handled(
-        command_id=run.id,
-        slot=item.slot,
-        state=State.RUNNING,
-        day=run.day,
-        body_hash=run.body_hash,
-        resume_kind=resume.kind(),
-        resume=encode(resume),
-    )
-
-
-def _settled(
-    slot: int,
-    command_id: UUID,
-    state: State,
-    day: date | None,
-    body_hash: bytes | None,
-    answer: Any,
-) -> Handled:
-    remembered = getattr(answer, "remembered", None)
-    outcome = pack(remembered() if callable(remembered) else answer)
-    return Handled(
-        command_id=command_id,
-        slot=slot,
-        state=state,
-        day=day,
-        body_hash=body_hash,
-        answer_kind=int(outcome.end),
-        answer=bytes(outcome.body),
-    )
 
 
 def _advance_process(item: Item) -> None:

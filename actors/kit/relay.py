@@ -122,8 +122,8 @@ class Relay:
     async def _next(self) -> list[OutboxRow]:
         """The next rows of every slot, from memory or else from the database."""
         rows: list[OutboxRow] = []
-        for slot, last in self._last.items():
-            if self._sent[slot] >= last:
+        for slot, last in list(self._last.items()):
+            if self._sent.get(slot, last) >= last:
                 continue
             room = PUBLISH_ROWS_MAX - len(rows)
             if room <= 0:
@@ -133,10 +133,9 @@ class Relay:
                 rows.extend(row for row, _ in zip(waiting, range(room), strict=False))
             else:
                 self._drop(slot)
+                sent = self._sent[slot]
                 async with self._read() as db:
-                    rows.extend(
-                        await outbox.unpublished(db, slot, self._sent[slot], room)
-                    )
+                    rows.extend(await outbox.unpublished(db, slot, sent, room))
         return rows
 
     def _discard(self, slot: int, upto: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +11,13 @@ from actors.kit.clock import Clock
 from actors.kit.domain import Domain, HandlerKind
 from actors.kit.item import Item
 from actors.kit.process import Processes, Run
+from actors.kit.reception import Reception
 from actors.kit.relay import Publish, Relay
-from actors.kit.tickets import Tickets
 from actors.kit.timers import Timers
-from actors.kit.wire import TICKET, Answers, Envelope, Moved, Outcome, Sent, pack
+from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
-from bus.kit.context import CURRENT
-from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode, encode
-from bus.kit.refusals import ENDS, Failed, Unavailable, conflict, invalid
+from bus.kit.messages import Message
+from bus.kit.refusals import Unavailable
 from persistence.kit import fence, handled, outbox, partitions
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.fence import Fenced, SlotsMoved
@@ -25,9 +25,8 @@ from persistence.kit.outbox import OutboxRow
 from persistence.kit.transaction import Meta
 
 BATCH_MAX = 256
-INBOX_MAX = 20_000
 CHECK_SECONDS = 1.0
-COLLECT_SECONDS = 2.0
+PARTITION_SECONDS = 3600.0
 
 
 class Shard:
@@ -64,7 +63,7 @@ class Shard:
         )
         self.processes = Processes(self)
         self.timers = Timers(self)
-        self.tickets = Tickets()
+        self.reception = Reception(self)
         self.relay = Relay(
             database.read,
             publish,
@@ -76,12 +75,12 @@ class Shard:
         self._owners: dict[int, int] = {}
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
-        self._ready = asyncio.Event()
+        self.ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stream: tuple[str, int] | None = None
         self._tidy = False
+        self._partitioned = 0.0
         self.batch_sizes: deque[int] = deque(maxlen=1_000)
-        self.messages_total = 0
         self.batches_total = 0
 
     # --- life ----------------------------------------------------------------
@@ -95,9 +94,18 @@ class Shard:
         self.domain.send = self.send
         await self._connect()
         await self.domain.start()
-        for loop in (self._work(), self._check(), self.relay.run(), self.timers.run()):
-            self._tasks.append(asyncio.create_task(loop))
-        self._ready.set()
+        for loop in (self._work, self._check, self.relay.run, self.timers.run):
+            self._tasks.append(asyncio.create_task(self._forever(loop)))
+        self.ready.set()
+
+    async def _forever(self, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop; a bug in it is logged and does not end it."""
+        while True:
+            try:
+                await loop()
+            except Exception as error:  # noqa: BLE001 - a bug, logged once, here
+                self.log.error("loop-failed", loop=loop.__name__, exc_info=error)
+                await self.clock.sleep(CHECK_SECONDS)
 
     async def stop(self) -> None:
         """End everything; what is under way is taken up by the next incarnation."""
@@ -114,7 +122,8 @@ class Shard:
         while True:
             try:
                 writer = await self.database.writer()
-                await partitions.ensure(writer, self.domain.name)
+                await partitions.ensure(writer)
+                self._partitioned = self.clock.monotonic()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
@@ -139,99 +148,18 @@ class Shard:
 
     # --- asks ----------------------------------------------------------------
 
-    async def receive(self, data: bytes) -> bytes:
+    async def receive(self, envelope: bytes) -> bytes:
         """Run an envelope; answered as soon as its steps have committed."""
-        await self._ready.wait()
-        envelope = decode(Envelope, data)
-        waiting = [self._admit(sent, envelope.lane) for sent in envelope.items]
-        outcomes = [
-            end if isinstance(end, Outcome) else pack(await end) for end in waiting
-        ]
-        return encode(Answers(outcomes, self.tickets.take(envelope.lane)))
+        return await self.reception.receive(envelope)
 
     async def collect(self, lane: str) -> bytes:
         """The tickets of a lane that have finished; waits for one, but not for long."""
-        finished = await self.tickets.wait(lane, COLLECT_SECONDS)
-        return encode(Answers([], finished))
+        return await self.reception.collect(lane)
 
-    def _admit(self, sent: Sent, lane: str) -> Outcome | asyncio.Future[Any]:
-        """Where a message goes: a step to the inbox, the others beside it."""
-        kind = MESSAGE_TYPES.get(sent.kind)
-        handler = self.domain.handlers.get(kind) if kind else None
-        if kind is None or handler is None:
-            self.log.error("message-unknown", message=sent.kind)
-            return pack(Failed(sent.kind))
-        if self.left or sent.deadline <= self.clock.now():
-            return pack(Unavailable("too late"))
-        message: Message = decode(kind, sent.body)
-        if kind.key and (moved := self._elsewhere(message.slot)):
-            return pack(moved)
-        meta = Meta(
-            id=sent.id,
-            sequence=sent.sequence,
-            request_id=sent.context.request_id,
-            traceparent=sent.context.traceparent,
-        )
-        self.messages_total += 1
-        if handler.kind is HandlerKind.QUERY:
-            return asyncio.ensure_future(self._query(handler.method_name, message, sent))
-        if handler.kind is HandlerKind.PROCESS:
-            return self._process(handler, message, meta, sent, lane)
-        if len(self._inbox) >= INBOX_MAX:
-            return pack(Unavailable("too many wait"))
-        remembered = isinstance(message, Event) or (
-            isinstance(message, Command) and message.remembered
-        )
-        item = Item(
-            handler,
-            message,
-            meta,
-            deadline=sent.deadline,
-            remembered=remembered,
-            body_hash=sent.body_hash,
-        )
-        self._put(item)
-        return item.future
-
-    def _elsewhere(self, slot: int) -> Moved | None:
-        """Who owns a slot that is not ours; ourselves while a move is under way."""
-        if slot in self.batches.epochs:
-            return None
-        return Moved(self._owners.get(slot, self.shard))
-
-    async def _query(self, method_name: str, message: Message, sent: Sent) -> Any:
-        CURRENT.set(sent.context)
-        try:
-            async with self.database.read() as db:
-                return await getattr(self.domain, method_name)(db, message)
-        except CONNECTION_LOST as error:
-            self.log.warning("query-failed", message=sent.kind, error=repr(error))
-            return Unavailable("the database does not answer")
-        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
-            if not isinstance(error, ENDS):
-                self.log.error(
-                    "query-failed",
-                    message=sent.kind,
-                    request_id=sent.context.request_id,
-                    exc_info=error,
-                )
-            return error
-
-    def _process(
-        self, handler: Any, message: Message, meta: Meta, sent: Sent, lane: str
-    ) -> Outcome:
-        run = self.processes.running.get(meta.id)
-        if run is None:
-            run = Run(self, message, meta, body_hash=sent.body_hash)
-            self.processes.begin(handler, run)
-        elif run.body_hash and sent.body_hash and run.body_hash != sent.body_hash:
-            return pack(invalid("idempotency-key-reused", "Its body was another one."))
-        elif not sent.join:
-            return pack(conflict("request-in-progress", "The first one still runs."))
-        self.tickets.expect(lane, meta.id, run.answered)
-        return TICKET
-
-    # --- steps ---------------------------------------------------------------
+    @property
+    def waiting(self) -> int:
+        """How many steps wait for their batch."""
+        return len(self._inbox)
 
     async def health(self) -> dict[str, Any]:
         """Counts for health and metrics; `database` says whether it answers."""
@@ -243,13 +171,13 @@ class Shard:
         return {
             "shard": self.shard,
             "slots": len(self.batches.epochs),
-            "ready": self._ready.is_set() and not self.left,
+            "ready": self.ready.is_set() and not self.left,
             "database": database,
             "inbox": len(self._inbox),
             "processes": len(self.processes.running),
             "backlog": self.relay.backlog,
             "entities": len(self.batches.entities),
-            "messages_total": self.messages_total,
+            "messages_total": self.reception.messages_total,
             "batches_total": self.batches_total,
             "batch_size_mean": sum(self.batch_sizes) / max(1, len(self.batch_sizes)),
         }
@@ -263,7 +191,7 @@ class Shard:
         """Put a step of our own into the next batch and wait for its answer."""
         if self.left or item.slot not in self.batches.epochs:
             raise Unavailable("the slot belongs to another shard")
-        self._put(item)
+        self.put(item)
         answer = await item.future
         if isinstance(answer, Exception):
             raise answer
@@ -280,9 +208,10 @@ class Shard:
             return
         item = Item(handler, message, meta, due_id=due_id, direct=True)
         item.future.add_done_callback(lambda _: self.timers.release(due_id))
-        self._put(item)
+        self.put(item)
 
-    def _put(self, item: Item) -> None:
+    def put(self, item: Item) -> None:
+        """Let a step wait for the next batch."""
         self._inbox.append(item)
         self._wake.set()
 
@@ -329,11 +258,18 @@ class Shard:
             await self._disown(moved.slots)
             for item in items:
                 if item.slot in self.batches.epochs:
-                    self._put(item)
+                    self.put(item)
                 else:
                     item.finish(Moved(self._owners.get(item.slot, self.shard)))
 
     # --- ownership -----------------------------------------------------------
+
+    def elsewhere(self, slot: int) -> Moved | None:
+        """Who owns a slot that is not ours; ourselves while a move is under way."""
+        if slot in self.batches.epochs:
+            return None
+        return Moved(self._owners.get(slot, self.shard))
+
 
     async def _check(self) -> None:
         """Look each second whether the slots are still ours; write what idleness may."""
@@ -343,10 +279,19 @@ class Shard:
                 async with self.database.read() as db:
                     table = await fence.owners(db)
                 await self._compare(table)
+                await self._make_partitions()
                 self._tidy = True
                 self._wake.set()
             except (*CONNECTION_LOST, ConnectionError) as error:
                 self.log.warning("check-failed", error=repr(error))
+
+    async def _make_partitions(self) -> None:
+        """Once an hour: the partitions of the coming days, and no old ones."""
+        if self.clock.monotonic() - self._partitioned < PARTITION_SECONDS:
+            return
+        self._partitioned = self.clock.monotonic()
+        async with self.database.read() as db:
+            await partitions.ensure(db.connection)
 
     async def _compare(self, table: dict[int, tuple[int, int]]) -> None:
         self._owners = {slot: shard for slot, (shard, _) in table.items()}

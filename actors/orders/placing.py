@@ -8,6 +8,8 @@ Once money is taken the way only goes forward, or the money goes back.
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.kit.domain import Domain, handles
 from actors.kit.process import Run
 from actors.orders.decisions import declined, merge_lines, price_lines
@@ -107,7 +109,10 @@ class Placing(Domain):
             placed = await run.settle(
                 Confirm(order_id=order.id, payment_id=result.payment_id)
             )
-            order = await run.step(ReadOrder(order_id=order.id))
+            if placed.status is OrderStatus.CONFIRMED:
+                order = replace(order, stage=Stage.COMMITTING)
+            else:  # cancelled in the meantime: the money goes back
+                order = await run.step(ReadOrder(order_id=order.id))
             await self._carry_on(run, order)
             return placed
         if result.status is AttemptStatus.DECLINED:
@@ -279,5 +284,3 @@ def _awaits(order: Order, result: ChargeResult, look: int = 1) -> AwaitPayment:
         look=look,
     )
 
-
-__all__ = ["OrderStatus", "Placing"]

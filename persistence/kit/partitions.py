@@ -7,16 +7,18 @@ DAYS_AHEAD = 3
 LOCK_KEY = 0x50415254
 
 
-async def ensure(connection: Any, domain: str) -> None:
+async def ensure(connection: Any) -> None:
     """Make the partitions of the coming days and drop those past their `days_max`.
 
     A table says in its comment how long it is kept; the day of an old row goes to the
-    default partition, from which it is deleted when its time has passed.
+    default partition, from which it is deleted when its time has passed. Each table
+    has a transaction of its own, so that it waits for batches but never holds one
+    table while it waits for another.
     """
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
-        today: date = await connection.fetchval("SELECT current_date")
-        for table, days_max in await _partitioned(connection):
+    for table, days_max in await _partitioned(connection):
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+            today: date = await connection.fetchval("SELECT current_date")
             for ahead in range(DAYS_AHEAD + 1):
                 await _make(connection, table, today + timedelta(days=ahead))
             await _drop_old(connection, table, today - timedelta(days=days_max))

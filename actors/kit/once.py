@@ -1,0 +1,114 @@
+"""Once: which commands of a batch have acted before, and the rows that remember."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from msgspec import Raw
+
+from actors.kit.item import AlreadyAnswered, Item
+from actors.kit.wire import End, Outcome, pack, unpack
+from bus.kit.messages import encode
+from bus.kit.refusals import Refusal, conflict, invalid
+from persistence.kit import handled
+from persistence.kit.handled import Handled, State
+from persistence.kit.transaction import Tx
+
+
+async def answer_known(
+    connection: Any, items: list[Item], tx: Tx
+) -> list[tuple[Item, Item]]:
+    """Answer what has acted before; returns the doubles within this batch."""
+    firsts: dict[UUID, Item] = {}
+    followers: list[tuple[Item, Item]] = []
+    for item in items:
+        item.answer = item.forced
+        tx.metas[id(item.message)] = item.meta
+        command_id = item.command_id
+        if command_id is None:
+            continue
+        if item.process is None and command_id in firsts:
+            followers.append((item, firsts[command_id]))
+            item.answer = None
+        else:
+            firsts.setdefault(command_id, item)
+    known = await handled.find(connection, list(firsts), tx.now)
+    for command_id, row in known.items():
+        _answer_as_before(firsts[command_id], row)
+    return followers
+
+
+def _answer_as_before(item: Item, row: Handled) -> None:
+    body_hash = item.process.body_hash if item.process else item.body_hash
+    if row.body_hash and body_hash and row.body_hash != body_hash:
+        item.answer = AlreadyAnswered(reused()) if item.process else reused()
+    elif row.answer_kind is not None and row.answer is not None:
+        before = _stored(item, row)
+        if item.process is None:
+            item.answer = before
+        elif not item.process.resumed:
+            item.answer = AlreadyAnswered(before)
+    elif item.process is None:
+        item.answer = conflict("request-in-progress")
+
+
+def _stored(item: Item, row: Handled) -> Any:
+    message = item.process.message if item.process else item.message
+    outcome = Outcome(End(row.answer_kind or 0), Raw(row.answer or b"\xc0"))
+    return unpack(type(message), outcome)
+
+
+def reused() -> Refusal:
+    return invalid("idempotency-key-reused", "This key came with another body before.")
+
+
+def same_body(item: Item, first: Item) -> bool:
+    return None in (item.body_hash, first.body_hash) or item.body_hash == first.body_hash
+
+
+def row_of(item: Item, today: date) -> Handled | None:
+    """The handled row that this item's end leaves, if any."""
+    run, answer = item.process, item.answer
+    if isinstance(answer, Exception) and not isinstance(answer, Refusal):
+        return None
+    if run is None:
+        if not item.remembered:
+            return None
+        return _settled(item.slot, item.meta.id, State.DONE, None, item.body_hash, answer)
+    run.day = run.day or handled.day_of(run.id, today)
+    if item.settles:
+        state = State.ANSWERED if run.opened and not item.last else State.DONE
+        return _settled(item.slot, run.id, state, run.day, run.body_hash, answer)
+    if item.opens is None or isinstance(answer, Refusal):
+        return None
+    resume = item.opens[1]
+    return Handled(
+        command_id=run.id,
+        slot=item.slot,
+        state=State.RUNNING,
+        day=run.day,
+        body_hash=run.body_hash,
+        resume_kind=resume.kind(),
+        resume=encode(resume),
+    )
+
+
+def _settled(
+    slot: int,
+    command_id: UUID,
+    state: State,
+    day: date | None,
+    body_hash: bytes | None,
+    answer: Any,
+) -> Handled:
+    remembered = getattr(answer, "remembered", None)
+    outcome = pack(remembered() if callable(remembered) else answer)
+    return Handled(
+        command_id=command_id,
+        slot=slot,
+        state=state,
+        day=day,
+        body_hash=body_hash,
+        answer_kind=int(outcome.end),
+        answer=bytes(outcome.body),
+    )
