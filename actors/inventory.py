@@ -5,7 +5,7 @@ promised, pending or sold; `0 <= reserved <= on_hand` always.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -114,12 +114,16 @@ class Ledger:
         return next(row for row in rows if row.warehouse_id == warehouse_id)
 
     def _tell_level(self, before: Stock, after: Stock) -> None:
-        """Low, once a fall (also to none); replenished, once a rise (also from none)."""
+        """Low, once a fall (or to none); replenished, once a rise (or from none)."""
         low, level = after.threshold, after.available
-        if before.rows and (before.available > low >= level or before.available > 0 >= level):
+        if before.rows and (
+            before.available > low >= level or before.available > 0 >= level
+        ):
             self.tx.tell(StockLow(sku=after.sku, available=level, threshold=low))
         elif (before.available <= low < level) or (before.available <= 0 < level):
-            self.tx.tell(StockReplenished(sku=after.sku, available=level, threshold=low))
+            self.tx.tell(
+                StockReplenished(sku=after.sku, available=level, threshold=low)
+            )
 
 
 # --- the domain --------------------------------------------------------------
@@ -134,22 +138,26 @@ class Inventory(Domain):
     async def reserve_stock(
         self, tx: Tx, messages: Sequence[ReserveStock]
     ) -> list[Reserved | Refusal]:
-        """Hold pieces for orders: all decided in memory, written in three statements."""
+        """Hold pieces for orders: decided in memory, written in three statements."""
 
-        def decide(m: ReserveStock, hold: Hold | None, ledger: Ledger) -> Hold | Refusal:
+        def decide(
+            m: ReserveStock, hold: Hold | None, ledger: Ledger
+        ) -> Hold | Refusal:
             stock = ledger.stocks[m.sku]
             if hold is not None and hold.attempt >= m.attempt:
                 if hold.state != RELEASED:
                     return hold
                 return conflict("hold-released", "This hold was already given back.")
-            if not 0 < m.quantity:
+            if not m.quantity > 0:
                 return invalid("quantity-out-of-range")
             parts = allocate(stock, m.quantity)
             if parts is None:
                 return out_of_stock((m.sku, stock.available))
             for warehouse_id, pieces in parts.items():
                 row = changed(ledger.row(m.sku, warehouse_id), reserved=pieces)
-                ledger.move(m.sku, row, kind="RESERVE", reason="order", order_id=m.order_id)
+                ledger.move(
+                    m.sku, row, kind="RESERVE", reason="order", order_id=m.order_id
+                )
             available = ledger.stocks[m.sku].available
             tx.tell(
                 StockReserved(
@@ -179,8 +187,10 @@ class Inventory(Domain):
     ) -> list[Done | Refusal]:
         """Give holds back; where there is none yet, leave a tombstone."""
 
-        def decide(m: ReleaseStock, hold: Hold | None, ledger: Ledger) -> Hold | Refusal:
-            if hold is None or hold.attempt < m.attempt and hold.state == RELEASED:
+        def decide(
+            m: ReleaseStock, hold: Hold | None, ledger: Ledger
+        ) -> Hold | Refusal:
+            if hold is None or (hold.attempt < m.attempt and hold.state == RELEASED):
                 return Hold(
                     order_id=m.order_id,
                     sku=m.sku,
@@ -193,7 +203,9 @@ class Inventory(Domain):
             back = 0
             for warehouse_id, pieces in hold.parts.items():
                 row = changed(ledger.row(m.sku, warehouse_id), reserved=-pieces)
-                ledger.move(m.sku, row, kind="RELEASE", reason="order", order_id=m.order_id)
+                ledger.move(
+                    m.sku, row, kind="RELEASE", reason="order", order_id=m.order_id
+                )
                 back += pieces
             available = ledger.stocks[m.sku].available
             tx.tell(
@@ -346,7 +358,7 @@ class Inventory(Domain):
         return Availability({sku: found.get(sku, 0) for sku in q.skus})
 
     @handles(ListWarehouses)
-    async def list_warehouses(self, db: Db, q: ListWarehouses) -> Page[WarehouseView]:
+    async def list_warehouses(self, db: Db, _: ListWarehouses) -> Page[WarehouseView]:
         """All warehouses."""
         return Page(tuple(await store.read_warehouses(db)))
 
@@ -377,12 +389,12 @@ async def _each(
     messages: Sequence[M],
     decide: Callable[[M, Hold | None, Ledger], Hold | Refusal],
     reply: Callable[[Hold, Stock], object],
-) -> list[object]:
+) -> list[Any]:
     """Decide a round in memory, one message after another, then write it at once."""
     ledger = Ledger(tx, await store.load_stock(tx, {m.sku for m in messages}))
     holds = await store.load_holds(tx, [(m.order_id, m.sku) for m in messages])
     before = dict(holds)
-    answers: list[object] = []
+    answers: list[Any] = []
     for message in messages:
         key = (message.order_id, message.sku)
         hold = decide(message, holds.get(key), ledger)
@@ -403,7 +415,12 @@ def _done(_: Hold, __: Stock) -> Done:
 
 
 def _tell_adjusted(
-    tx: Tx, ledger: Ledger, sku: str, row: WarehouseStock, delta: int, order_id: UUID | None
+    tx: Tx,
+    ledger: Ledger,
+    sku: str,
+    row: WarehouseStock,
+    delta: int,
+    order_id: UUID | None,
 ) -> None:
     tx.tell(
         StockAdjusted(

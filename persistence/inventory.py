@@ -105,7 +105,10 @@ class Stock(msgspec.Struct, frozen=True):
         """What those see who may see the warehouses."""
         version = sum(row.version for row in self.rows)
         return StockView(
-            sku=self.sku, available=self.available, warehouses=self.rows, version=version
+            sku=self.sku,
+            available=self.available,
+            warehouses=self.rows,
+            version=version,
         )
 
 
@@ -163,7 +166,9 @@ async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
     return {sku: Stock(sku, tuple(found)) for sku, found in by_sku.items()}
 
 
-async def save_stock(tx: Tx, stocks: dict[str, Stock], moves: Sequence[Movement]) -> None:
+async def save_stock(
+    tx: Tx, stocks: dict[str, Stock], moves: Sequence[Movement]
+) -> None:
     """Write the changed rows and their movements, each in one statement."""
     last = {(move.sku, move.after.warehouse_id): move.after for move in moves}
     keys = sorted(last)
@@ -188,9 +193,9 @@ async def save_stock(tx: Tx, stocks: dict[str, Stock], moves: Sequence[Movement]
 
 async def _insert_movements(tx: Tx, moves: Sequence[Movement]) -> None:
     await tx.execute(
-        """INSERT INTO movements (sku, warehouse_id, version, id, kind, reason, actor_id,
-             order_id, on_hand_before, on_hand_after, reserved_before, reserved_after,
-             created_at)
+        """INSERT INTO movements (sku, warehouse_id, version, id, kind, reason,
+             actor_id, order_id, on_hand_before, on_hand_after, reserved_before,
+             reserved_after, created_at)
            SELECT *, $13 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::uuid[],
              $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::int[],
              $11::int[], $12::int[])""",
@@ -230,7 +235,8 @@ async def read_low(
 ) -> list[Stock]:
     """The SKUs at or below their threshold, by SKU, after `after`."""
     rows = await db.fetch(
-        """SELECT sku FROM stock WHERE sku > $1 AND ($3::text[] IS NULL OR sku = ANY($3))
+        """SELECT sku FROM stock
+           WHERE sku > $1 AND ($3::text[] IS NULL OR sku = ANY($3))
            GROUP BY sku HAVING sum(on_hand - reserved) <= max(threshold)
            ORDER BY sku LIMIT $2""",
         after,

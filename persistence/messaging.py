@@ -14,7 +14,7 @@ from bus.kit.values import Page
 from bus.messaging import MessageView
 from persistence.kit.database import Db
 from persistence.kit.handled import day_of
-from persistence.kit.tables import PARTITIONED, domain_metadata
+from persistence.kit.tables import BY_DAY, domain_metadata
 from persistence.kit.transaction import Tx
 
 MESSAGES_DAYS_MAX = 90
@@ -48,7 +48,7 @@ class Message(Table, table=True):
         ),
         {
             "comment": f"Delivery log and queue, kept {MESSAGES_DAYS_MAX} days.",
-            **PARTITIONED,
+            "postgresql_partition_by": BY_DAY,
         },
     )
 

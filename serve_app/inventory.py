@@ -44,7 +44,7 @@ Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}$")]
 
 
 class AdjustStockBody(Body):
-    """A count (`on_hand`) or a change (`delta`) of the pieces in a warehouse, and why."""
+    """A count (`on_hand`) or a change (`delta`) of a warehouse's pieces."""
 
     reason: Line
     warehouse_id: Annotated[UUID, Field(strict=False)] | None = None
@@ -125,9 +125,7 @@ async def adjust_stock(sku: str, body: AdjustStockBody, caller: Caller) -> Stock
 
 
 @router.get("/inventory/{sku}/movements", access=SELLER)
-async def list_movements(
-    sku: str, pages: Pages, caller: Caller
-) -> Page[MovementView]:
+async def list_movements(sku: str, pages: Pages, caller: Caller) -> Page[MovementView]:
     """Every change of a SKU's stock, newest first: who, why, before, after."""
     await _check_own(caller, sku)
     return await ask(ListMovements(sku=sku, limit=pages.limit, cursor=pages.cursor))
@@ -149,7 +147,9 @@ async def list_warehouses() -> Page[WarehouseView]:
 
 
 @router.post("/warehouses", access=ADMIN, idempotent=True, status=201)
-async def create_warehouse(body: WarehouseBody, caller: Caller) -> Answer[WarehouseView]:
+async def create_warehouse(
+    body: WarehouseBody, caller: Caller
+) -> Answer[WarehouseView]:
     """Open a warehouse; 409 `warehouse-code-taken`."""
     command_id = caller.command_id()
     warehouse = await ask(

@@ -37,7 +37,12 @@ from bus.orders import (
     Viewer,
     WantedLine,
 )
-from bus.payments import TOKEN_CHARACTERS_MAX, PaymentMethod
+from bus.payments import (
+    TOKEN_CHARACTERS_MAX,
+    PaymentMethod,
+    card_number_refused,
+    holds_card_number,
+)
 from bus.users import GetAddress
 from serve_app.kit.bodies import AddressBody, Body, Email, Line, MoneyBody, Sku
 from serve_app.kit.identity import guest_token
@@ -182,7 +187,7 @@ async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
 
     A guest's first answer gives `cart_token`: send it as `X-Cart-Token` from then on.
     """
-    buyer, token = _buyer(caller)
+    buyer, token = _adding_buyer(caller)
     message = AddToCart(buyer=buyer, sku=body.sku, quantity=body.quantity)
     return _cart(await ask(message, id=caller.command_id()), token)
 
@@ -232,6 +237,8 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
     `accept_prices`. A guest gives `email` and gets `order_token`, accepted as
     `X-Order-Token` wherever the order's owner is.
     """
+    if body.payment.token and holds_card_number(body.payment.token):
+        raise card_number_refused()
     command_id = caller.command_id()
     token = None if caller.user_id else guest_token(command_id)
     if caller.user_id is None and body.email is None:
@@ -263,10 +270,13 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
 async def list_orders(
     caller: Caller, pages: Pages, status: Annotated[OrderStatus | None, Query()] = None
 ) -> Page[OrderView]:
-    """List orders, newest first: a person's own, a seller's, all for an administrator."""
+    """List orders, newest first: own ones, a seller's, all for an administrator."""
     return await ask(
         ListOrders(
-            viewer=_viewer(caller), status=status, limit=pages.limit, cursor=pages.cursor
+            viewer=_viewer(caller),
+            status=status,
+            limit=pages.limit,
+            cursor=pages.cursor,
         )
     )
 
@@ -330,6 +340,14 @@ def _buyer(caller: Caller) -> tuple[str, str | None]:
         return str(caller.user_id), None
     token = caller.cart_token or secrets.token_urlsafe(TOKEN_BYTES)
     return _guest(token), token
+
+
+def _adding_buyer(caller: Caller) -> tuple[str, str | None]:
+    """The same for a request that may be repeated: it makes the same new cart."""
+    if caller.user_id is None and caller.cart_token is None:
+        token = guest_token(caller.command_id())
+        return _guest(token), token
+    return _buyer(caller)
 
 
 def _order_buyer(caller: Caller, token: str | None) -> str:

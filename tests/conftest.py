@@ -44,5 +44,5 @@ def databases(postgres: Postgres) -> Databases:
 def shop(
     databases: Databases,
 ) -> Callable[..., AbstractAsyncContextManager[LocalShop]]:
-    """`async with shop("inventory", shards=2) as s:` starts a shop of those domains."""
+    """Starts a shop of some domains: `async with shop("inventory") as s:`."""
     return partial[Any](local_shop, databases)

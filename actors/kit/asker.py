@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,21 @@ MOVES_MAX = 20
 MOVE_SECONDS = 0.1
 
 
+class Options(TypedDict, total=False):
+    """How to ask.
+
+    `id` is the command's id, `body_hash` what its body must be when it comes again,
+    `join` waits for a first copy; `sequence` and `domain` (its consumer) are of events.
+    """
+
+    id: UUID | None
+    body_hash: bytes | None
+    join: bool
+    timeout_seconds: float
+    sequence: int
+    domain: str | None
+
+
 class Asker:
     """Finds the lane of a message's shard; one for each process.
 
@@ -30,7 +45,10 @@ class Asker:
     """
 
     def __init__(
-        self, transport: Transport, shards: Callable[[str], int], clock: Clock | None = None
+        self,
+        transport: Transport,
+        shards: Callable[[str], int],
+        clock: Clock | None = None,
     ) -> None:
         self._transport = transport
         self._shards = shards
@@ -39,42 +57,37 @@ class Asker:
         self._owners: dict[tuple[str, int], int] = {}
 
     @overload
-    async def ask(self, message: Command[Reply], **options: Any) -> Reply: ...
-    @overload
-    async def ask(self, message: Query[Reply], **options: Any) -> Reply: ...
-    @overload
-    async def ask(self, message: Event, **options: Any) -> None: ...
     async def ask(
-        self,
-        message: Any,
-        *,
-        id: UUID | None = None,  # noqa: A002 - the command's id
-        body_hash: bytes | None = None,
-        join: bool = False,
-        timeout_seconds: float = TIMEOUT_SECONDS,
-        sequence: int = 0,
-        domain: str | None = None,
-    ) -> Any:
+        self, message: Command[Reply], **options: Unpack[Options]
+    ) -> Reply: ...
+    @overload
+    async def ask(self, message: Query[Reply], **options: Unpack[Options]) -> Reply: ...
+    @overload
+    async def ask(self, message: Event, **options: Unpack[Options]) -> None: ...
+    async def ask(self, message: Any, **options: Unpack[Options]) -> Any:
         """Ask, and wait for the reply.
 
         Raises Refusal (nothing changed), Unavailable (never begun), Unknown (it may
         have happened: ask again with the same id) or Failed (a bug, logged there).
-        `domain` names a consumer of an event, `join` waits for a first copy.
         """
         kind = type(message)
-        deadline = self._clock.now() + timeout_seconds
+        seconds = options.get("timeout_seconds", TIMEOUT_SECONDS)
+        deadline = self._clock.now() + seconds
+        domain = options.get("domain") or kind.domain
         sent = Sent(
             kind=kind.kind(),
-            id=id or new_id(),
+            id=options.get("id") or new_id(),
             deadline=deadline,
             body=msgspec.Raw(encode(message)),
-            join=join,
-            body_hash=body_hash,
+            join=options.get("join", False),
+            body_hash=options.get("body_hash"),
             context=CURRENT.get(),
-            sequence=sequence,
+            sequence=options.get("sequence", 0),
         )
         for _ in range(MOVES_MAX):
-            answer = await self._ask_once(domain or kind.domain, message, sent, deadline)
+            answer = await self._ask_once(
+                domain or kind.domain, message, sent, deadline
+            )
             if not isinstance(answer, Moved):
                 if isinstance(answer, Exception):
                     raise answer

@@ -22,7 +22,7 @@ CONNECTION_TRIES_MAX = 3
 TRANSIENT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
-class RefusedAfterWriting(Exception):  # noqa: N818
+class RefusedAfterWriting(Exception):
     """A handler refused when it had already written: its message must run alone."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -150,7 +150,8 @@ class Batches:
         tries = 0
         while items:
             try:
-                return await self._transaction(items)
+                await self._transaction(items)
+                return
             except CONNECTION_LOST as error:
                 await self._database.drop_writer()
                 tries += 1
@@ -253,7 +254,9 @@ class Batches:
                     raise RefusedAfterWriting(refusal) from None
                 item.answer = refusal
 
-    async def _flush(self, connection: Any, tx: Tx, items: list[Item]) -> list[OutboxRow]:
+    async def _flush(
+        self, connection: Any, tx: Tx, items: list[Item]
+    ) -> list[OutboxRow]:
         rows: list[OutboxRow] = []
         if tx.told:
             rows = await outbox.write(connection, tx.told, self.last_n, tx.now)

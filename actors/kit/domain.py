@@ -27,7 +27,12 @@ class Handler:
     """One method of a domain and the message that it handles."""
 
     def __init__(
-        self, method: Callable[..., Any], message: type[Message], *, many: bool, claims: Claims | None
+        self,
+        method: Callable[..., Any],
+        message: type[Message],
+        *,
+        many: bool,
+        claims: Claims | None,
     ) -> None:
         self.message = message
         self.method_name = method.__name__
@@ -39,7 +44,9 @@ class Handler:
             raise TypeError(f"{method.__qualname__}: only a step handles many")
 
 
-def handles(message: type[Message], claims: Claims | None = None) -> Callable[[Method], Method]:
+def handles(
+    message: type[Message], claims: Claims | None = None
+) -> Callable[[Method], Method]:
     """Marks the method that handles one message at a time.
 
     With a `tx` it is a step, with a `db` a query, with a `run` a process.
@@ -54,7 +61,9 @@ def handles_many(
     return _mark(message, many=True, claims=claims)
 
 
-def _mark(message: type[Message], *, many: bool, claims: Claims | None) -> Callable[[Method], Method]:
+def _mark(
+    message: type[Message], *, many: bool, claims: Claims | None
+) -> Callable[[Method], Method]:
     def mark(method: Method) -> Method:
         handler = Handler(method, message, many=many, claims=claims)
         marks = getattr(method, "handled", [])
@@ -79,7 +88,9 @@ class Domain:
     read: Callable[[], AbstractAsyncContextManager[Db]]
 
     def __init_subclass__(cls) -> None:
-        members = (value for part in reversed(cls.__mro__) for value in vars(part).values())
+        members = (
+            value for part in reversed(cls.__mro__) for value in vars(part).values()
+        )
         marks = (mark for value in members for mark in getattr(value, "handled", ()))
         cls.handlers = {handler.message: handler for handler in marks}
 
@@ -90,6 +101,6 @@ class Domain:
         """Called once when the shard leaves."""
 
     @classmethod
-    def consumes(cls) -> list[type[Message]]:
+    def consumes(cls) -> list[type[Event]]:
         """The events of other domains that this one handles."""
         return [message for message in cls.handlers if issubclass(message, Event)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 UNANSWERED: Any = object()
 
 
-class AlreadyAnswered(Exception):  # noqa: N818
+class AlreadyAnswered(Exception):
     """The process's command acted before; `answer` is what it was answered then."""
 
     def __init__(self, answer: Any) -> None:
@@ -29,8 +29,8 @@ class Item:
     `remembered`: the kit keeps a handled row for its id. `opens` and `settles` name
     the process whose beginning, or answer, is written in the step's transaction.
     `due_id` is the due row that goes with its effect; `direct`: the item itself was
-    due, not the process whose step it is. `handler` is None where only a process's answer is to be written; `forced` is an
-    answer that is given without asking a handler.
+    due, not the process whose step it is. `handler` is None where only a process's
+    answer is to be written; `forced` is an answer given without asking a handler.
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Item:
         self.remembered = remembered
         self.body_hash = body_hash
         self.due_id = due_id
-        self.key = getattr(message, type(message).key)  # type: ignore[call-overload]
+        self.key = getattr(message, type(message).key)
         self.slot = slot_of(self.key)
         self.opens: tuple[Run, Message] | None = None
         self.settles: Run | None = None

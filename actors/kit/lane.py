@@ -25,7 +25,7 @@ RETRY_SECONDS_MAX = 0.5
 GRACE_SECONDS = 0.5
 
 
-class ShardGone(Exception):  # noqa: N818
+class ShardGone(Exception):
     """The shard's process died, or is being started again."""
 
 
@@ -119,15 +119,17 @@ class Lane:
         self._pump_soon()
 
     def _pump_soon(self) -> None:
-        """Pump after this turn of the loop, so that what is asked in it goes together."""
+        """Pump after this turn of the loop: what is asked in it goes together."""
         if not self._pumping:
             self._pumping = True
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pumping = False
-        while self._waiting and self._under_way < ENVELOPES_MAX and not self._recovering:
-            asks = []
+        while (
+            self._waiting and self._under_way < ENVELOPES_MAX and not self._recovering
+        ):
+            asks: list[Ask] = []
             while self._waiting and len(asks) < ENVELOPE_MESSAGES_MAX:
                 ask = self._waiting.popleft()
                 self._bytes -= len(ask.sent.body)
@@ -146,12 +148,17 @@ class Lane:
         self.messages_total += len(asks)
         try:
             data = await self._watched(self._transport.receive(self.address, envelope))
+            answers = decode(Answers, data)
         except ShardGone:
             self._under_way -= 1
             self._recover()
             return
+        except Exception as error:  # noqa: BLE001 - given to those who asked
+            answers = Answers([])
+            for ask in asks:
+                self._close(ask, Unknown(f"its envelope broke: {error!r}"))
         self._under_way -= 1
-        self._take(asks, decode(Answers, data))
+        self._take(asks, answers)
         self._pump_soon()
 
     def _take(self, asks: list[Ask], answers: Answers) -> None:
@@ -230,7 +237,7 @@ class Lane:
         return True
 
     def _recover(self) -> None:
-        """Put all that is unanswered back, in front, to be sent to the next incarnation."""
+        """Put all that is unanswered in front again, for the next incarnation."""
         if self._recovering:
             return
         self._recovering = True

@@ -59,11 +59,15 @@ def _stored(item: Item, row: Handled) -> Any:
 
 
 def reused() -> Refusal:
+    """The refusal of a key that came with another body before."""
     return invalid("idempotency-key-reused", "This key came with another body before.")
 
 
 def same_body(item: Item, first: Item) -> bool:
-    return None in (item.body_hash, first.body_hash) or item.body_hash == first.body_hash
+    """Whether two commands of one id say the same, as far as one can tell."""
+    return (
+        None in (item.body_hash, first.body_hash) or item.body_hash == first.body_hash
+    )
 
 
 def row_of(item: Item, today: date) -> Handled | None:
@@ -74,7 +78,9 @@ def row_of(item: Item, today: date) -> Handled | None:
     if run is None:
         if not item.remembered:
             return None
-        return _settled(item.slot, item.meta.id, State.DONE, None, item.body_hash, answer)
+        return _settled(
+            item.slot, item.meta.id, State.DONE, None, item.body_hash, answer
+        )
     run.day = run.day or handled.day_of(run.id, today)
     if item.settles:
         state = State.ANSWERED if run.opened and not item.last else State.DONE

@@ -63,7 +63,10 @@ class RayTransport:
 
     async def health(self, address: Address) -> dict[str, Any]:
         """What a shard says of itself."""
-        return decode(dict[str, Any], await self._call(address, "health"))
+        report: dict[str, Any] = decode(
+            dict[str, Any], await self._call(address, "health")
+        )
+        return report
 
     async def replace(self, address: Address) -> None:
         """Kill the shard's process; Ray starts it again."""
@@ -78,7 +81,8 @@ class RayTransport:
                 data: bytes = await handle.publish.remote(encode(rows))
         except (ShardGone, RayActorError, TimeoutError) as error:
             raise ConnectionError(f"{bridge} is away") from error
-        return decode(Published, data)
+        published: Published = decode(Published, data)
+        return published
 
     async def call(self, name: str, method: str, *values: Any) -> Any:
         """Call any actor of the shop by its name."""
@@ -161,7 +165,8 @@ class ShopAsker(Asker):
         try:
             async with asyncio.timeout(HEALTH_SECONDS_MAX):
                 data = await self._reach.call(f"bridge/{number}", "health")
-                return decode(dict[str, Any], data)
+                report: dict[str, Any] = decode(dict[str, Any], data)
+                return report
         except (ShardGone, RayActorError, TimeoutError):
             return {}
 
@@ -171,7 +176,7 @@ def connect(settings: Settings) -> ShopAsker:
     return ShopAsker(settings)
 
 
-@ray.remote(concurrency_groups={"control": 8})
+@ray.remote(concurrency_groups={"control": 8})  # type: ignore[call-overload]
 class ShardActor:
     """A shard's process. Ray starts it again when it dies; it takes over by itself."""
 
@@ -235,14 +240,14 @@ class ShardActor:
 
     async def depart(self) -> None:
         """End this process for good: Ray does not start it again."""
-        ray.actor.exit_actor()
+        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
     async def _leave(self) -> None:
         """A newer incarnation owns the slots: go, and do not come back."""
         self._myself.depart.remote()
 
 
-@ray.remote(concurrency_groups={"control": 8})
+@ray.remote(concurrency_groups={"control": 8})  # type: ignore[call-overload]
 class BridgeActor:
     """A bridge's process."""
 
@@ -314,7 +319,7 @@ class BridgeActor:
 
 
 async def start(settings: Settings) -> None:
-    """Start all pools and bridges (or find them), and wait until each has taken over."""
+    """Start (or find) all pools and bridges; returns when each has taken over."""
     names = [
         (name, number) for name in DOMAINS for number in range(settings.shards(name))
     ]
@@ -332,7 +337,7 @@ async def start(settings: Settings) -> None:
 
 
 def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:
-    """A detached actor that Ray restarts for ever; retrying calls is the lanes' work."""
+    """A detached actor that Ray restarts for ever; lanes send calls again."""
     return actor.options(
         name=name,
         namespace=NAMESPACE,
@@ -350,7 +355,9 @@ async def stop(settings: Settings) -> None:
     """End all shards in good order; what is under way is taken up at the next start."""
     transport = RayTransport()
     names = [
-        f"{name}/{number}" for name in DOMAINS for number in range(settings.shards(name))
+        f"{name}/{number}"
+        for name in DOMAINS
+        for number in range(settings.shards(name))
     ]
     await asyncio.gather(
         *(transport.call(name, "stop") for name in names), return_exceptions=True

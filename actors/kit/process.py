@@ -52,7 +52,9 @@ class Run:
         self.answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._shard = shard
 
-    async def step(self, message: Command[Reply], opens: Message | None = None) -> Reply:
+    async def step(
+        self, message: Command[Reply], opens: Message | None = None
+    ) -> Reply:
         """Send a message to a step of the own domain; it joins the next batch.
 
         With `opens` the same transaction writes that this process has begun, and the
@@ -90,7 +92,7 @@ class Run:
         self.answer(answer)
 
     def answer(self, answer: Any) -> None:
-        """Give an answer (a reply, or an exception as a value); the first one counts."""
+        """Give a reply, or an exception as a value; the first answer counts."""
         if not self.answered.done():
             self.answered.set_result(answer)
 
@@ -101,7 +103,7 @@ class Run:
         try:
             await self._shard.submit(item)
         except (Refusal, AlreadyAnswered):
-            return  # it was written (a refusal comes back as one), or stood there before
+            return  # written (a refusal comes back as one), or there before
 
     def _item(self, message: Message) -> Item:
         handler = self._shard.domain.handlers.get(type(message))
@@ -177,7 +179,7 @@ class Processes:
                 return (refusal,)
             except (Unavailable, Unknown, Failed) as end:
                 problem: Exception = end
-            except Exception as error:  # noqa: BLE001 - a bug: logged once, here
+            except Exception as error:
                 bugs += 1
                 problem = Failed(run.message.kind())
                 self._shard.log.error(

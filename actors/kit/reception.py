@@ -59,7 +59,9 @@ class Reception:
         try:
             message: Message = decode(kind, sent.body)
         except msgspec.MsgspecError as error:
-            self._shard.log.error("message-broken", message=sent.kind, error=repr(error))
+            self._shard.log.error(
+                "message-broken", message=sent.kind, error=repr(error)
+            )
             return pack(Failed(sent.kind))
         if kind.key and (moved := self._shard.elsewhere(message.slot)):
             return pack(moved)
@@ -71,7 +73,9 @@ class Reception:
         )
         self.messages_total += 1
         if handler.kind is HandlerKind.QUERY:
-            return asyncio.ensure_future(self._query(handler.method_name, message, sent))
+            return asyncio.ensure_future(
+                self._query(handler.method_name, message, sent)
+            )
         if handler.kind is HandlerKind.PROCESS:
             return self._process(handler, message, meta, sent, lane)
         if self._shard.waiting >= INBOX_MAX:
@@ -104,9 +108,11 @@ class Reception:
             async with self._shard.database.read() as db:
                 return await getattr(self._shard.domain, method_name)(db, message)
         except CONNECTION_LOST as error:
-            self._shard.log.warning("query-failed", message=sent.kind, error=repr(error))
+            self._shard.log.warning(
+                "query-failed", message=sent.kind, error=repr(error)
+            )
             return Unavailable("the database does not answer")
-        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
+        except Exception as error:
             if not isinstance(error, ENDS):
                 self._shard.log.error(
                     "query-failed",
@@ -125,7 +131,7 @@ class Reception:
             self._shard.processes.begin(handler, run)
         elif run.body_hash and sent.body_hash and run.body_hash != sent.body_hash:
             return pack(invalid("idempotency-key-reused", "Its body was another one."))
-        elif not sent.join:
+        elif not sent.join and not run.settled:
             return pack(conflict("request-in-progress", "The first one still runs."))
         self._tickets.expect(lane, meta.id, run.answered)
         return TICKET

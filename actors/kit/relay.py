@@ -102,7 +102,9 @@ class Relay:
                 while rows := await self._next():
                     await self._send(rows)
             except (*CONNECTION_LOST, ConnectionError) as error:
-                self._log.warning("relay-waits", error=repr(error), backlog=self.backlog)
+                self._log.warning(
+                    "relay-waits", error=repr(error), backlog=self.backlog
+                )
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 

@@ -103,7 +103,7 @@ class Shard:
         while True:
             try:
                 await loop()
-            except Exception as error:  # noqa: BLE001 - a bug, logged once, here
+            except Exception as error:
                 self.log.error("loop-failed", loop=loop.__name__, exc_info=error)
                 await self.clock.sleep(CHECK_SECONDS)
 
@@ -142,9 +142,8 @@ class Shard:
         self.batches.last_n.update({slot: last for slot, (last, _) in tails.items()})
         self.relay.own(tails)
         for row in await handled.unfinished(connection, epochs):
-            if row.command_id not in self.processes.running:
-                if row.resume_kind:
-                    self.processes.resume(row)
+            if row.resume_kind and row.command_id not in self.processes.running:
+                self.processes.resume(row)
 
     # --- asks ----------------------------------------------------------------
 
@@ -270,9 +269,8 @@ class Shard:
             return None
         return Moved(self._owners.get(slot, self.shard))
 
-
     async def _check(self) -> None:
-        """Look each second whether the slots are still ours; write what idleness may."""
+        """Look each second whether the slots are still ours."""
         while True:
             await self.clock.sleep(CHECK_SECONDS)
             try:
@@ -295,7 +293,9 @@ class Shard:
 
     async def _compare(self, table: dict[int, tuple[int, int]]) -> None:
         self._owners = {slot: shard for slot, (shard, _) in table.items()}
-        mine = {slot: epoch for slot, (shard, epoch) in table.items() if shard == self.shard}
+        mine = {
+            slot: epoch for slot, (shard, epoch) in table.items() if shard == self.shard
+        }
         known = self.batches.epochs
         if any(epoch != known[slot] for slot, epoch in mine.items() if slot in known):
             await self._go()
@@ -351,4 +351,3 @@ class Shard:
         async with self.database.read() as db:
             self.relay.rewind(await outbox.oldest(db, sorted(self.batches.epochs)))
         return False
-

@@ -30,7 +30,7 @@ class Timers:
             self._wake.set()
 
     def release(self, due_id: UUID) -> None:
-        """A message that was taken up has ended; where it is still due it comes again."""
+        """A message that was taken up has ended; if still due it comes again."""
         loop = asyncio.get_running_loop()
         loop.call_later(RETRY_SECONDS, self._taken.discard, due_id)
 

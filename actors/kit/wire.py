@@ -62,7 +62,7 @@ class Answers(msgspec.Struct, frozen=True, array_like=True):
     finished: list[tuple[UUID, Outcome]] = []
 
 
-class Moved(Exception):  # noqa: N818
+class Moved(Exception):
     """The message's slot belongs to another shard."""
 
     def __init__(self, shard: int) -> None:

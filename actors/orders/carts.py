@@ -147,9 +147,7 @@ class Carts(Domain):
         cart = _open((await store.load_carts(tx, [m.buyer]))[m.buyer])
         return await self._keep(tx, cart, ())
 
-    async def _keep(
-        self, tx: Tx, cart: Cart, lines: tuple[CartLine, ...]
-    ) -> CartView:
+    async def _keep(self, tx: Tx, cart: Cart, lines: tuple[CartLine, ...]) -> CartView:
         if lines != cart.lines:
             cart = replace(cart, lines=lines, version=cart.version + 1)
             await store.save_carts(tx, [cart])

@@ -43,9 +43,7 @@ class Changes(Domain):
     """What the processes of orders do to the database."""
 
     @handles_many(Accept)
-    async def accept(
-        self, tx: Tx, messages: Sequence[Accept]
-    ) -> list[Order | Refusal]:
+    async def accept(self, tx: Tx, messages: Sequence[Accept]) -> list[Order | Refusal]:
         """Write the orders; a cart from which one is being made waits for its end."""
         known = await store.load_orders(tx, [m.order_id for m in messages])
         carts = await store.load_carts(
@@ -211,7 +209,9 @@ class Changes(Domain):
         return await _change(tx, messages, decide, lambda order: order)
 
     @handles_many(Finish)
-    async def finish(self, tx: Tx, messages: Sequence[Finish]) -> list[Placed | Refusal]:
+    async def finish(
+        self, tx: Tx, messages: Sequence[Finish]
+    ) -> list[Placed | Refusal]:
         """At rest; the cart of an order that came to nothing is free again."""
 
         def decide(order: Order, m: Finish) -> Order:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -31,7 +32,17 @@ RANK = {S.PENDING: 0, S.CONFIRMED: 1, S.PROCESSING: 2, S.SHIPPED: 3, S.DELIVERED
 CANCELLABLE = {S.PENDING, S.CONFIRMED, S.PROCESSING}
 
 
-def totals(lines: Iterable[OrderLine]) -> dict[str, int]:
+class Sums(TypedDict):
+    """What an order adds up to, in minor units."""
+
+    items_amount: int
+    discount_amount: int
+    shipping_amount: int
+    tax_amount: int
+    grand_amount: int
+
+
+def totals(lines: Iterable[OrderLine]) -> Sums:
     """The one place where an order is added up; amounts in minor units.
 
     Shipping, tax and discount are 0 by rule: the shop's prices are final.
@@ -179,7 +190,9 @@ def advance(order: Order, m: AdvanceOrder, shipment_id: UUID, now: datetime) -> 
     if m.status not in (S.PROCESSING, S.SHIPPED, S.DELIVERED):
         raise invalid("invalid-status", "PROCESSING, SHIPPED or DELIVERED.")
     if m.status is S.SHIPPED and not (m.carrier and m.tracking_number):
-        raise invalid("tracking-required", "A shipment has carrier and tracking_number.")
+        raise invalid(
+            "tracking-required", "A shipment has carrier and tracking_number."
+        )
     wanted = m.items if m.items is not None else _all_that_can(lines, m.status)
     by_sku = {line.sku: line for line in lines}
     if not wanted or not set(wanted) <= set(by_sku):
@@ -212,7 +225,9 @@ def _all_that_can(lines: Iterable[OrderLine], status: OrderStatus) -> dict[str, 
     if status is S.PROCESSING:
         return {line.sku: line.quantity for line in lines if line.status is S.CONFIRMED}
     if status is S.SHIPPED:
-        left = {line.sku: line.quantity - line.shipped for line in lines if _packed(line)}
+        left = {
+            line.sku: line.quantity - line.shipped for line in lines if _packed(line)
+        }
     else:
         left = {line.sku: line.shipped - line.delivered for line in lines}
     return {sku: pieces for sku, pieces in left.items() if pieces > 0}

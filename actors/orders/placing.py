@@ -95,7 +95,9 @@ class Placing(Domain):
         if order.stage is Stage.COMPENSATING:
             await self._release(run, order)
             await self._refund(run, order)
-            return await run.settle(Finish(order_id=order.id, stage=order.stage), last=True)
+            return await run.settle(
+                Finish(order_id=order.id, stage=order.stage), last=True
+            )
         return order.placed()
 
     async def _pay(self, run: Run, order: Order) -> Placed:
@@ -116,8 +118,8 @@ class Placing(Domain):
             await self._carry_on(run, order)
             return placed
         if result.status is AttemptStatus.DECLINED:
-            refusal = declined(order, result.decline_code)
-            order = await self._cancel(run, order, "payment-declined", refusal, result)
+            no = declined(order, result.decline_code)
+            order = await self._cancel(run, order, "payment-declined", no, result)
             return await self._carry_on(run, order)
         return await run.settle(_awaits(order, result), last=True)
 
@@ -207,7 +209,7 @@ class Placing(Domain):
     @handles(LookAtPayment)
     async def look_at_payment(self, run: Run, m: LookAtPayment) -> Placed:
         """Ask again, with the same attempt, how a pending payment stands."""
-        order = await run.step(ReadOrder(order_id=m.order_id))
+        order: Order = await run.step(ReadOrder(order_id=m.order_id))
         if order.stage not in (Stage.AWAITING, Stage.SETTLED):
             return order.placed()
         result = await self._charge(run, order)
@@ -218,7 +220,7 @@ class Placing(Domain):
         opens = SettleOrder(order_id=order.id)
         confirm = Confirm(order_id=order.id, payment_id=result.payment_id)
         await run.step(confirm, opens=opens)
-        return await self.settle_order(run, opens)
+        return await self._settle(run, await run.step(ReadOrder(order_id=order.id)))
 
     @handles(ExpireOrder)
     async def expire_order(self, run: Run, m: ExpireOrder) -> Placed:
@@ -283,4 +285,3 @@ def _awaits(order: Order, result: ChargeResult, look: int = 1) -> AwaitPayment:
         payment_status=str(result.status),
         look=look,
     )
-

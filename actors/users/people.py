@@ -13,7 +13,6 @@ from persistence.users import raise_epoch
 
 Found = TypeVar("Found")
 
-ROUNDS = 12
 
 
 class People(Domain):
@@ -24,7 +23,7 @@ class People(Domain):
 
     async def start(self) -> None:
         """Start the threads that check passwords."""
-        self.passwords = Passwords(getattr(self.settings, "bcrypt_rounds", ROUNDS))
+        self.passwords = Passwords(self.settings.bcrypt_rounds)
         self.pepper = Pepper(self.settings.encryption_keys.partition(",")[0])
 
     async def stop(self) -> None:

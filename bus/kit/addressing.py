@@ -49,7 +49,9 @@ def derived_id(source: UUID, purpose: str, key: str | UUID | None = None) -> UUI
 
     It keeps the time of `source` when that is a UUIDv7, so derived ids sort by time.
     """
-    digest = hashlib.blake2b(purpose.encode(), key=source.bytes, digest_size=10).digest()
+    digest = hashlib.blake2b(
+        purpose.encode(), key=source.bytes, digest_size=10
+    ).digest()
     time_bits = (source.int >> 80) if source.version == 7 else 0
     value = (time_bits << 80) | int.from_bytes(digest, "big")
     value = value & ~(0xF << 76) | (0x7 << 76)

@@ -92,7 +92,9 @@ class Bridge:
         """Whether NATS can be reached right now."""
         return self._nats is not None and self._nats.is_connected
 
-    async def publish(self, rows: Sequence[Row]) -> tuple[dict[int, int], str, int, str]:
+    async def publish(
+        self, rows: Sequence[Row]
+    ) -> tuple[dict[int, int], str, int, str]:
         """Publish rows, slots side by side, each slot's in order.
 
         Returns the last number published of each slot, the stream's creation time and

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import nats
@@ -11,32 +10,21 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError
 
 from bus.kit import streams
+from bus.kit.cloud_events import CloudEvent, ask_to_handle
 from bus.kit.context import CURRENT, Context
 from bus.kit.dead_letters import DeadLetters
-from bus.kit.messages import MESSAGE_TYPES, Event
+from bus.kit.messages import Event
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 
 UNDER_WAY_MAX = 2_000
 FETCH_MAX = 500
 FETCH_SECONDS = 5.0
-ASK_SECONDS = 20.0
 TRIES_MAX = 5
 BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 5.0
 RETRY_SECONDS = 0.5
 
 Ask = Callable[..., Awaitable[Any]]
-
-
-class CloudEvent(msgspec.Struct, frozen=True):
-    """The members of a CloudEvents document that a consumer needs."""
-
-    id: UUID
-    type: str
-    subject: str
-    sequence: str
-    data: msgspec.Raw
-    traceparent: str | None = None
 
 
 class Consumer:
@@ -162,16 +150,3 @@ class Consumer:
             await message.in_progress()
             delay = BACKOFF_SECONDS * 2 ** min(tries, 8)
             await asyncio.sleep(min(delay, BACKOFF_SECONDS_MAX))
-
-
-async def ask_to_handle(ask: Ask, domain: str, event: CloudEvent) -> None:
-    """Ask a consuming domain to handle an event."""
-    kind = MESSAGE_TYPES[event.type.rsplit(".v", 1)[0]]
-    await ask(
-        msgspec.json.decode(event.data, type=kind),
-        id=event.id,
-        sequence=int(event.sequence),
-        domain=domain,
-        join=True,
-        timeout_seconds=ASK_SECONDS,
-    )

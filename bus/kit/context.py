@@ -12,5 +12,7 @@ class Context(msgspec.Struct, frozen=True, array_like=True):
     traceparent: str | None = None
 
 
-CURRENT: ContextVar[Context] = ContextVar("souk_context", default=Context())
+NONE = Context()
+
+CURRENT: ContextVar[Context] = ContextVar("souk_context", default=NONE)
 """The context of the running task."""

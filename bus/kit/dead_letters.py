@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from bus.kit import streams
+from bus.kit.cloud_events import CloudEvent, ask_to_handle
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -58,8 +59,6 @@ class DeadLetters:
 
         Returns how many were handled and taken off the dead letters.
         """
-        from bus.kit.consumer import CloudEvent, ask_to_handle
-
         stuck: set[str] = set()
         handled = 0
         for sequence, subject, data in await self._letters(domain, entity):
@@ -69,7 +68,9 @@ class DeadLetters:
             try:
                 await ask_to_handle(self._ask, domain, event)
             except Exception as error:  # noqa: BLE001 - stays parked, said in the log
-                self._log.error("replay-failed", entity=event.subject, error=repr(error))
+                self._log.error(
+                    "replay-failed", entity=event.subject, error=repr(error)
+                )
                 stuck.add(subject)
                 continue
             await self._js.delete_msg(streams.DEAD, sequence)

@@ -53,7 +53,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slot(self) -> int:
         """The slot that the message's key falls into."""
-        return slot_of(getattr(self, type(self).key))  # type: ignore[call-overload]
+        return slot_of(getattr(self, type(self).key))
 
     @classmethod
     def kind(cls) -> str:

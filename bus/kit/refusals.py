@@ -54,7 +54,7 @@ class RefusalData(msgspec.Struct, frozen=True, array_like=True):
     facts: dict[str, Any] = {}
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refusal(Exception):
     """A domain's «no»: nothing was changed.
 
     `code` is stable and kebab-case; `facts` are ids and numbers that the caller may
@@ -86,15 +86,15 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error
         return (Refusal.of, (self.data,))
 
 
-class Unavailable(Exception):  # noqa: N818
+class Unavailable(Exception):
     """The request never began; asking again is safe (HTTP 503)."""
 
 
-class Unknown(Exception):  # noqa: N818
+class Unknown(Exception):
     """The request may have happened; ask again with the same id (HTTP 504)."""
 
 
-class Failed(Exception):  # noqa: N818
+class Failed(Exception):
     """A bug at the other side, logged there with the command's id (HTTP 500)."""
 
 

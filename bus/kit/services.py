@@ -1,4 +1,4 @@
-"""Request and reply over NATS: JSON in, JSON or a problem document out (contract §4)."""
+"""Request and reply over NATS: JSON in, JSON or a problem document out."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -27,7 +27,9 @@ class Request(Protocol):
         """The command or query that it stands for."""
 
 
-async def serve(nc: Any, services: dict[str, Any], ask: Ask, *, log: Any) -> list[Service]:
+async def serve(
+    nc: Any, services: dict[str, Any], ask: Ask, *, log: Any
+) -> list[Service]:
     """Answer each subject of `services` (subject → type of its request body)."""
     by_domain: dict[str, Service] = {}
     for subject, kind in services.items():
@@ -49,7 +51,7 @@ def _endpoint(subject: str, kind: Any, ask: Ask, log: Any) -> Any:
     async def handle(request: Any) -> None:
         try:
             reply = await answer(subject, kind, ask, request.data)
-        except Exception as error:  # noqa: BLE001 - each becomes a problem document
+        except Exception as error:
             problem = _problem(error)
             if problem["status"] == 500 and not isinstance(error, Failed):
                 log.error("service-failed", subject=subject, exc_info=error)
@@ -94,7 +96,9 @@ def _problem(error: Exception) -> dict[str, Any]:
     if isinstance(error, Unavailable):
         return _plain(503, "unavailable", "Ask again.")
     if isinstance(error, Unknown):
-        return _plain(504, "outcome-unknown", "Ask again with the same idempotency_key.")
+        return _plain(
+            504, "outcome-unknown", "Ask again with the same idempotency_key."
+        )
     return _plain(500, "internal-error", "")
 
 

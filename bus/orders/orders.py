@@ -55,7 +55,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """How an order is paid; `status` NEW, PENDING, UNKNOWN, SUCCEEDED, DECLINED…"""
+    """How an order is paid; `status` NEW, PENDING, UNKNOWN, SUCCEEDED or DECLINED."""
 
     id: UUID | None
     method: str

@@ -105,7 +105,6 @@ class BeginAdvance(Command[Any], frozen=True, kw_only=True):
     shipment_id: UUID
 
 
-
 class SettleOrder(Command[Placed], frozen=True, kw_only=True):
     """Take an order from wherever it stands to rest."""
 

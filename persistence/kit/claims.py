@@ -33,7 +33,9 @@ async def take(connection: Any, claims: Iterable[Claim]) -> set[Claim]:
     return {Claim(row["kind"], row["value"], row["owner_id"]) for row in rows}
 
 
-async def owners(connection: Any, claims: Iterable[Claim]) -> dict[tuple[str, str], UUID]:
+async def owners(
+    connection: Any, claims: Iterable[Claim]
+) -> dict[tuple[str, str], UUID]:
     """Who holds each of the values."""
     wanted = sorted({(claim.kind, claim.value) for claim in claims})
     rows = await connection.fetch(

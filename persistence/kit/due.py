@@ -71,7 +71,8 @@ async def ripe(connection: Any, slots: Sequence[int], limit: int) -> list[Due]:
 async def next_seconds(connection: Any, slots: Sequence[int]) -> float | None:
     """How long until the next message is due; None when none waits."""
     seconds = await connection.fetchval(
-        "SELECT extract(epoch FROM min(at) - now())::float8 FROM due WHERE slot = ANY($1)",
+        "SELECT extract(epoch FROM min(at) - now())::float8 FROM due "
+        "WHERE slot = ANY($1)",
         list(slots),
     )
     return None if seconds is None else max(0.0, float(seconds))

@@ -7,11 +7,11 @@ from typing import Any
 from bus.kit.addressing import SLOTS
 
 
-class Fenced(Exception):  # noqa: N818
+class Fenced(Exception):
     """A newer incarnation owns what this one took for its own: it must leave."""
 
 
-class SlotsMoved(Exception):  # noqa: N818
+class SlotsMoved(Exception):
     """Some slots now belong to another shard; `slots` names them and it."""
 
     def __init__(self, slots: dict[int, int]) -> None:
@@ -56,7 +56,12 @@ async def take_over(connection: Any, shard: int, name: str) -> dict[int, int]:
 
 
 async def check(
-    connection: Any, shard: int, epochs: dict[int, int], slots: Iterable[int], *, lock: bool
+    connection: Any,
+    shard: int,
+    epochs: dict[int, int],
+    slots: Iterable[int],
+    *,
+    lock: bool,
 ) -> datetime:
     """Raise unless this incarnation still owns `slots`; returns the database's time.
 
@@ -70,7 +75,11 @@ async def check(
         wanted,
     )
     moved = {row["slot"]: row["shard"] for row in rows if row["shard"] != shard}
-    if any(row["epoch"] != epochs.get(row["slot"]) for row in rows if row["slot"] not in moved):
+    if any(
+        row["epoch"] != epochs.get(row["slot"])
+        for row in rows
+        if row["slot"] not in moved
+    ):
         raise Fenced
     if moved or len(rows) != len(wanted):
         raise SlotsMoved(moved)

@@ -38,7 +38,9 @@ def day_of(command_id: UUID, today: date) -> date:
     return datetime.fromtimestamp((command_id.int >> 80) / 1000, UTC).date()
 
 
-async def find(connection: Any, ids: Sequence[UUID], now: datetime) -> dict[UUID, Handled]:
+async def find(
+    connection: Any, ids: Sequence[UUID], now: datetime
+) -> dict[UUID, Handled]:
     """The rows of those commands that are known.
 
     An id that carries its time has one possible partition; an idempotency key's id

@@ -26,7 +26,9 @@ async def migrate(domain: str, url: str, shards: int = 1) -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     try:
         async with engine.begin() as connection:
-            await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})"))
+            await connection.execute(
+                sa.text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+            )
             await connection.run_sync(_upgrade, domain)
             raw = await connection.get_raw_connection()
             await fence.assign(raw.driver_connection, shards)

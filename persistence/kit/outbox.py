@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from bus.kit.messages import Event
 from bus.kit.addressing import new_id
+from bus.kit.messages import Event
 
 
 class OutboxRow(msgspec.Struct, frozen=True, array_like=True):
@@ -73,7 +73,9 @@ async def tails(connection: Any, slots: Sequence[int]) -> dict[int, tuple[int, i
     return {row["slot"]: (row["last"], row["published"]) for row in rows}
 
 
-async def unpublished(connection: Any, slot: int, after: int, limit: int) -> list[OutboxRow]:
+async def unpublished(
+    connection: Any, slot: int, after: int, limit: int
+) -> list[OutboxRow]:
     """The slot's events after number `after`, in order."""
     rows = await connection.fetch(
         "SELECT slot, n, id, subject, payload FROM outbox "
@@ -88,7 +90,8 @@ async def unpublished(connection: Any, slot: int, after: int, limit: int) -> lis
 async def oldest(connection: Any, slots: Sequence[int]) -> dict[int, int]:
     """The number before each slot's oldest kept event: where a replay begins."""
     rows = await connection.fetch(
-        "SELECT slot, min(n) - 1 AS before FROM outbox WHERE slot = ANY($1) GROUP BY slot",
+        "SELECT slot, min(n) - 1 AS before FROM outbox "
+        "WHERE slot = ANY($1) GROUP BY slot",
         list(slots),
     )
     return {row["slot"]: row["before"] for row in rows}

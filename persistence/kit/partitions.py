@@ -26,8 +26,9 @@ async def ensure(connection: Any) -> None:
 
 async def _partitioned(connection: Any) -> list[tuple[str, int]]:
     rows = await connection.fetch(
-        """SELECT relname, (regexp_match(obj_description(oid), 'kept (\\d+) days'))[1]::int
-             AS days_max FROM pg_class
+        """SELECT relname,
+             (regexp_match(obj_description(oid), 'kept (\\d+) days'))[1]::int AS days_max
+           FROM pg_class
            WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
            ORDER BY relname"""
     )

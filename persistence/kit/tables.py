@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-PARTITIONED = {"postgresql_partition_by": "RANGE (day)"}
+BY_DAY = "RANGE (day)"
 """A table by its `day` column; `kept N days` in its comment says for how long."""
 
 
@@ -47,8 +47,8 @@ def _outbox(metadata: sa.MetaData) -> None:
         sa.Column("id", pg.UUID, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("payload", sa.Text, nullable=False),
-        comment="Events, by slot in commit order, as they go to the stream; kept 7 days.",
-        **PARTITIONED,
+        comment="Events, by slot in commit order, on their way; kept 7 days.",
+        postgresql_partition_by=BY_DAY,
     )
     sa.Table(
         "sequences",
@@ -74,7 +74,7 @@ def _handled(metadata: sa.MetaData) -> None:
         sa.Column("answer", sa.LargeBinary),
         sa.Index("handled_unfinished", "slot", postgresql_where=sa.text("state < 2")),
         comment="Commands that have acted, with their answers, ids only; kept 8 days.",
-        **PARTITIONED,
+        postgresql_partition_by=BY_DAY,
     )
 
 

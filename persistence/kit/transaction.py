@@ -90,7 +90,9 @@ class Tx(Db):
         """Write an event to the outbox; `about` is the message that led to it."""
         slot = event.slot
         if slot not in self._slots:
-            raise ValueError(f"{event.kind()} is of a slot that this batch does not hold")
+            raise ValueError(
+                f"{event.kind()} is of a slot that this batch does not hold"
+            )
         meta = self.metas.get(id(about)) if about is not None else None
         trace = meta.traceparent if meta else self._traceparent
         self.told.append(Told(slot, event, trace))
@@ -163,5 +165,5 @@ class Tx(Db):
             await due.write(self._connection, rows)
 
     def _count(self, sql: str) -> None:
-        if not sql.lstrip()[:6].upper() == "SELECT":
+        if sql.lstrip()[:6].upper() != "SELECT":
             self.writes += 1

@@ -295,5 +295,4 @@ def _json(value: Any) -> str:
 
 
 _PARSED = {"status", "stage", "shipping", "refusal", "shipments"}
-_PLAIN = [name for name in _ORDER.replace("\n", " ").replace(",", " ").split()]
-_PLAIN = [name for name in _PLAIN if name not in _PARSED]
+_PLAIN = [name for name in _ORDER.replace(",", " ").split() if name not in _PARSED]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Column, Field, SQLModel
 
-from persistence.kit.tables import PARTITIONED, domain_metadata
+from persistence.kit.tables import BY_DAY, domain_metadata
 
 metadata = domain_metadata("orders")
 
@@ -118,7 +118,7 @@ class TimelineRow(Table, table=True):
     __tablename__ = "timeline"
     __table_args__ = {
         "comment": "Every change of an order: to what, by whom, why; kept 400 days.",
-        **PARTITIONED,
+        "postgresql_partition_by": BY_DAY,
     }
     order_id: UUID = Field(primary_key=True)
     version: int = Field(primary_key=True)

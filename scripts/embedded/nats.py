@@ -69,7 +69,7 @@ class Nats:
         self.monitor_port = self.monitor_port or _free_port()
         if not _is_free(self.monitor_port):
             self.monitor_port = _free_port()
-        logs = self.data_dir / "log"
+        logs = self.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         with (logs / "nats.log").open("wb") as log:
             self._process = launch(
@@ -190,7 +190,7 @@ class Nats:
         return user | ({"permissions": permissions} if permissions else {})
 
     def _last_words(self) -> str:
-        log = self.data_dir / "log" / "nats.log"
+        log = self.data_dir / "logs" / "nats.log"
         said = log.read_text(errors="replace").strip().splitlines()
         return (said or ["no reason given"])[-1]
 

@@ -252,7 +252,7 @@ class Postgres:
         return (self.data_dir / "postgres.password").read_text()
 
     def _log(self) -> Path:
-        folder = self.data_dir / "log"
+        folder = self.data_dir / "logs"
         folder.mkdir(exist_ok=True)
         return folder / "postgres-start.log"
 

@@ -9,6 +9,7 @@ from bus.kit.settings import Settings
 from scripts.launcher.failures import Failure
 
 NAMESPACE = "souk"
+START_TRIES_MAX = 2
 LOG_BYTES_MAX = 5 << 20
 OBJECT_STORE_BYTES = 80 << 20  # envelopes are small; Ray's own least is 75 MiB
 
@@ -37,11 +38,17 @@ def start(settings: Settings, temp_dir: Path) -> None:
             "object_store_memory": OBJECT_STORE_BYTES,
             "_temp_dir": str(temp_dir / "ray"),
         }
-    try:
-        ray.init(**options)
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise Failure(f"Ray did not start: {reason[0]}") from error
+    for left in reversed(range(START_TRIES_MAX)):
+        try:
+            ray.init(**options)
+        except Exception as error:
+            ray.shutdown()
+            # Ray gives a node 30 s, which a machine that is busy may not have.
+            if "timed out" in str(error) and left:
+                continue
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise Failure(f"Ray did not start: {reason[0]}") from error
+        return
 
 
 def stop(temp_dir: Path, kept_logs: Path) -> None:

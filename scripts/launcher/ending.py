@@ -13,7 +13,7 @@ from scripts.launcher.record import RUN, Run, sole_keeper
 
 STOP_SECONDS_MAX = 120.0
 # Only what a shop makes: the folder may hold other things too.
-_OURS = ("nats", "files", "log", "mailbox", "tmp")
+_OURS = ("nats", "files", "uploads", "logs", "mailbox")
 _OUR_FILES = (RUN, SECRETS, CREDENTIALS, RAY_TOKEN, "postgres.password", "keeper.lock")
 
 

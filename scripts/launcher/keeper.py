@@ -28,7 +28,7 @@ from scripts.launcher.environment import (
 from scripts.launcher.failures import Exit, Failure
 from scripts.launcher.keys import ensure_secrets
 from scripts.launcher.progress import Progress, own_console
-from scripts.launcher.record import RUN, Run, sole_keeper
+from scripts.launcher.record import RUN, Run, descendants, sole_keeper
 from scripts.launcher.shop import Shop
 from scripts.launcher.welcome import welcome
 
@@ -39,7 +39,7 @@ EXIT_SECONDS_MAX = 60.0
 def keep(settings: Settings) -> int:
     """Start the shop, hold it until SIGINT or SIGTERM, end it; the exit code."""
     check_room(settings.data_dir)
-    log = settings.data_dir / "log" / "keeper.log"
+    log = settings.data_dir / "logs" / "keeper.log"
     with sole_keeper(settings.data_dir):
         show = Progress(own_console(log))
         try:
@@ -131,7 +131,7 @@ async def _hold(shop: Shop, given: Settings, run: Run, show: Progress) -> int:
             await asyncio.wait({starting})
             return 130
         await starting
-        run.ready = True
+        run.ready, run.descendants = True, descendants()
         run.urls = {"shop": shop.settings.public_url, "local": shop.local_url()}
         run.write(shop.settings.data_dir)
         welcome(shop, show)

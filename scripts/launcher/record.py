@@ -32,6 +32,8 @@ class Run:
     ports: dict[str, int] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Identity] = field(default_factory=dict)
+    descendants: list[Identity] = field(default_factory=list)
+    """All others as they were when the shop was ready: Ray's write over their mark."""
 
     @classmethod
     def read(cls, data_dir: Path) -> Self | None:
@@ -44,6 +46,7 @@ class Run:
         values["processes"] = {
             name: Identity(**each) for name, each in values["processes"].items()
         }
+        values["descendants"] = [Identity(**each) for each in values["descendants"]]
         return cls(**values)
 
     def write(self, data_dir: Path) -> None:
@@ -53,7 +56,8 @@ class Run:
     def leftovers(self) -> list[Identity]:
         """All processes of this run but the one that asks."""
         found = dict.fromkeys(_marked(self.mark))
-        found.update(dict.fromkeys([self.keeper, *self.processes.values()]))
+        known = [self.keeper, *self.processes.values(), *self.descendants]
+        found.update(dict.fromkeys(known))
         return [each for each in found if each.pid != os.getpid() and each.alive()]
 
     def end_leftovers(self) -> int:
@@ -68,6 +72,14 @@ class Run:
                     raise Failure(f"process {each.pid} does not end")
             left = self.leftovers()  # one that was ended may have started another
         return count
+
+
+def descendants() -> list[Identity]:
+    """Everything that this process has started, and they in turn."""
+    found = (
+        Identity.of(each.pid) for each in psutil.Process().children(recursive=True)
+    )
+    return [each for each in found if each is not None]
 
 
 @contextmanager

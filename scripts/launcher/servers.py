@@ -65,7 +65,7 @@ class Bank:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.bank_url
-        self._log = settings.data_dir / "log" / "bank.log"
+        self._log = settings.data_dir / "logs" / "bank.log"
         self._variables = {
             "PYTHONPATH": str(ROOT),
             "SOUK_BANK_DATABASE_URL": settings.database_url(BANK),

@@ -21,7 +21,7 @@ from scripts.launcher.record import Run
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
-SETTLE_SECONDS_MAX = 70.0  # the longest of all starts
+SETTLE_SECONDS_MAX = 100.0  # the longest of all starts
 _POLL_SECONDS = 0.1
 
 
@@ -92,7 +92,7 @@ class Shop:
     async def _start_ray(self) -> None:
         with self._show.step("Ray"):
             temp_dir = Path(self._run.temp_dir)
-            logs = self.settings.data_dir / "log" / "ray"
+            logs = self.settings.data_dir / "logs" / "ray"
             end = partial(self._in_thread, cluster.stop, temp_dir, logs)
             self._stops.append(("Ray", end))
             await self._in_thread(cluster.start, self.settings, temp_dir)

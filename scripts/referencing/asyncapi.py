@@ -16,7 +16,9 @@ SCHEMAS = "#/components/schemas/{name}"
 
 def asyncapi_page() -> str:
     """`docs/asyncapi.yaml`."""
-    text: str = yaml.safe_dump(document(), sort_keys=False, width=88, allow_unicode=True)
+    text: str = yaml.safe_dump(
+        document(), sort_keys=False, width=88, allow_unicode=True
+    )
     return f"# {NOTE}\n{text}"
 
 

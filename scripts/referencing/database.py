@@ -55,16 +55,16 @@ def _column(column: sa.Column[object]) -> str:
 def _type(column: sa.Column[object]) -> str:
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
-    return column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call, no-any-return]
+    return column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
 
 
 def _lines(each: sa.Table, tables: list[sa.Table]) -> list[str]:
     """The lines from the rows that a table's columns name."""
     found = []
     for column in each.columns:
-        for key in column.foreign_keys:
-            found.append(f"  {key.column.table.name} ||--o{{ {each.name} : {column.name}")
-        if not column.foreign_keys and (named := _named(column, tables)):
+        keys = [key.column.table.name for key in column.foreign_keys]
+        found += [f"  {name} ||--o{{ {each.name} : {column.name}" for name in keys]
+        if not keys and (named := _named(column, tables)):
             found.append(f"  {named} ||..o{{ {each.name} : {column.name}")
     return found
 

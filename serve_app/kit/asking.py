@@ -29,7 +29,10 @@ class Asker(Protocol):
         ...
 
     async def health(self) -> Mapping[str, Mapping[str, bool]]:
-        """For each domain whether its `pool` and its `database` answer."""
+        """For each domain whether its `pool` and its `database` answer.
+
+        Under `bus` it may say the same of the bridges.
+        """
         ...
 
 

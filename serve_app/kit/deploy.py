@@ -19,6 +19,7 @@ from bus.kit import logs
 from bus.kit.settings import Settings
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.outermost import answer_here
+from serve_app.kit.serving import has_haproxy
 
 APPLICATION = "gateway"
 ASSEMBLY = "serve_app.app"
@@ -28,6 +29,22 @@ STOP_SECONDS_MAX = 20
 _log = logs.get("gateway")
 
 
+def prepare(settings: Settings) -> None:
+    """Start Serve and HAProxy, which takes seconds and needs nothing but Ray.
+
+    A launcher that has other things to start calls it meanwhile; `deploy` does so too.
+    """
+    local = not settings.ray_address
+    serve.start(
+        proxy_location=ProxyLocation.HeadOnly if local else ProxyLocation.EveryNode,
+        http_options=HTTPOptions(
+            host=_replica_host(settings),
+            port=settings.http_port,
+        ),
+        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+    )
+
+
 def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
     """Start the gateway and return when it answers; Ray must be initialised.
 
@@ -35,16 +52,7 @@ def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
 
     Raises TimeoutError if it does not answer within READY_SECONDS_MAX.
     """
-    # Replicas must be reachable from other nodes' HAProxy only on a cluster.
-    local = not settings.ray_address
-    serve.start(
-        proxy_location=ProxyLocation.HeadOnly if local else ProxyLocation.EveryNode,
-        http_options=HTTPOptions(
-            host="127.0.0.1" if local else "0.0.0.0",  # noqa: S104
-            port=settings.http_port,
-        ),
-        logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
-    )
+    prepare(settings)
     deployment = serve.deployment(
         name=APPLICATION,
         num_replicas=settings.gateway_replicas,
@@ -101,6 +109,17 @@ class Replica:
         self._gateway.draining = True
         self._following.cancel()
         await self._hearing.close()
+
+
+def _replica_host(settings: Settings) -> str:
+    """Where replicas listen: HAProxy's own address is set by our wrapper.
+
+    Only on a cluster must they be reachable from another node's HAProxy. Without
+    HAProxy this is where Serve's own proxy listens.
+    """
+    if not has_haproxy():
+        return settings.http_host
+    return "0.0.0.0" if settings.ray_address else "127.0.0.1"  # noqa: S104
 
 
 def _until_it_answers(settings: Settings) -> None:

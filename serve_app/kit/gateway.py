@@ -1,4 +1,4 @@
-"""One gateway: all that a process holds to answer requests. None of it is the truth."""
+"""One gateway: all that a process holds to answer requests, none of it the truth."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -25,8 +25,8 @@ _UNKNOWN = (
 _UNAVAILABLE = (503, "unavailable", "The shop is starting or busy. Nothing was done.")
 
 # What HAProxy says itself. It answers 502 and 504 when a request had been passed on and
-# its answer did not come back, and 503 when it could be passed to nobody. What is not even
-# the beginning of a request gets a fixed text of HAProxy's that cannot be set.
+# its answer did not come back, and 503 when it could be passed to nobody. What is not
+# even the beginning of a request gets a fixed text of HAProxy's that cannot be set.
 _ERRORS = {
     400: (400, "malformed-request", "The request is not HTTP as it should be."),
     408: (408, "request-timeout", "The request did not come in time."),

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -151,28 +152,31 @@ def _body_components(declared: list[Declared]) -> dict[str, Any]:
 def _reply_schemas(
     declared: list[Declared],
 ) -> tuple[list[dict[str, Any] | None], dict[str, Any]]:
-    views = [_view(each.view) for each in declared]
-    wanted = [view for view in views if view is not None]
+    """Each route's schema of what it answers, and the parts that they refer to."""
+    views = [_views(each.view) for each in declared]
+    flat = [view for some in views for view in some]
     schemas, components = msgspec.json.schema_components(
-        wanted, ref_template="#/components/schemas/{name}"
+        flat, ref_template="#/components/schemas/{name}"
     )
-    by_view = iter(schemas)
-    return [None if view is None else next(by_view) for view in views], components
+    found = iter(schemas)
+    replies: list[dict[str, Any] | None] = []
+    for some in views:
+        mine = [next(found) for _ in some]
+        replies.append({"anyOf": mine} if len(mine) > 1 else next(iter(mine), None))
+    return replies, components
 
 
-def _view(annotation: Any) -> Any:
-    """The view that a handler answers with, or None for no body of ours."""
+def _views(annotation: Any) -> list[Any]:
+    """The views that a handler may answer with; none where the body is not JSON."""
     if get_origin(annotation) in (Union, types.UnionType):
-        parts = [_view(part) for part in get_args(annotation)]
-        found = [part for part in parts if part is not None]
-        return Union[tuple(found)] if found else None  # noqa: UP007 - made at run time
+        return [view for part in get_args(annotation) for view in _views(part)]
     if get_origin(annotation) is Answer:
-        return _view(get_args(annotation)[0])
-    if annotation in (None, type(None), Answer, Done, Any):
-        return None
+        return _views(get_args(annotation)[0])
+    if annotation in (None, NoneType, Answer, Done, Any):
+        return []
     if isinstance(annotation, type) and issubclass(annotation, Response):
-        return None
-    return annotation
+        return []
+    return [annotation]
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -75,13 +75,15 @@ async def readiness(gateway: Gateway) -> Ready:
     except TimeoutError:
         health = {}
     domains = {name: dict(parts) for name, parts in sorted(health.items())}
+    bridges = domains.pop("bus", {})
     down = [
         f"{name}.{part}"
         for name, parts in domains.items()
         for part, works in parts.items()
         if not works
     ]
-    bus = gateway.bus_connected()
+    # The bus is up when the bridges are on it and this replica hears it.
+    bus = all(bridges.values()) and gateway.bus_connected()
     if not bus:
         down.append("bus")
     if not domains:

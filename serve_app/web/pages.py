@@ -80,7 +80,6 @@ def page(title: str, content: str) -> HTMLResponse:
 def pages(app: FastAPI, version: str) -> Router:
     """The pages about `app`; its OpenAPI document is made when first asked for."""
     router = Router("pages", listed=False)
-    made: list[bytes] = []
 
     @router.get("/", access=PUBLIC)
     async def home() -> Response:
@@ -96,6 +95,13 @@ def pages(app: FastAPI, version: str) -> Router:
             "Souk administration",
             '<p>Everything can be done over the API: <a href="/api">/api</a>.',
         )
+
+    _swagger(router, app, version)
+    return router
+
+
+def _swagger(router: Router, app: FastAPI, version: str) -> None:
+    made: list[bytes] = []
 
     @router.get("/api", access=PUBLIC)
     async def swagger() -> Response:
@@ -128,5 +134,3 @@ def pages(app: FastAPI, version: str) -> Router:
             headers={"Cache-Control": "public, max-age=86400"},
             media_type=_KINDS[name],
         )
-
-    return router

@@ -12,12 +12,44 @@ from actors import DOMAINS
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, reply_type
 
 PERSONAL_WORDS = frozenset(
-    """address birthday body city code comment company email ip line1 line2 name
-    password person phone postal recipient secret street text title to token""".split()
+    {
+        "address",
+        "birthday",
+        "body",
+        "city",
+        "code",
+        "comment",
+        "company",
+        "email",
+        "ip",
+        "line1",
+        "line2",
+        "name",
+        "password",
+        "person",
+        "phone",
+        "postal",
+        "recipient",
+        "secret",
+        "street",
+        "text",
+        "title",
+        "to",
+        "token",
+    }
 )
 # What has a name or a code and is no person: goods, places, reasons.
 NAMED_THINGS = frozenset(
-    "CartLine CategoryView FieldError Image Option OrderLine WarehouseView".split()
+    {
+        "CartLine",
+        "CategoryView",
+        "FieldError",
+        "Image",
+        "Option",
+        "OrderLine",
+        "ProductView",
+        "WarehouseView",
+    }
 )
 OF_A_THING = frozenset({"decline_code", "reason_code"})
 # Its `facts` are ids and numbers by rule; who refuses writes no person into them.
@@ -81,7 +113,7 @@ def _forgotten(kind: type[msgspec.Struct]) -> set[str]:
     if not hasattr(kind, "remembered"):
         return set()
     mark = object()
-    full = kind(**dict.fromkeys(kind.__struct_fields__, mark))
+    full: Any = kind(**dict.fromkeys(kind.__struct_fields__, mark))
     kept = full.remembered()
     return {f for f in kind.__struct_fields__ if getattr(kept, f) is not mark}
 
@@ -103,7 +135,9 @@ def test_an_event_says_what_it_is_about(event: type[Event]) -> None:
     assert event.subject in fields
 
 
-@pytest.mark.parametrize("message", MESSAGE_TYPES.values(), ids=lambda kind: kind.kind())
+@pytest.mark.parametrize(
+    "message", MESSAGE_TYPES.values(), ids=lambda kind: kind.kind()
+)
 def test_a_message_is_frozen_and_known_by_its_domain(message: type[Message]) -> None:
     assert message.__struct_config__.frozen
     assert message.domain in DOMAINS
@@ -124,4 +158,3 @@ def test_a_person_would_be_found_out() -> None:
 
     found = list(personal_fields(Page))
     assert found == ["Deep.contact_email", "anything"]
-

@@ -1,4 +1,4 @@
-"""Nothing is too large to be read: files, functions and lines; there are no exceptions."""
+"""Nothing is too large to be read: no file, no function, no line, no exceptions."""
 
 import ast
 import re
@@ -83,7 +83,8 @@ def test_a_limit_of_a_module_stands_at_its_top() -> None:
         for node in ast.walk(parsed(path))
         if isinstance(node, DEFINITIONS)
         for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
+        if isinstance(inner, ast.Name)
+        and isinstance(inner.ctx, ast.Store)
         and inner.id.endswith("_MAX")
     ]
     assert wrong == []
@@ -92,5 +93,7 @@ def test_a_limit_of_a_module_stands_at_its_top() -> None:
 @pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX", "NotImplemented"])
 def test_nothing_is_left_for_later(word: str) -> None:
     mine = Path(__file__)
-    wrong = [p for p in PYTHON if p != mine and re.search(rf"\b{word}\b", p.read_text())]
+    wrong = [
+        p for p in PYTHON if p != mine and re.search(rf"\b{word}\b", p.read_text())
+    ]
     assert wrong == []

@@ -1,7 +1,6 @@
 """The source tree as the architecture tests see it: files, modules, imports."""
 
 import ast
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -44,19 +43,6 @@ def shell_files() -> tuple[Path, ...]:
     """Programs that are not Python."""
     found = [*(ROOT / "scripts").iterdir(), *(ROOT / ".ci").iterdir()]
     return tuple(p for p in sorted(found) if p.is_file() and p.suffix in ("", ".sh"))
-
-
-@cache
-def kept_files() -> tuple[Path, ...]:
-    """Every text file that belongs to the project, new ones included."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return tuple(ROOT / name for name in sorted(set(listed.stdout.splitlines())))
 
 
 @cache

@@ -62,9 +62,7 @@ def written(tmp_path: Path, port: int) -> Path:
     return folder / "haproxy.cfg"
 
 
-def test_serves_configuration_is_closed(
-    written: Path, tmp_path: Path, port: int
-) -> None:
+def test_serves_configuration_is_closed(written: Path, port: int) -> None:
     config = written.read_text()
     assert "mode 666" in config
     after = closed(config, host="127.0.0.1", files_max=1_000)

@@ -111,7 +111,7 @@ async def test_a_changed_payload_is_401(front: Front) -> None:
 
 
 async def test_no_algorithm_is_401(front: Front) -> None:
-    token = jwt.encode(claims(front), None, "none", headers={"kid": kid(front)})
+    token = jwt.encode(claims(front), "", "none", headers={"kid": kid(front)})
     check(await ask(front, token), 401, "invalid-token")
 
 

@@ -297,7 +297,7 @@ async def test_a_strange_request_id_is_replaced(front: Front, strange: str) -> N
 
 async def test_the_context_goes_with_the_ask(front: Front) -> None:
     seen: list[Context] = []
-    view = front.asker.answers[GetStock]
+    view = StockView(sku="A", available=3)
 
     def look(_: GetStock) -> StockView:
         seen.append(CURRENT.get())

@@ -48,7 +48,7 @@ def test_access_cannot_be_left_out() -> None:
 def test_a_handler_must_be_async_and_a_path_begin_with_a_word() -> None:
     router = Router("open")
     with pytest.raises(TypeError, match="must be async"):
-        router.get("/x", access=PUBLIC)(lambda: None)
+        router.get("/x", access=PUBLIC)(lambda: None)  # type: ignore[type-var]
 
     @router.get("/{anything}", access=PUBLIC)
     async def anything(anything: str) -> None:
@@ -191,6 +191,9 @@ async def test_ready_lists_all_parts_and_names_what_is_down(front: Front) -> Non
         "domains": {"orders": {"pool": True, "database": True}},
         "bus": True,
     }
+    front.asker.parts["bus"] = {"pool": True, "nats": False}
+    document = check(await front.http.get("/health/ready"), 503, "not-ready")
+    assert (document["down"], document["bus"]) == (["bus"], False)
     front.asker.parts["orders"]["database"] = False
     front.gateway.bus_connected = lambda: False
     document = check(await front.http.get("/health/ready"), 503, "not-ready")

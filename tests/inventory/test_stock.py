@@ -62,7 +62,9 @@ async def test_a_late_hold_finds_the_tombstone_of_its_release(shop) -> None:
         assert (await s.ask(again)).available == 3
 
 
-async def test_shipping_lowers_both_and_a_release_gives_back_only_the_rest(shop) -> None:
+async def test_shipping_lowers_both_and_a_release_gives_back_only_the_rest(
+    shop,
+) -> None:
     async with shop("inventory") as s:
         await stocked(s, "A", 5)
         order_id = new_id()
@@ -93,7 +95,8 @@ async def test_movements_replayed_from_zero_give_every_row(shop) -> None:
         replayed = await s.rows(
             "inventory",
             """SELECT sku, sum(on_hand_after - on_hand_before) AS on_hand,
-                 sum(reserved_after - reserved_before) AS reserved, max(version) AS version
+                 sum(reserved_after - reserved_before) AS reserved,
+                 max(version) AS version
                FROM movements GROUP BY sku ORDER BY sku""",
         )
         stock = await s.rows(
@@ -103,7 +106,9 @@ async def test_movements_replayed_from_zero_give_every_row(shop) -> None:
         assert stock == replayed and len(stock) == 5
 
 
-async def test_stock_below_what_is_promised_is_refused_and_nothing_changes(shop) -> None:
+async def test_stock_below_what_is_promised_is_refused_and_nothing_changes(
+    shop,
+) -> None:
     async with shop("inventory") as s:
         await stocked(s, "A", 5)
         await s.ask(reserve("A", 3))

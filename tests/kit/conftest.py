@@ -27,7 +27,7 @@ async def toy_databases(databases: Databases) -> Databases:
         await databases.drop(await databases.fresh(name, 1))
         template = await asyncpg.connect(databases._at(f"template_{name}"))
         await template.execute(toy.TABLES)
-        await partitions.ensure(template, name)
+        await partitions.ensure(template)
         await template.close()
     return databases
 

@@ -180,7 +180,9 @@ class LocalShop:
         found: list[dict[str, Any]] = []
         for domain in [name] if name else list(self.urls):
             sql = "SELECT payload FROM outbox ORDER BY slot, n"
-            found += [json.loads(row["payload"]) for row in await self.rows(domain, sql)]
+            found += [
+                json.loads(row["payload"]) for row in await self.rows(domain, sql)
+            ]
         return found
 
     async def deliver(self, quiet_seconds: float = 0.3) -> None:
@@ -287,7 +289,7 @@ async def local_shop(
 
     `fakes` are domains written by hand in a test, in the place of real ones.
     """
-    settings = (settings or Settings()).changed(shards_each=shards)
+    settings = (settings or Settings(bcrypt_rounds=4)).changed(shards_each=shards)
     urls = {name: await databases.fresh(name, shards) for name in domains}
     shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {})
     shop._connections = []

@@ -21,7 +21,11 @@ from bus.products import GetOffers, Offer, Offers
 from persistence.kit.database import Db
 
 ADDRESS = Address(
-    name="Ada Lovelace", line1="1 Main St", city="London", postal_code="N1", country="GB"
+    name="Ada Lovelace",
+    line1="1 Main St",
+    city="London",
+    postal_code="N1",
+    country="GB",
 )
 
 

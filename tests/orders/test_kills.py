@@ -77,14 +77,19 @@ async def check_books(s, pieces: int) -> None:
     assert {hold["order_id"] for hold in holds} == set(kept)
     assert {hold["state"] for hold in holds} <= {"COMMITTED"}
     stock = await s.rows("inventory", "SELECT on_hand, reserved FROM stock")
-    assert stock[0] == {"on_hand": pieces, "reserved": sum(h["quantity"] for h in holds)}
+    assert stock[0] == {
+        "on_hand": pieces,
+        "reserved": sum(h["quantity"] for h in holds),
+    }
     taken = [order_id for order_id, _ in FakePayments.taken]
     assert len(taken) == len(set(taken))
     given_back = set(FakePayments.refunded.values())
     assert set(taken) - given_back == set(kept)
     events = await s.events("orders")
     for order in orders:
-        numbers = [int(e["sequence"]) for e in events if e["subject"] == str(order["id"])]
+        numbers = [
+            int(e["sequence"]) for e in events if e["subject"] == str(order["id"])
+        ]
         assert numbers == list(range(1, len(numbers) + 1))
 
 

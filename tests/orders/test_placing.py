@@ -122,7 +122,9 @@ async def test_a_cart_becomes_one_order_however_often_it_is_ordered_at_once(
             method="CREDIT_CARD",
             token="tok_visa",
         )
-        ends = await asyncio.gather(*(s.ask(wish) for _ in range(8)), return_exceptions=True)
+        ends = await asyncio.gather(
+            *(s.ask(wish) for _ in range(8)), return_exceptions=True
+        )
         placed = [end for end in ends if not isinstance(end, Exception)]
         assert len(placed) == 1
         assert {e.code for e in ends if isinstance(e, Refusal)} <= {
@@ -133,7 +135,9 @@ async def test_a_cart_becomes_one_order_however_often_it_is_ordered_at_once(
         assert await available(s, "A") == 48
 
 
-async def test_the_same_command_waits_for_itself_or_is_told_that_it_runs(selling) -> None:
+async def test_the_same_command_waits_for_itself_or_is_told_that_it_runs(
+    selling,
+) -> None:
     async with selling(A=5) as s:
         FakePayments.delay_seconds = 0.3
         wish, command_id = order_of(new_id(), ("A", 1)), new_id()
@@ -166,7 +170,9 @@ async def test_a_cancelled_order_gives_stock_and_money_back_once(selling) -> Non
         buyer = new_id()
         placed = await s.ask(order_of(buyer, ("A", 2)))
         cancel = CancelOrder(order_id=placed.order_id, viewer=Viewer(user_id=buyer))
-        stranger = CancelOrder(order_id=placed.order_id, viewer=Viewer(user_id=new_id()))
+        stranger = CancelOrder(
+            order_id=placed.order_id, viewer=Viewer(user_id=new_id())
+        )
         with pytest.raises(Refusal) as foreign:
             await s.ask(stranger)
         assert foreign.value.code == "not-found"

@@ -12,7 +12,8 @@ TABLES = (
          shard integer NOT NULL,
          epoch bigint NOT NULL DEFAULT 0,
          published bigint NOT NULL DEFAULT 0)""",
-    "COMMENT ON TABLE slots IS 'Who owns each slot, and how far its events are published.'",
+    """COMMENT ON TABLE slots IS
+       'Who owns each slot, and how far its events are published.'""",
     """CREATE TABLE stream (
          shard integer PRIMARY KEY,
          created text NOT NULL,
@@ -28,7 +29,7 @@ TABLES = (
          PRIMARY KEY (slot, n, day)) PARTITION BY RANGE (day)""",
     "CREATE TABLE outbox_default PARTITION OF outbox DEFAULT",
     """COMMENT ON TABLE outbox IS
-       'Events, by slot in commit order, as they go to the stream; kept 7 days.'""",
+       'Events, by slot in commit order, on their way; kept 7 days.'""",
     "CREATE TABLE sequences (subject text PRIMARY KEY, sequence bigint NOT NULL)",
     "COMMENT ON TABLE sequences IS 'The number of each entity''s last event.'",
     """CREATE TABLE handled (

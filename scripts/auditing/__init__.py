@@ -1,0 +1,1 @@
+"""The audit: all databases, the bank and the stream, compared with each other."""

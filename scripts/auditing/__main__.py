@@ -1,0 +1,5 @@
+"""`python -m scripts.auditing`."""
+
+from scripts.auditing.commands import main
+
+main()

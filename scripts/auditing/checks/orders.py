@@ -1,0 +1,122 @@
+"""Orders: their sums, their states, their money, and that none is missing."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from scripts.auditing.books import Books, Finding
+from scripts.auditing.rows import many, one
+
+RANK = {"PENDING": 0, "CONFIRMED": 1, "PROCESSING": 2, "SHIPPED": 3, "DELIVERED": 4}
+PAID = frozenset({*RANK, "REFUNDED", "PARTIALLY_REFUNDED"} - {"PENDING"})
+ANSWERED_WITH_REPLY = 0
+
+
+def order_totals(books: Books) -> Iterator[Finding]:
+    """An order's items are the sum of its lines, its grand total adds up."""
+    lines = many(books.lines, lambda line: line.order_id)
+    for order in books.orders:
+        mine = lines.get(order.id, [])
+        items = sum(line.quantity * line.unit_amount for line in mine)
+        if not mine or items != order.items_amount:
+            yield str(order.id), f"items {order.items_amount}, its lines {items}"
+        rest = order.shipping_amount + order.tax_amount - order.discount_amount
+        if order.grand_amount != order.items_amount + rest:
+            yield str(order.id), f"grand {order.grand_amount} does not add up"
+
+
+def order_status(books: Books) -> Iterator[Finding]:
+    """An order's status is that of its least advanced line, and a known one."""
+    lines = many(books.lines, lambda line: line.order_id)
+    for order in books.orders:
+        statuses = {line.status for line in lines.get(order.id, [])}
+        if order.status not in (*RANK, *PAID, "CANCELLED"):
+            yield str(order.id), f"status {order.status}"
+        elif order.status == "CANCELLED" and statuses - {"CANCELLED"}:
+            yield str(order.id), f"CANCELLED with lines {sorted(statuses)}"
+        elif order.status in RANK and statuses:
+            least = min(statuses, key=lambda status: RANK.get(status, -1))
+            if least != order.status:
+                yield str(order.id), f"{order.status}, but a line is {least}"
+
+
+def order_stage(books: Books) -> Iterator[Finding]:
+    """Nothing is half done: only an unpaid order waits, all others have settled."""
+    for order in books.orders:
+        wanted = "AWAITING" if order.status == "PENDING" else "SETTLED"
+        if order.stage != wanted:
+            yield str(order.id), f"{order.status} is {order.stage}"
+
+
+def order_number_once(books: Books) -> Iterator[Finding]:
+    """Each order has a number of its own."""
+    counts = Counter(order.number for order in books.orders)
+    for number, count in counts.items():
+        if count > 1:
+            yield number, f"{count} orders have this number"
+
+
+def order_paid(books: Books) -> Iterator[Finding]:
+    """Of an order that stands, exactly its grand total was captured."""
+    payments = one(books.payments, lambda payment: payment.order_id)
+    for order in books.orders:
+        if order.status not in PAID or order.grand_amount == 0:
+            continue
+        payment = payments.get(order.id)
+        if payment is None or payment.id != order.payment_id:
+            yield str(order.id), f"{order.status} without its payment"
+        elif payment.currency != order.currency:
+            yield str(order.id), f"paid in {payment.currency}, not {order.currency}"
+        elif payment.captured_minor != order.grand_amount:
+            captured = payment.captured_minor
+            yield str(order.id), f"captured {captured} of {order.grand_amount}"
+
+
+def order_cancelled_repaid(books: Books) -> Iterator[Finding]:
+    """Nothing of what a cancelled order was paid is kept."""
+    payments = one(books.payments, lambda payment: payment.order_id)
+    for order in books.orders:
+        payment = payments.get(order.id)
+        if order.status == "CANCELLED" and payment is not None:
+            kept = payment.captured_minor - payment.refunded_minor
+            if kept:
+                yield str(order.id), f"CANCELLED, and {kept} is kept"
+
+
+def order_refunds(books: Books) -> Iterator[Finding]:
+    """An order shows what was refunded of its payment."""
+    payments = one(books.payments, lambda payment: payment.order_id)
+    for order in books.orders:
+        payment = payments.get(order.id)
+        refunded = payment.refunded_minor if payment else 0
+        if order.refunded_amount != refunded:
+            detail = f"shows {order.refunded_amount} refunded, its payment {refunded}"
+            yield str(order.id), detail
+
+
+def order_answered(books: Books) -> Iterator[Finding]:
+    """Every order that the shop spoke of is there: answered, remembered or told."""
+    known = one(books.orders, lambda order: order.id)
+    spoken = dict.fromkeys(books.answered, "answered")
+    spoken |= dict.fromkeys(_remembered(books), "in a remembered answer")
+    for told in books.told("orders"):
+        spoken[UUID(told.data["order_id"])] = f"told by {told.kind}"
+    for order_id in sorted(spoken.keys() - known.keys()):
+        yield str(order_id), f"{spoken[order_id]}, and not there"
+    for order_id, status in books.answered.items():
+        found = known.get(order_id)
+        if found and status in PAID and found.status == "PENDING":
+            yield str(order_id), f"answered as {status}, and is PENDING"
+
+
+def _remembered(books: Books) -> Iterator[UUID]:
+    """The orders in the answers that orders remembers."""
+    kit = books.kits.get("orders")
+    for row in kit.handled if kit else ():
+        if row.answer_kind == ANSWERED_WITH_REPLY and row.answer:
+            answer: Any = msgspec.msgpack.decode(row.answer)
+            if isinstance(answer, dict) and "order_id" in answer:
+                yield UUID(answer["order_id"])

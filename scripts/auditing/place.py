@@ -1,0 +1,57 @@
+"""Where the parts of a running shop are: from its settings, secrets and `run.json`."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from actors import DOMAINS
+from bus.kit.settings import Settings
+from scripts.launcher.environment import BANK, completed
+from scripts.launcher.failures import Failure
+from scripts.launcher.keys import SECRETS
+from scripts.launcher.record import Run
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses that an audit opens; `settings` are complete."""
+
+    settings: Settings
+    urls: dict[str, str]
+    nats_url: str
+    run: Run
+
+
+def running_place(settings: Settings) -> Place:
+    """The shop in the data folder; raises `Failure` when it does not run."""
+    run = Run.read(settings.data_dir)
+    if run is None or not run.keeper.alive():
+        raise Failure(f"the shop in {settings.data_dir} is not running")
+    secrets = json.loads((settings.data_dir / SECRETS).read_text())
+    whole = completed(settings, secrets, run.ports)
+    names = [*DOMAINS, *([] if settings.bank_url else [BANK])]
+    return Place(
+        settings=whole,
+        urls={name: whole.database_url(name) for name in names},
+        nats_url=whole.nats_url,
+        run=run,
+    )
+
+
+def consumed_kinds(domains: Iterable[str] = DOMAINS) -> dict[str, frozenset[str]]:
+    """The kinds of events that each domain handles."""
+    from actors.kit.pool import domain_class  # noqa: PLC0415 - it brings Ray
+
+    return {
+        name: frozenset(kind.kind() for kind in domain_class(name).consumes())
+        for name in domains
+    }
+
+
+def read_answered(path: Path | None) -> dict[str, str]:
+    """Orders that a client was told of, from lines `<order id> [status]`."""
+    if path is None:
+        return {}
+    lines = (line.split() for line in path.read_text().splitlines())
+    return {words[0]: words[1] if len(words) > 1 else "" for words in lines if words}

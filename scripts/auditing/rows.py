@@ -1,0 +1,315 @@
+"""The rows that an audit reads: each class names its database and its table."""
+
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import ClassVar, TypeVar
+from uuid import UUID
+
+import msgspec
+
+Key = TypeVar("Key", bound=Hashable)
+Any_ = TypeVar("Any_")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row of `table`; the fields are the columns that are read."""
+
+    database: ClassVar[str]
+    table: ClassVar[str]
+
+
+class Order(Row, frozen=True):
+    """An order; amounts in minor units."""
+
+    database = "orders"
+    table = "orders"
+    id: UUID
+    number: str
+    user_id: UUID | None
+    status: str
+    stage: str
+    payment_id: UUID | None
+    payment_status: str
+    currency: str
+    items_amount: int
+    discount_amount: int
+    shipping_amount: int
+    tax_amount: int
+    grand_amount: int
+    refunded_amount: int
+    email: str | None
+    shipping: str
+    shipments: str
+    updated_at: datetime
+
+
+class Line(Row, frozen=True):
+    """A line of an order."""
+
+    database = "orders"
+    table = "order_lines"
+    order_id: UUID
+    position: int
+    sku: str
+    product_id: UUID
+    quantity: int
+    unit_amount: int
+    status: str
+    shipped: int
+    delivered: int
+
+
+class Stock(Row, frozen=True):
+    """The pieces of a SKU in a warehouse."""
+
+    database = "inventory"
+    table = "stock"
+    sku: str
+    warehouse_id: UUID
+    on_hand: int
+    reserved: int
+    version: int
+
+
+class Hold(Row, frozen=True):
+    """Pieces that are promised to an order; `parts` is JSON: warehouse → pieces."""
+
+    database = "inventory"
+    table = "holds"
+    order_id: UUID
+    sku: str
+    state: str
+    quantity: int
+    shipped: int
+    parts: str
+
+
+class Movement(Row, frozen=True):
+    """One change of a stock row."""
+
+    database = "inventory"
+    table = "movements"
+    sku: str
+    warehouse_id: UUID
+    version: int
+    kind: str
+    order_id: UUID | None
+    on_hand_before: int
+    on_hand_after: int
+    reserved_before: int
+    reserved_after: int
+
+
+class Payment(Row, frozen=True):
+    """An order's payment."""
+
+    database = "payments"
+    table = "payments"
+    id: UUID
+    order_id: UUID
+    currency: str
+    captured_minor: int
+    refunded_minor: int
+    refunding_minor: int
+
+
+class Attempt(Row, frozen=True):
+    """One try to charge; `key` is the bank's."""
+
+    database = "payments"
+    table = "attempts"
+    payment_id: UUID
+    number: int
+    status: str
+    provider: str
+    key: UUID
+    amount_minor: int
+
+
+class Refund(Row, frozen=True):
+    """One refund; its id is the bank's key."""
+
+    database = "payments"
+    table = "refunds"
+    id: UUID
+    payment_id: UUID
+    status: str
+    amount_minor: int
+
+
+class LedgerLine(Row, frozen=True):
+    """One side of a ledger's transaction."""
+
+    database = "payments"
+    table = "ledger_lines"
+    transaction_id: UUID
+    payment_id: UUID
+    account: str
+    amount_minor: int
+    currency: str
+
+
+class BankCharge(Row, frozen=True):
+    """A charge in the bank's own books."""
+
+    database = "bank"
+    table = "charges"
+    key: str
+    order_id: str
+    status: str
+    amount: int
+    currency: str
+    captured: int
+    refunded: int
+
+
+class BankRefund(Row, frozen=True):
+    """A refund in the bank's own books."""
+
+    database = "bank"
+    table = "refunds"
+    key: str
+    charge_key: str
+    status: str
+    amount: int
+
+
+class Notification(Row, frozen=True):
+    """What a person was told; `data` is JSON."""
+
+    database = "notifications"
+    table = "notifications"
+    id: UUID
+    user_id: UUID
+    type: str
+    title: str
+    data: str
+    email: bool
+    created_at: datetime
+
+
+class Message(Row, frozen=True):
+    """A mail or an SMS in the delivery log."""
+
+    database = "messaging"
+    table = "messages"
+    message_id: UUID
+    channel: str
+    recipient: str
+    status: str
+    next_attempt_at: datetime | None
+    updated_at: datetime
+
+
+class Mail(Row, frozen=True):
+    """What the embedded default caught; a mail's bytes."""
+
+    database = "messaging"
+    table = "mailbox"
+    id: UUID
+    channel: str
+    content: bytes
+
+
+class SkuStock(Row, frozen=True):
+    """Whether products believe that a SKU can be had."""
+
+    database = "products"
+    table = "sku_stock"
+    sku: str
+    in_stock: bool
+
+
+class Purchase(Row, frozen=True):
+    """That a person was delivered a product."""
+
+    database = "products"
+    table = "purchases"
+    order_id: UUID
+    product_id: UUID
+
+
+class Person(Row, frozen=True):
+    """An account."""
+
+    database = "users"
+    table = "users"
+    id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    phone: str | None
+
+
+class AddressBook(Row, frozen=True):
+    """An address that a person keeps."""
+
+    database = "users"
+    table = "addresses"
+    id: UUID
+    name: str
+    line1: str
+    phone: str | None
+
+
+class Slot(Row, frozen=True):
+    """Who owns a slot, and how far its events are published."""
+
+    table = "slots"
+    slot: int
+    shard: int
+    epoch: int
+    published: int
+
+
+class OutboxRow(Row, frozen=True):
+    """An event as it was told; `payload` is a CloudEvents document."""
+
+    table = "outbox"
+    slot: int
+    n: int
+    id: UUID
+    subject: str
+    payload: str
+
+
+class LastSequence(Row, frozen=True):
+    """The number of an entity's last event."""
+
+    table = "sequences"
+    subject: str
+    sequence: int
+
+
+class Handled(Row, frozen=True):
+    """A command that has acted, or still runs (`state` < 2)."""
+
+    table = "handled"
+    command_id: UUID
+    state: int
+    answer_kind: int | None
+    answer: bytes | None
+    resume: bytes | None
+
+
+class Due(Row, frozen=True):
+    """A message that waits for its time."""
+
+    table = "due"
+    name: str
+    at: datetime
+    kind: str
+    message: bytes
+
+
+def one(rows: Iterable[Any_], key: Callable[[Any_], Key]) -> dict[Key, Any_]:
+    """The rows by a key that each has for itself."""
+    return {key(row): row for row in rows}
+
+
+def many(rows: Iterable[Any_], key: Callable[[Any_], Key]) -> dict[Key, list[Any_]]:
+    """The rows by a key that they share, in their order."""
+    found: dict[Key, list[Any_]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found

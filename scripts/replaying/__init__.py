@@ -1,0 +1,1 @@
+"""Dead letters by command line: which events are parked, and delivering them again."""

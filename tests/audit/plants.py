@@ -1,0 +1,18 @@
+"""All faults that are planted."""
+
+from tests.audit.events_plants import EFFECTS, EVENTS, PRIVACY, PROCESSES
+from tests.audit.planting import Plant
+from tests.audit.rows_plants import HOLDS, MONEY, ORDERS, STOCK
+
+PLANTS: tuple[Plant, ...] = (
+    *ORDERS,
+    *HOLDS,
+    *STOCK,
+    *MONEY,
+    *EVENTS,
+    *EFFECTS,
+    *PROCESSES,
+    *PRIVACY,
+)
+
+__all__ = ["PLANTS", "Plant"]

@@ -1,0 +1,285 @@
+"""What can be wrong with orders, holds, stock and money."""
+
+from uuid import uuid4
+
+from tests.audit.planting import Plant, one, packed
+
+ORDERS = (
+    one(
+        "order-totals",
+        "orders",
+        "UPDATE order_lines SET unit_amount = unit_amount + 1"
+        " WHERE order_id = '%(confirmed)s' AND position = 0",
+    ),
+    one(
+        "order-totals",
+        "orders",
+        "ALTER TABLE orders DROP CONSTRAINT orders_sum",
+        "UPDATE orders SET tax_amount = 1 WHERE id = '%(confirmed)s'",
+        why="grand",
+    ),
+    one(
+        "order-status",
+        "orders",
+        "UPDATE order_lines SET status = 'PENDING' WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "order-status",
+        "orders",
+        "UPDATE order_lines SET status = 'CONFIRMED' WHERE order_id = '%(declined)s'",
+        why="cancelled",
+    ),
+    one(
+        "order-stage",
+        "orders",
+        "UPDATE orders SET stage = 'COMMITTING' WHERE id = '%(confirmed)s'",
+    ),
+    one(
+        "order-number-once",
+        "orders",
+        "UPDATE orders SET number = (SELECT number FROM orders"
+        " WHERE id = '%(guest)s') WHERE id = '%(confirmed)s'",
+    ),
+    one(
+        "order-paid",
+        "orders",
+        "UPDATE orders SET tax_amount = 1, grand_amount = grand_amount + 1"
+        " WHERE id = '%(confirmed)s'",
+    ),
+    Plant(
+        "order-paid",
+        (
+            (
+                "orders",
+                (
+                    "UPDATE orders SET payment_id = gen_random_uuid()"
+                    " WHERE id = '%(confirmed)s'"
+                ),
+            ),
+        ),
+        why="another payment",
+    ),
+    Plant(
+        "order-cancelled-repaid",
+        (
+            (
+                "orders",
+                "UPDATE orders SET refunded_amount = 0 WHERE id = '%(cancelled)s'",
+            ),
+            (
+                "payments",
+                (
+                    "DELETE FROM ledger_lines WHERE transaction_id IN"
+                    " (SELECT refunds.id FROM refunds JOIN payments ON payments.id = payment_id"
+                    " WHERE order_id = '%(cancelled)s')"
+                ),
+            ),
+            (
+                "payments",
+                (
+                    "DELETE FROM refunds WHERE payment_id IN (SELECT id FROM payments"
+                    " WHERE order_id = '%(cancelled)s')"
+                ),
+            ),
+            (
+                "payments",
+                (
+                    "UPDATE payments SET refunded_minor = 0"
+                    " WHERE order_id = '%(cancelled)s'"
+                ),
+            ),
+            (
+                "bank",
+                (
+                    "DELETE FROM refunds WHERE charge_key IN (SELECT key FROM charges"
+                    " WHERE order_id = '%(cancelled)s')"
+                ),
+            ),
+            (
+                "bank",
+                "UPDATE charges SET refunded = 0 WHERE order_id = '%(cancelled)s'",
+            ),
+        ),
+    ),
+    one(
+        "order-refunds",
+        "orders",
+        "UPDATE orders SET refunded_amount = 1 WHERE id = '%(confirmed)s'",
+    ),
+    one(
+        "order-answered",
+        "orders",
+        "INSERT INTO handled (command_id, day, slot, state, answer_kind, answer)"
+        " VALUES (gen_random_uuid(), current_date, 0, 2, 0, "
+        + packed({"order_id": str(uuid4()), "status": "CONFIRMED"})
+        + ")",
+    ),
+)
+
+HOLDS = (
+    one(
+        "order-held",
+        "inventory",
+        "UPDATE holds SET state = 'HELD' WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "order-pending-held",
+        "inventory",
+        "UPDATE holds SET state = 'COMMITTED' WHERE order_id = '%(pending)s'",
+    ),
+    one(
+        "order-cancelled-free",
+        "inventory",
+        "UPDATE holds SET state = 'HELD', quantity = 0"
+        " WHERE order_id = '%(cancelled)s'",
+    ),
+    one(
+        "hold-of-order",
+        "inventory",
+        "INSERT INTO holds VALUES (gen_random_uuid(), 'MANY', 1, 'RELEASED', 0, 0,"
+        " '{}', now())",
+    ),
+    one(
+        "hold-parts",
+        "inventory",
+        "UPDATE holds SET parts = jsonb_build_object(gen_random_uuid(), 1)"
+        " WHERE order_id = '%(cancelled)s'",
+    ),
+    one(
+        "hold-shipped",
+        "orders",
+        "UPDATE order_lines SET shipped = 0, delivered = 0"
+        " WHERE order_id = '%(delivered)s'",
+    ),
+    one(
+        "hold-shipped",
+        "orders",
+        "UPDATE orders SET shipments = '[]' WHERE id = '%(partly)s'",
+        why="parcels",
+    ),
+)
+
+STOCK = (
+    one(
+        "stock-bounds",
+        "inventory",
+        "ALTER TABLE stock DROP CONSTRAINT stock_sane",
+        "UPDATE stock SET on_hand = 0 WHERE sku = 'LAST'",
+        "UPDATE movements SET on_hand_after = 0 WHERE sku = 'LAST' AND version ="
+        " (SELECT max(version) FROM movements WHERE sku = 'LAST')",
+    ),
+    one(
+        "stock-movements",
+        "inventory",
+        "UPDATE movements SET on_hand_before = on_hand_before + 1"
+        " WHERE sku = 'MANY' AND version = 2",
+    ),
+    one(
+        "stock-movements",
+        "inventory",
+        "DELETE FROM movements WHERE sku = 'MANY' AND kind = 'RESERVE' AND version ="
+        " (SELECT min(version) FROM movements WHERE sku = 'MANY' AND kind = 'RESERVE')",
+        why="a gap",
+    ),
+    one(
+        "stock-movements",
+        "inventory",
+        "UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'MANY'",
+        why="the row",
+    ),
+    one(
+        "stock-reserved",
+        "inventory",
+        "UPDATE stock SET reserved = reserved + 1 WHERE sku = 'MANY'",
+        "UPDATE movements SET reserved_after = reserved_after + 1 WHERE sku = 'MANY'"
+        " AND version = (SELECT version FROM stock WHERE sku = 'MANY')",
+    ),
+)
+
+_OF_CONFIRMED = "(SELECT id FROM payments WHERE order_id = '%(confirmed)s')"
+
+MONEY = (
+    one(
+        "ledger-balanced",
+        "payments",
+        "UPDATE ledger_lines SET amount_minor = amount_minor - 1"
+        f" WHERE account = 'sales' AND payment_id = {_OF_CONFIRMED}",
+    ),
+    one(
+        "payment-ledger",
+        "payments",
+        "UPDATE ledger_lines SET amount_minor = amount_minor + sign(amount_minor)"
+        f" WHERE payment_id = {_OF_CONFIRMED}",
+    ),
+    one(
+        "payment-sums",
+        "payments",
+        "UPDATE payments SET refunding_minor = 1 WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "payment-bounds",
+        "payments",
+        "ALTER TABLE payments DROP CONSTRAINT payments_refunds",
+        "UPDATE payments SET refunding_minor = captured_minor + 1"
+        " WHERE order_id = '%(confirmed)s'",
+        "INSERT INTO refunds (id, payment_id, status, amount_minor, reason, asks,"
+        " created_at) SELECT gen_random_uuid(), id, 'PENDING', captured_minor + 1,"
+        " '', 0, now() FROM payments WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "bank-charge-matches",
+        "bank",
+        "UPDATE charges SET captured = captured - 1 WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "bank-charge-known",
+        "bank",
+        "INSERT INTO charges (key, amount, currency, token, order_id, attempt, status,"
+        " captured, reference, answer_at) VALUES ('unknown', 5, 'USD', 'tok_visa',"
+        " 'nobody', 1, 'succeeded', 5, 'ch_x', now())",
+    ),
+    Plant(
+        "bank-charged-once",
+        (
+            (
+                "bank",
+                (
+                    "INSERT INTO charges (key, amount, currency, token, order_id,"
+                    " attempt, status, captured, reference, answer_at)"
+                    " SELECT '%(person)s', amount, currency, token, order_id, 2, status, captured, 'ch_2', now()"
+                    " FROM charges WHERE order_id = '%(confirmed)s'"
+                ),
+            ),
+            (
+                "payments",
+                (
+                    "INSERT INTO attempts (payment_id, number, status, provider, key,"
+                    " amount_minor, method, asks, created_at) SELECT payment_id, 2,"
+                    " 'UNKNOWN', provider, '%(person)s', amount_minor, method, 1, now()"
+                    f" FROM attempts WHERE payment_id = {_OF_CONFIRMED}"
+                ),
+            ),
+        ),
+    ),
+    one(
+        "bank-refund-matches",
+        "bank",
+        "UPDATE refunds SET amount = amount - 1 WHERE charge_key IN"
+        " (SELECT key FROM charges WHERE order_id = '%(other)s')",
+        "UPDATE charges SET refunded = refunded - 1 WHERE order_id = '%(other)s'",
+    ),
+    one(
+        "bank-refund-matches",
+        "bank",
+        "UPDATE charges SET refunded = refunded - 1 WHERE order_id = '%(other)s'",
+        why="the bank's sum",
+    ),
+    one(
+        "bank-refund-known",
+        "bank",
+        "INSERT INTO refunds (key, charge_key, amount, currency, status, reference)"
+        " SELECT 'unknown', key, 1, currency, 'succeeded', 're_x' FROM charges"
+        " WHERE order_id = '%(confirmed)s'",
+        "UPDATE charges SET refunded = 1 WHERE order_id = '%(confirmed)s'",
+    ),
+)
