@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripts.embedded.place import purge
 from scripts.embedded.postgres import Postgres
 from tests.kit.local import Databases, LocalShop, local_shop
 
@@ -32,6 +33,7 @@ def postgres() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+            purge(Path(folder))
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,9 @@ class Asker:
             context=CURRENT.get(),
             sequence=options.get("sequence", 0),
         )
-        for _ in range(MOVES_MAX):
+        for move in range(MOVES_MAX):
+            if move > 1:  # the new owner may not know it yet
+                await self._clock.sleep(MOVE_SECONDS)
             answer = await self._ask_once(
                 domain or kind.domain, message, sent, deadline
             )
@@ -92,6 +94,7 @@ class Asker:
                 if isinstance(answer, Exception):
                     raise answer
                 return answer
+            sent = msgspec.structs.replace(sent, join=True)  # it may run there by now
         raise Unavailable(f"{kind.kind()}: its slot keeps moving")
 
     async def _ask_once(
@@ -102,6 +105,8 @@ class Asker:
         self._lane(domain, shard, query=isinstance(message, Query)).put(ask)
         end = await ask.future
         if not isinstance(end, Outcome):
+            if type(message).key:  # no answer: perhaps that shard is no more
+                self._owners.pop((domain, message.slot), None)
             return end
         answer = unpack(type(message), end)
         if isinstance(answer, Moved):

@@ -35,7 +35,8 @@ class Batches:
 
     `epochs` are the slots that it owns. After a commit `entities` takes over what was
     kept, and `committed` is told the outbox rows and in how many seconds the first
-    message of this batch is due.
+    message of this batch is due. `caught_up` is told the last number of slots whose
+    COMMIT got no answer and may have happened.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Batches:
         log: Any,
         now: Callable[[], float],
         committed: Callable[[list[OutboxRow], float | None], None],
+        caught_up: Callable[[dict[int, int]], None],
     ) -> None:
         self.epochs: dict[int, int] = {}
         self.last_n: dict[int, int] = {}
@@ -55,12 +57,14 @@ class Batches:
         self.entities = Entities()
         self._finishing: set[UUID] = set()
         self._marking: dict[int, int] = {}
+        self._unsure: set[int] = set()
         self._domain = domain
         self._database = database
         self._shard = shard
         self._log = log
         self._now = now
         self._committed = committed
+        self._caught_up = caught_up
 
     async def run(self, items: list[Item]) -> None:
         """Run the items; each gets its answer. Raises Fenced or SlotsMoved."""
@@ -153,6 +157,7 @@ class Batches:
                 await self._transaction(items)
                 return
             except CONNECTION_LOST as error:
+                self._unsure |= {item.slot for item in items}
                 await self._database.drop_writer()
                 tries += 1
                 if tries > CONNECTION_TRIES_MAX and await self._answers():
@@ -183,6 +188,8 @@ class Batches:
             now = await fence.check(
                 connection, self._shard, self.epochs, slots, lock=True
             )
+            if self._unsure:
+                await self._catch_up(connection)
             tx = Tx(connection, now=now, slots=slots, recall=self.entities.recall)
             touched = tx.touched
             followers = await answer_known(connection, items, tx)
@@ -198,6 +205,14 @@ class Batches:
             raise
         self._after_commit(tx, items, rows)
 
+    async def _catch_up(self, connection: Any) -> None:
+        """Number events from where a COMMIT without an answer may have left them."""
+        slots, self._unsure = self._unsure & set(self.epochs), set()
+        tails = await outbox.tails(connection, sorted(slots))
+        last_n = {slot: last for slot, (last, _) in tails.items()}
+        self.last_n.update(last_n)
+        self._caught_up(last_n)
+
     async def _roll_back(self, transaction: Any) -> None:
         try:
             await transaction.rollback()
@@ -209,14 +224,8 @@ class Batches:
         taken = await self._claim(connection, tx, fresh)
         for batch_round in rounds(fresh):
             await self._run_round(tx, batch_round)
-        dropped = {
-            claim
-            for item in fresh
-            if isinstance(item.answer, Refusal)
-            for claim in tx.claims_wanted.get(id(item.message), ())
-            if claim in taken
-        }
-        if dropped:
+        refused = _claims_of(fresh, tx, refused=True)
+        if dropped := refused & taken - _claims_of(fresh, tx, refused=False):
             await claims.release(connection, dropped)
 
     async def _claim(self, connection: Any, tx: Tx, items: list[Item]) -> set[Claim]:
@@ -258,6 +267,7 @@ class Batches:
         self, connection: Any, tx: Tx, items: list[Item]
     ) -> list[OutboxRow]:
         rows: list[OutboxRow] = []
+        self._finishing, self._marking = set(), {}
         if tx.told:
             rows = await outbox.write(connection, tx.told, self.last_n, tx.now)
         today = tx.now.date()
@@ -297,6 +307,16 @@ class Batches:
         seconds = None if ripe is None else (ripe - tx.now).total_seconds()
         if rows or seconds is not None:
             self._committed(rows, seconds)
+
+
+def _claims_of(items: list[Item], tx: Tx, *, refused: bool) -> set[Claim]:
+    """What the refused messages claimed, or all the others."""
+    return {
+        claim
+        for item in items
+        if isinstance(item.answer, Refusal) is refused
+        for claim in tx.claims_wanted.get(id(item.message), ())
+    }
 
 
 def _advance_process(item: Item) -> None:

@@ -31,6 +31,7 @@ class Item:
     `due_id` is the due row that goes with its effect; `direct`: the item itself was
     due, not the process whose step it is. `handler` is None where only a process's
     answer is to be written; `forced` is an answer given without asking a handler.
+    `known`: its command has acted before, so its row stands already.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Item:
         "future",
         "handler",
         "key",
+        "known",
         "last",
         "message",
         "meta",
@@ -77,6 +79,7 @@ class Item:
         self.opens: tuple[Run, Message] | None = None
         self.settles: Run | None = None
         self.last = False
+        self.known = False
         self.forced: Any = UNANSWERED
         self.answer: Any = UNANSWERED
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

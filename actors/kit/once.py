@@ -22,14 +22,14 @@ async def answer_known(
     firsts: dict[UUID, Item] = {}
     followers: list[tuple[Item, Item]] = []
     for item in items:
-        item.answer = item.forced
+        item.answer, item.known = item.forced, False
         tx.metas[id(item.message)] = item.meta
         command_id = item.command_id
         if command_id is None:
             continue
         if item.process is None and command_id in firsts:
             followers.append((item, firsts[command_id]))
-            item.answer = None
+            item.answer, item.known = None, True
         else:
             firsts.setdefault(command_id, item)
     known = await handled.find(connection, list(firsts), tx.now)
@@ -40,6 +40,7 @@ async def answer_known(
 
 def _answer_as_before(item: Item, row: Handled) -> None:
     body_hash = item.process.body_hash if item.process else item.body_hash
+    item.known = item.process is None
     if row.body_hash and body_hash and row.body_hash != body_hash:
         item.answer = AlreadyAnswered(reused()) if item.process else reused()
     elif row.answer_kind is not None and row.answer is not None:
@@ -73,6 +74,8 @@ def same_body(item: Item, first: Item) -> bool:
 def row_of(item: Item, today: date) -> Handled | None:
     """The handled row that this item's end leaves, if any."""
     run, answer = item.process, item.answer
+    if item.known:
+        return None  # written over, the next one to ask would get another answer
     if isinstance(answer, Exception) and not isinstance(answer, Refusal):
         return None
     if run is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from actors.kit.domain import Handler, HandlerKind
 from actors.kit.item import AlreadyAnswered, Item
+from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
 from bus.kit.context import CURRENT, Context
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode
@@ -127,14 +128,14 @@ class Processes:
     def __init__(self, shard: "Shard") -> None:
         self.running: dict[UUID, Run] = {}
         self._shard = shard
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Run] = {}
 
     def begin(self, handler: Handler, run: Run) -> None:
         """Run a process beside the mailbox."""
         self.running[run.id] = run
         task = asyncio.get_running_loop().create_task(self._drive(handler, run))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = run
+        task.add_done_callback(self._tasks.pop)
 
     def resume(self, row: Handled) -> None:
         """Take up a process that a crash, or a move of its slot, interrupted."""
@@ -151,9 +152,17 @@ class Processes:
         for task in list(self._tasks):
             task.cancel()
 
+    def disown(self, moved: dict[int, int]) -> None:
+        """Their slots have new owners: those go on with them, and answer."""
+        for task, run in list(self._tasks.items()):
+            if run.message.slot in moved:
+                run.answer(Moved(moved[run.message.slot]))
+                task.cancel()
+
     async def _drive(self, handler: Handler, run: Run) -> None:
         CURRENT.set(Context(run.meta.request_id, run.meta.traceparent))
         try:
+            await self._shard.ready.wait()  # else it would run before `start()`
             answer = await self._repeat(handler, run)
             if answer is not None:
                 await self._end(run, answer[0])

@@ -82,6 +82,13 @@ class Relay:
                 self._drop(slot)
         self._wake.set()
 
+    def learn(self, last_n: dict[int, int]) -> None:
+        """Events were committed that nobody offered: they are read back."""
+        for slot, n in last_n.items():
+            if slot in self._sent:
+                self._last[slot] = max(n, self._last[slot])
+        self._wake.set()
+
     def offer(self, rows: list[OutboxRow]) -> None:
         """Take rows that have just been committed, in order."""
         for row in rows:

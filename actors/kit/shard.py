@@ -60,6 +60,7 @@ class Shard:
             log=log,
             now=self.clock.now,
             committed=self._committed,
+            caught_up=lambda last_n: self.relay.learn(last_n),
         )
         self.processes = Processes(self)
         self.timers = Timers(self)
@@ -137,11 +138,13 @@ class Shard:
 
     async def _own(self, connection: Any, epochs: dict[int, int]) -> None:
         """Load what the owner of these slots must know: epochs, tails, processes."""
-        self.batches.epochs.update(epochs)
         tails = await outbox.tails(connection, sorted(epochs))
+        unfinished = await handled.unfinished(connection, epochs)
         self.batches.last_n.update({slot: last for slot, (last, _) in tails.items()})
+        self.batches.entities.clear()
         self.relay.own(tails)
-        for row in await handled.unfinished(connection, epochs):
+        self.batches.epochs.update(epochs)  # from here on they are asked for
+        for row in unfinished:
             if row.resume_kind and row.command_id not in self.processes.running:
                 self.processes.resume(row)
 
@@ -256,6 +259,8 @@ class Shard:
         except SlotsMoved as moved:
             await self._disown(moved.slots)
             for item in items:
+                if item.future.done():
+                    continue  # a half of the batch had committed
                 if item.slot in self.batches.epochs:
                     self.put(item)
                 else:
@@ -310,7 +315,9 @@ class Shard:
         self._owners.update(moved)
         for slot in moved:
             self.batches.epochs.pop(slot, None)
+            self.batches.marks.pop(slot, None)
             self.relay.disown(slot)
+        self.processes.disown(moved)
         self.batches.entities.clear()
         self.log.info("slots-moved", slots=sorted(moved))
 

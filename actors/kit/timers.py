@@ -47,9 +47,11 @@ class Timers:
     async def _sleep(self, seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._shard.clock.sleep(seconds))
         waking = asyncio.ensure_future(self._wake.wait())
-        await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        sleeping.cancel()
-        waking.cancel()
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
         self._wake.clear()
 
     async def _sweep(self) -> float:

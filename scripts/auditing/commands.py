@@ -14,7 +14,7 @@ from scripts.auditing import loading, streaming
 from scripts.auditing.books import Books, Violation, name_of
 from scripts.auditing.checks import CHECKS, audit
 from scripts.auditing.place import Place, consumed_kinds, read_answered, running_place
-from scripts.auditing.rest import Rest, wait_for_rest
+from scripts.auditing.rest import Rest, told_so_far, wait_for_rest
 from scripts.launcher.failures import Exit, Failure
 
 SETTLE_SECONDS = 15.0
@@ -65,7 +65,9 @@ async def _load_quiet(
     place: Place, connection: Any, rest: Rest, answered: dict[UUID, str]
 ) -> Books:
     """The books of a moment in which nothing was told, where there is one."""
+    told = await told_so_far(place.urls)
     for _ in range(AGAIN_MAX):
+        before = told
         async with loading.snapshots(place.urls) as connections:
             stream = await streaming.read_stream(connection)
             books = await loading.load_books(
@@ -76,7 +78,8 @@ async def _load_quiet(
                 answered=answered,
                 waiting=rest.waiting,
             )
-        if len(stream.events) == sum(len(kit.told) for kit in books.kits.values()):
+        told = await told_so_far(place.urls)
+        if told == before:
             break
     return books
 

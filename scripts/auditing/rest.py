@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import nats
 
 from scripts.auditing import streaming
+from scripts.auditing.loading import connect as _connect
 
 POLL_SECONDS = 0.2
 NEAR_SECONDS = 3.0
@@ -18,6 +18,8 @@ _UNPUBLISHED = """SELECT coalesce(sum(last - published), 0)::int FROM
   (SELECT published, (SELECT n FROM outbox WHERE outbox.slot = slots.slot
                       ORDER BY n DESC LIMIT 1) AS last FROM slots) AS slot
   WHERE last > published"""
+_TOLD = """SELECT coalesce(sum(last), 0)::int FROM
+  (SELECT max(n) AS last FROM outbox GROUP BY slot) AS slot"""
 _RUNNING = "SELECT count(*) FROM handled WHERE state < 2"
 _DUE = "SELECT count(*) FROM due WHERE at < now() + $1 * interval '1 second'"
 _MOVING = {
@@ -53,6 +55,17 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
         return f"not at rest after {self.seconds:.1f} s: {parts}"
 
 
+async def told_so_far(urls: Mapping[str, str]) -> dict[str, int]:
+    """How many events each domain has told: two equal answers, and nothing moved."""
+    found = {}
+    for name, url in urls.items():
+        if name != "bank":
+            connection = await _connect(url)
+            found[name] = await connection.fetchval(_TOLD)
+            await connection.close()
+    return found
+
+
 async def wait_for_rest(
     urls: Mapping[str, str], nats_connection: Any, seconds_max: float
 ) -> Rest:
@@ -60,9 +73,7 @@ async def wait_for_rest(
     loop = asyncio.get_running_loop()
     begun = loop.time()
     connections = {
-        name: await asyncpg.connect(url, server_settings={"application_name": "audit"})
-        for name, url in urls.items()
-        if name != "bank"
+        name: await _connect(url) for name, url in urls.items() if name != "bank"
     }
     try:
         waiting = await _running_ids(connections)

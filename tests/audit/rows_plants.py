@@ -70,7 +70,8 @@ ORDERS = (
                 "payments",
                 (
                     "DELETE FROM ledger_lines WHERE transaction_id IN"
-                    " (SELECT refunds.id FROM refunds JOIN payments ON payments.id = payment_id"
+                    " (SELECT refunds.id FROM refunds"
+                    " JOIN payments ON payments.id = payment_id"
                     " WHERE order_id = '%(cancelled)s')"
                 ),
             ),
@@ -246,7 +247,9 @@ MONEY = (
                 (
                     "INSERT INTO charges (key, amount, currency, token, order_id,"
                     " attempt, status, captured, reference, answer_at)"
-                    " SELECT '%(person)s', amount, currency, token, order_id, 2, status, captured, 'ch_2', now()"
+                    " SELECT '%(person)s', amount, currency, token, order_id, 2,"
+                    " status,"
+                    " captured, 'ch_2', now()"
                     " FROM charges WHERE order_id = '%(confirmed)s'"
                 ),
             ),

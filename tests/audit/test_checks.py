@@ -10,14 +10,7 @@ import pytest
 from scripts.auditing.books import name_of
 from scripts.auditing.checks import CHECKS, audit
 from tests.audit.plants import PLANTS, Plant
-from tests.audit.shop import Sold, sold_shop, take_out, until_published
-
-
-@pytest.fixture(scope="module")
-async def sold(postgres, databases, tmp_path_factory) -> AsyncIterator[Sold]:
-    folder = tmp_path_factory.mktemp("audited")
-    async with sold_shop(postgres, databases, folder) as one:
-        yield one
+from tests.audit.shop import Sold, take_out, until_published
 
 
 @asynccontextmanager

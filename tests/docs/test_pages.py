@@ -102,7 +102,7 @@ def test_only_pages_that_are_made_say_so() -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_of_a_page_is_python_and_its_commands_exist(page: Path) -> None:
     text = page.read_text()
-    for block in re.findall(r"^ *```python\n(.*?)^ *```$", text, re.DOTALL | re.M):
+    for block in re.findall(r"^ *```python\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE):
         ast.parse(textwrap.dedent(block))
     for name in set(re.findall(r"\./scripts/([a-z]+)\b", text)):
         command = ROOT / "scripts" / name

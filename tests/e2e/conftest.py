@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def live_shop() -> Iterator[LiveShop]:
     """A whole shop; `SOUK_E2E_DATA_DIR` names a running one to be used instead."""
     if given := os.environ.get("SOUK_E2E_DATA_DIR"):
-        yield LiveShop(Path(given))
+        yield LiveShop.running(Path(given))
         return
     with tempfile.TemporaryDirectory(prefix="souk-e2e-") as folder:
         Path(folder).chmod(0o711)  # Postgres' own user must reach its data

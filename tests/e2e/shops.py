@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
@@ -17,12 +17,18 @@ import nats
 import psutil
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from bus.kit.settings import Settings
+from scripts.auditing import streaming
+from scripts.auditing.place import Place, running_place
+from scripts.auditing.rest import wait_for_rest
 from tests.conftest import free_port
 from tests.e2e.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 240
 DOWN_SECONDS_MAX = 150
+REST_SECONDS_MAX = 60.0
+AUDIT_SECONDS_MAX = 180
 FETCH_MAX = 500
 READ_SECONDS_MAX = 20.0
 
@@ -36,10 +42,12 @@ class LiveShop:
         *,
         clone: Path = ROOT,
         variables: Mapping[str, str] | None = None,
+        python: Path = Path(sys.executable),
         as_user: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self._clone = clone
+        self._python = str(python)
         self._as_user = list(as_user)
         self._variables = {
             "SOUK_DATA_DIR": str(data_dir),
@@ -54,19 +62,39 @@ class LiveShop:
             **(variables or {}),
         }
 
+    @classmethod
+    def running(cls, data_dir: Path) -> Self:
+        """A shop that was started by somebody else."""
+        shop = cls(data_dir)
+        ports = shop.run["ports"]
+        for name, part in (("HTTP", "http"), ("PG", "postgres"), ("NATS", "nats")):
+            shop._variables[f"SOUK_{name}_PORT"] = str(ports[part])
+        return shop
+
     # --- start and end -------------------------------------------------------
 
     def start(self) -> str:
         """Start it and wait until it is ready; what the command printed."""
         return self._run("up", "--detach", seconds=START_SECONDS_MAX)
 
-    def stop(self) -> str:
+    def stop(self, *options: str) -> str:
         """End it; its data stays."""
-        return self._run("down", seconds=DOWN_SECONDS_MAX)
+        return self._run("down", *options, seconds=DOWN_SECONDS_MAX)
 
-    def _run(self, *command: str, seconds: float) -> str:
+    def audit(self, answered: Mapping[str, str]) -> str:
+        """Compare all books, and look for each order that was answered."""
+        path = self.data_dir.parent / "answered.txt"
+        path.write_text("".join(f"{key} {said}\n" for key, said in answered.items()))
+        options = ("--settle-seconds", str(REST_SECONDS_MAX), "--answered", str(path))
+        return self._run(
+            *options, program="scripts.auditing", seconds=AUDIT_SECONDS_MAX
+        )
+
+    def _run(
+        self, *command: str, seconds: float, program: str = "scripts.launcher"
+    ) -> str:
         done = subprocess.run(
-            [*self._as_user, sys.executable, "-m", "scripts.launcher", *command],
+            [*self._as_user, self._python, "-m", program, *command],
             cwd=self._clone,
             env={**os.environ, **self._variables},
             capture_output=True,
@@ -89,6 +117,11 @@ class LiveShop:
     def url(self) -> str:
         """Where it answers HTTP."""
         return str(self.run["urls"]["local"])
+
+    @property
+    def mark(self) -> str:
+        """What every process of this start carries in its environment."""
+        return str(self.run["mark"])
 
     @property
     def credentials(self) -> dict[str, Any]:
@@ -149,6 +182,19 @@ class LiveShop:
         async with self.nats("events") as client:
             found = await _read_stream(client.jetstream())
         return [one for one in found if not wanted or one["subject"] in wanted]
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way: told, delivered, mailed and settled."""
+        place = self._place()
+        connection = await streaming.connect(place.nats_url)
+        try:
+            rest = await wait_for_rest(place.urls, connection, REST_SECONDS_MAX)
+        finally:
+            await connection.close()
+        assert rest.reached, rest.words()
+
+    def _place(self) -> Place:
+        return running_place(Settings.load(self._variables))
 
     # --- its processes -------------------------------------------------------
 

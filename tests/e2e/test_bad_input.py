@@ -106,9 +106,7 @@ async def test_an_oversized_body_is_refused(stranger: Stranger) -> None:
     assert (await stranger.call("POST", "/auth/register", raw=huge)).status == 413
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/timeline"], ids=["the order", "its timeline"]
-)
+@pytest.mark.parametrize("path", ["", "/timeline"], ids=["the order", "its timeline"])
 async def test_another_persons_order_is_not_there(
     customer: MakePerson, keeper: Person, path: str
 ) -> None:

@@ -20,3 +20,14 @@ async def until(
             raise AssertionError(f"{what}: not within {seconds} s, but {value!r}")
         await asyncio.sleep(POLL_SECONDS)
     return value
+
+
+async def stays(
+    look: Callable[[], Awaitable[bool]], what: str, *, seconds: float = 2
+) -> None:
+    """Fails when something that has to stay so for this long does not."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while loop.time() < end:
+        assert await look(), f"{what} did not stay so"
+        await asyncio.sleep(POLL_SECONDS)
