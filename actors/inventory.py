@@ -351,11 +351,16 @@ class Inventory(Domain):
             raise not_found("SKU")
         return stock.view()
 
-    @handles(GetAvailability)
-    async def get_availability(self, db: Db, q: GetAvailability) -> Availability:
+    @handles_many(GetAvailability)
+    async def get_availability(
+        self, db: Db, queries: Sequence[GetAvailability]
+    ) -> list[Availability]:
         """How many pieces of each SKU may be promised; 0 for an unknown one."""
-        found = await store.read_available(db, q.skus)
-        return Availability({sku: found.get(sku, 0) for sku in q.skus})
+        wanted = sorted({sku for query in queries for sku in query.skus})
+        found = await store.read_available(db, wanted)
+        return [
+            Availability({sku: found.get(sku, 0) for sku in q.skus}) for q in queries
+        ]
 
     @handles(ListWarehouses)
     async def list_warehouses(self, db: Db, _: ListWarehouses) -> Page[WarehouseView]:

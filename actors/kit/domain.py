@@ -40,8 +40,8 @@ class Handler:
         self.claims = claims
         first = list(inspect.signature(method).parameters)[1]
         self.kind = HandlerKind(first)
-        if many and self.kind is not HandlerKind.STEP:
-            raise TypeError(f"{method.__qualname__}: only a step handles many")
+        if many and self.kind is HandlerKind.PROCESS:
+            raise TypeError(f"{method.__qualname__}: a process is always one message's")
 
 
 def handles(
@@ -57,7 +57,7 @@ def handles(
 def handles_many(
     message: type[Message], claims: Claims | None = None
 ) -> Callable[[Method], Method]:
-    """Marks the step that gets a whole round of messages and answers each in order."""
+    """Marks the step, or query, that gets a whole round and answers each in order."""
     return _mark(message, many=True, claims=claims)
 
 

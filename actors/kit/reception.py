@@ -8,12 +8,11 @@ import msgspec
 from actors.kit.domain import Handler, HandlerKind
 from actors.kit.item import Item
 from actors.kit.process import Run
+from actors.kit.reading import Reading
 from actors.kit.tickets import Tickets
 from actors.kit.wire import TICKET, Answers, Envelope, Outcome, Sent, pack
-from bus.kit.context import CURRENT
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode, encode
-from bus.kit.refusals import ENDS, Failed, Unavailable, conflict, invalid
-from persistence.kit.database import CONNECTION_LOST
+from bus.kit.refusals import Failed, Unavailable, conflict, invalid
 from persistence.kit.transaction import Meta
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 INBOX_MAX = 20_000
 COLLECT_SECONDS = 2.0
+PACE_SECONDS = 0.01
 
 
 class Reception:
@@ -30,17 +30,28 @@ class Reception:
         self.messages_total = 0
         self._shard = shard
         self._tickets = Tickets()
+        self._reading = Reading(shard)
 
     async def receive(self, data: bytes) -> bytes:
         """Run an envelope; answered as soon as its steps have committed."""
         await self._shard.ready.wait()
         envelope = decode(Envelope, data)
         waiting = [self._admit(sent, envelope.lane) for sent in envelope.items]
+        if waiting and all(end is TICKET for end in waiting):
+            await self._keep_pace()
         outcomes = [
             end if isinstance(end, Outcome) else self._packed(await end)
             for end in waiting
         ]
         return encode(Answers(outcomes, self._tickets.take(envelope.lane)))
+
+    async def _keep_pace(self) -> None:
+        """Answer an envelope of processes with the next batch, or in a moment.
+
+        Answered at once, every process would come in an envelope of its own: the lane
+        gathers only while an answer is on its way.
+        """
+        await asyncio.wait({self._shard.next_batch}, timeout=PACE_SECONDS)
 
     async def collect(self, lane: str) -> bytes:
         """The tickets of a lane that have finished; waits for one, but not for long."""
@@ -73,9 +84,7 @@ class Reception:
         )
         self.messages_total += 1
         if handler.kind is HandlerKind.QUERY:
-            return asyncio.ensure_future(
-                self._query(handler.method_name, message, sent)
-            )
+            return self._reading.ask(handler, message, sent)
         if handler.kind is HandlerKind.PROCESS:
             return self._process(handler, message, meta, sent, lane)
         if self._shard.waiting >= INBOX_MAX:
@@ -102,26 +111,6 @@ class Reception:
             self._shard.log.error("answer-broken", exc_info=error)
             return pack(Failed("the answer cannot be sent"))
 
-    async def _query(self, method_name: str, message: Message, sent: Sent) -> Any:
-        CURRENT.set(sent.context)
-        try:
-            async with self._shard.database.read() as db:
-                return await getattr(self._shard.domain, method_name)(db, message)
-        except CONNECTION_LOST as error:
-            self._shard.log.warning(
-                "query-failed", message=sent.kind, error=repr(error)
-            )
-            return Unavailable("the database does not answer")
-        except Exception as error:
-            if not isinstance(error, ENDS):
-                self._shard.log.error(
-                    "query-failed",
-                    message=sent.kind,
-                    request_id=sent.context.request_id,
-                    exc_info=error,
-                )
-            return error
-
     def _process(
         self, handler: Handler, message: Message, meta: Meta, sent: Sent, lane: str
     ) -> Outcome:
@@ -135,5 +124,3 @@ class Reception:
             return pack(conflict("request-in-progress", "The first one still runs."))
         self._tickets.expect(lane, meta.id, run.answered)
         return TICKET
-
-    # --- steps ---------------------------------------------------------------

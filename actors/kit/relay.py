@@ -15,6 +15,7 @@ from persistence.kit.outbox import OutboxRow
 RELAY_ROWS_MAX = 20_000
 PUBLISH_ROWS_MAX = 1_000
 RETRY_SECONDS = 0.3
+LOOK_SECONDS = 30.0
 
 
 class Published(msgspec.Struct, frozen=True, array_like=True):
@@ -92,6 +93,8 @@ class Relay:
     def offer(self, rows: list[OutboxRow]) -> None:
         """Take rows that have just been committed, in order."""
         for row in rows:
+            if row.slot not in self._sent:
+                continue  # it has moved: its new owner publishes it
             waiting = self._waiting.setdefault(row.slot, deque())
             follows = waiting[-1].n if waiting else self._sent.get(row.slot, 0)
             if follows == row.n - 1 and self._rows < RELAY_ROWS_MAX:
@@ -103,9 +106,10 @@ class Relay:
     async def run(self) -> None:
         """Publish for ever; what fails is tried again from the first unacknowledged."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            idle = not await self._woken()
             try:
+                if idle:
+                    await self._send([])  # nothing new: is the stream still the same?
                 while rows := await self._next():
                     await self._send(rows)
             except (*CONNECTION_LOST, ConnectionError) as error:
@@ -114,6 +118,16 @@ class Relay:
                 )
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
+
+    async def _woken(self) -> bool:
+        """Wait for something to publish; False when nothing came for a while."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
 
     async def _send(self, rows: list[OutboxRow]) -> None:
         reply = await self._publish(rows)
@@ -129,14 +143,16 @@ class Relay:
             raise ConnectionError(reply.failed)
 
     async def _next(self) -> list[OutboxRow]:
-        """The next rows of every slot, from memory or else from the database."""
+        """The next rows of every slot, from memory or else from the database.
+
+        Each slot has its share: one that is stuck holds up none of the others.
+        """
         rows: list[OutboxRow] = []
-        for slot, last in list(self._last.items()):
-            if self._sent.get(slot, last) >= last:
-                continue
-            room = PUBLISH_ROWS_MAX - len(rows)
-            if room <= 0:
-                break
+        behind = [s for s, n in self._last.items() if self._sent.get(s, n) < n]
+        room = max(1, PUBLISH_ROWS_MAX // max(1, len(behind)))
+        for slot in behind:
+            if slot not in self._sent:
+                continue  # it moved away meanwhile
             waiting = self._waiting.get(slot)
             if waiting and waiting[0].n == self._sent[slot] + 1:
                 rows.extend(row for row, _ in zip(waiting, range(room), strict=False))

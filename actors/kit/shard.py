@@ -81,6 +81,7 @@ class Shard:
         self._stream: tuple[str, int] | None = None
         self._tidy = False
         self._partitioned = 0.0
+        self.next_batch: asyncio.Future[None] = _future()
         self.batch_sizes: deque[int] = deque(maxlen=1_000)
         self.batches_total = 0
 
@@ -227,6 +228,8 @@ class Shard:
                 count = min(len(self._inbox), BATCH_MAX)
                 items = [self._inbox.popleft() for _ in range(count)]
                 await self._run(items)
+                self.next_batch.set_result(None)
+                self.next_batch = _future()
                 await asyncio.sleep(0)
             if self._tidy:
                 self._tidy = False
@@ -352,9 +355,16 @@ class Shard:
 
     async def _stream_seen(self, created: str, sequence: int) -> bool:
         """Compare the stream with what we remember; a younger one gets all again."""
-        before, self._stream = self._stream, (created, sequence)
-        if before is None or (before[0] == created and before[1] <= sequence):
-            return True
-        async with self.database.read() as db:
-            self.relay.rewind(await outbox.oldest(db, sorted(self.batches.epochs)))
-        return False
+        before = self._stream or (created, 0)
+        same = before[0] == created and before[1] <= sequence
+        if not same:
+            async with self.database.read() as db:
+                oldest = await outbox.oldest(db, sorted(self.batches.epochs))
+            self.relay.rewind(oldest)
+            self.batches.marks.update(oldest)  # written with the new stream, or not
+        self._stream = (created, sequence)
+        return same
+
+
+def _future() -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().create_future()

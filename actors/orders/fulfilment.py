@@ -10,7 +10,7 @@ from actors.kit.process import Run
 from actors.orders.decisions import advance, may_see, own_lines, refund_status
 from bus.inventory import ShipStock
 from bus.kit.addressing import derived_id
-from bus.kit.refusals import forbidden, not_found
+from bus.kit.refusals import Refusal, forbidden, not_found
 from bus.kit.values import Done, Money, Page
 from bus.orders import (
     AdvanceOrder,
@@ -180,22 +180,28 @@ class Fulfilment(Domain):
             raise not_found("order")
         return Page(tuple(await store.read_timeline(db, q.order_id)))
 
-    @handles(GetOrderContact)
-    async def get_order_contact(self, db: Db, q: GetOrderContact) -> OrderContact:
-        """Whom to write to about an order."""
-        order = await store.read_order(db, q.order_id)
-        if order is None:
-            raise not_found("order")
-        return OrderContact(
-            order_id=order.id,
-            user_id=order.user_id,
-            email=order.email,
-            name=order.shipping.name,
-            number=order.number,
-        )
+    @handles_many(GetOrderContact)
+    async def get_order_contact(
+        self, tx: Tx, messages: list[GetOrderContact]
+    ) -> list[OrderContact | Refusal]:
+        """Whom to write to; asked right after orders, whose shard still knows them."""
+        orders = await store.load_orders(tx, [m.order_id for m in messages])
+        return [_contact(orders[m.order_id]) for m in messages]
 
 
 # --- private -----------------------------------------------------------------
+
+
+def _contact(order: Order | None) -> OrderContact | Refusal:
+    if order is None:
+        return not_found("order")
+    return OrderContact(
+        order_id=order.id,
+        user_id=order.user_id,
+        email=order.email,
+        name=order.shipping.name,
+        number=order.number,
+    )
 
 
 def _shown(order: Order, q: GetOrder | ListOrders) -> OrderView:

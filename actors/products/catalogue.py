@@ -205,21 +205,26 @@ class Catalogue(Domain):
         changed = msgspec.structs.replace(product, images=images)
         return await self._save(tx, changed, ProductChanges())
 
-    @handles(GetOffers)
-    async def get_offers(self, db: Db, query: GetOffers) -> Offers:
+    @handles_many(GetOffers)
+    async def get_offers(
+        self, db: Db, queries: list[GetOffers]
+    ) -> list[Offers | Refusal]:
         """What SKUs cost now, read from the rows themselves: never a moment old."""
-        if len(query.skus) > OFFERS_MAX:
-            raise bad_variants(f"At most {OFFERS_MAX} SKUs at once.")
-        found = await load_offers(db, query.skus)
+        wanted = {sku for query in queries for sku in query.skus[:OFFERS_MAX]}
+        found = await load_offers(db, sorted(wanted))
         base = self.settings.files_cdn_url
-        return Offers(
-            tuple(
-                msgspec.structs.replace(
-                    offer, image=show.picture_address(picture, base)
-                )
-                for offer, picture in found.values()
+        offers = {
+            sku: msgspec.structs.replace(
+                offer, image=show.picture_address(picture, base)
             )
-        )
+            for sku, (offer, picture) in found.items()
+        }
+        return [
+            Offers(tuple(offers[sku] for sku in dict.fromkeys(q.skus) if sku in offers))
+            if len(q.skus) <= OFFERS_MAX
+            else bad_variants(f"At most {OFFERS_MAX} SKUs at once.")
+            for q in queries
+        ]
 
     @handles(GetProduct)
     async def get_product(self, db: Db, query: GetProduct) -> ProductView:

@@ -6,6 +6,7 @@ from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.users.people import (
     People,
+    end_all_sessions,
     mail_code,
     new_session,
     present,
@@ -54,7 +55,7 @@ from persistence.users import (
     change_profile,
     change_role,
     change_status,
-    end_sessions,
+    ended_sessions,
     find_account,
     find_contact,
     find_passwords,
@@ -180,8 +181,9 @@ class Accounts(People):
         version = await change_status(tx, m.user_id, m.status)
         tx.tell(StatusChanged(user_id=m.user_id, status=m.status), m)
         if m.status is Status.BLOCKED:
-            await end_sessions(tx, m.user_id)
-        await revoke_tokens(tx, m.user_id, "status")
+            await end_all_sessions(tx, m.user_id, "status")
+        else:
+            await revoke_tokens(tx, m.user_id, "status")
         return Saved(version)
 
     @handles(GetUser)
@@ -191,8 +193,8 @@ class Accounts(People):
 
     @handles(GetStanding)
     async def get_standing(self, db: Db, q: GetStanding) -> Standing:
-        """Whether a person's tokens count."""
-        return present(await find_standing(db, q.user_id))
+        """Whether a session's tokens count."""
+        return present(await find_standing(db, q.user_id, q.session_id))
 
     @handles(GetContact)
     async def get_contact(self, db: Db, q: GetContact) -> Contact:
@@ -222,9 +224,10 @@ class Accounts(People):
 
     @handles(ListRaisedEpochs)
     async def list_raised_epochs(self, db: Db, q: ListRaisedEpochs) -> RaisedEpochs:
-        """The epochs raised since a moment."""
+        """The epochs raised and the sessions ended since a moment."""
         epochs, as_of = await raised_epochs(db, q.since, OVERLAP_SECONDS)
-        return RaisedEpochs(epochs=epochs, as_of=as_of)
+        ended = await ended_sessions(db, q.since)
+        return RaisedEpochs(epochs=epochs, ended_sessions=ended, as_of=as_of)
 
     @handles(FindStaff)
     async def find_staff(self, db: Db, q: FindStaff) -> UserIds:

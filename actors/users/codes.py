@@ -9,7 +9,7 @@ from uuid import UUID
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
-from actors.users.people import mail_code, present, revoke_tokens
+from actors.users.people import end_all_sessions, mail_code, present
 from actors.users.sessions import Sessions
 from actors.users.strength import refuse_weak
 from bus.kit.addressing import derived_id, new_id
@@ -40,10 +40,10 @@ from persistence.kit.transaction import Tx
 from persistence.users import (
     change_verified,
     code_of,
-    end_sessions,
     find_account,
     find_user,
     forget_tries,
+    living_sessions,
     replace_code,
     replace_password,
     spend_try,
@@ -231,12 +231,11 @@ class Codes(Sessions):
         if m.code is not None:
             await use_code(tx, m.user_id, Purpose.RESET_PASSWORD)
             await self._verified(tx, m.user_id)
-        await end_sessions(tx, m.user_id, m.kept_session_id)
+        await self._end_others(tx, m)
         await forget_tries(tx, m.user_id)
         tx.tell(PasswordChanged(user_id=m.user_id), m)
         notice = MailPasswordChanged(user_id=m.user_id)
         tx.due(f"password:{m.user_id}", tx.now, notice)
-        await revoke_tokens(tx, m.user_id, "password")
         return Done()
 
     @handles(MailPasswordChanged)
@@ -255,6 +254,16 @@ class Codes(Sessions):
         )
         await run.ask(mail)
         return Done()
+
+    async def _end_others(self, tx: Tx, m: SetPassword) -> None:
+        """End all sessions but the one that goes on, if one does."""
+        if m.kept_session_id is None:
+            await end_all_sessions(tx, m.user_id, "password")
+            return
+        person = present(await find_account(tx, m.user_id))
+        living = await living_sessions(tx, m.user_id)
+        others = [each for each in living if each != m.kept_session_id]
+        await self.end_sessions(tx, person, others, "password")
 
     async def _require_unused(self, tx: Tx, user_id: UUID, code: str) -> None:
         row = await code_of(tx, user_id, Purpose.RESET_PASSWORD)

@@ -1,18 +1,28 @@
 """What every part of users works with: password threads, keyed hashes, settings."""
 
-from typing import TypeVar
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from actors.kit.domain import Domain
 from actors.users.passwords import Passwords, Pepper, new_secret
 from bus.kit.addressing import new_id
 from bus.kit.refusals import not_found
-from bus.users import Purpose, SendCode, SessionsRevoked, SessionStart
+from bus.users import (
+    ExpireSession,
+    Purpose,
+    SendCode,
+    SessionsRevoked,
+    SessionStart,
+)
 from persistence.kit.transaction import Tx
-from persistence.users import raise_epoch
+from persistence.users import drop_sessions, mark_ended, raise_epoch
 
 Found = TypeVar("Found")
 
+# An access token may be signed a moment after the session that it is for was read.
+SIGNING_SECONDS_MAX = 60
 
 
 class People(Domain):
@@ -29,6 +39,36 @@ class People(Domain):
     async def stop(self) -> None:
         """Let the threads go."""
         self.passwords.close()
+
+    async def end_sessions(
+        self, tx: Tx, person: Any, session_ids: Sequence[UUID], reason: str
+    ) -> None:
+        """End some sessions of a person's row; the others' tokens go on counting.
+
+        They are remembered for as long as their last access tokens would live.
+        """
+        if not session_ids:
+            return
+        await mark_ended(tx, session_ids)
+        life = timedelta(minutes=self.settings.access_token_minutes)
+        gone_at = tx.now + life + timedelta(seconds=SIGNING_SECONDS_MAX)
+        for session_id in session_ids:
+            expire = ExpireSession(session_id=session_id)
+            tx.due(f"session:{session_id}", gone_at, expire)
+        tx.tell(
+            SessionsRevoked(
+                user_id=person["id"],
+                epoch=person["epoch"],
+                reason=reason,
+                session_ids=tuple(session_ids),
+            )
+        )
+
+
+async def end_all_sessions(tx: Tx, user_id: UUID, reason: str) -> None:
+    """Drop a person's sessions, and make every access token too old."""
+    await drop_sessions(tx, user_id)
+    await revoke_tokens(tx, user_id, reason)
 
 
 async def revoke_tokens(tx: Tx, user_id: UUID, reason: str) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.users.passwords import next_secret, secret_hash
-from actors.users.people import People, new_session, present, revoke_tokens
+from actors.users.people import People, end_all_sessions, new_session, present
 from bus.kit.values import Done
 from bus.users import (
     ExpireSession,
@@ -35,14 +35,12 @@ from persistence.kit.transaction import Tx
 from persistence.users import (
     count_try,
     drop_session,
-    end_session,
-    end_sessions,
     find_account,
     find_session,
     forget_tries,
     insert_session,
+    living_sessions,
     rotate_session,
-    trim_sessions,
     user_view,
 )
 
@@ -124,7 +122,8 @@ class Sessions(People):
         hashes = (secret_hash(start.secret), client_hash)
         expires_at = tx.now + self._life()
         await insert_session(tx, start.session_id, m.user_id, hashes, expires_at)
-        await trim_sessions(tx, m.user_id, SESSIONS_MAX)
+        oldest = (await living_sessions(tx, m.user_id))[SESSIONS_MAX:]
+        await self.end_sessions(tx, row, oldest, "too-many-sessions")
         await forget_tries(tx, m.user_id, client_hash)
         expire = ExpireSession(session_id=start.session_id)
         tx.due(f"session:{start.session_id}", expires_at, expire)
@@ -158,8 +157,7 @@ class Sessions(People):
         if is_repeat(row, presented, client_hash, tx.now):
             secret = next_secret(m.secret, row["nonce"])
             return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
-        await end_session(tx, row["id"], m.session_id)
-        await revoke_tokens(tx, row["id"], "token-reused")
+        await self.end_sessions(tx, row, [m.session_id], "token-reused")
         return TokenSwap(reused=True)
 
     @handles(ExpireSession)
@@ -174,18 +172,18 @@ class Sessions(People):
 
     @handles(LogOut)
     async def log_out(self, tx: Tx, m: LogOut) -> Done:
-        """End one session."""
-        present(await find_account(tx, m.user_id))
-        await end_session(tx, m.user_id, m.session_id)
-        await revoke_tokens(tx, m.user_id, "logout")
+        """End one session; one that is another's or has ended stays as it is."""
+        person = present(await find_account(tx, m.user_id))
+        living = await living_sessions(tx, m.user_id)
+        ended = [each for each in living if each == m.session_id]
+        await self.end_sessions(tx, person, ended, "logout")
         return Done()
 
     @handles(LogOutAll)
     async def log_out_all(self, tx: Tx, m: LogOutAll) -> Done:
         """End every session."""
         present(await find_account(tx, m.user_id))
-        await end_sessions(tx, m.user_id)
-        await revoke_tokens(tx, m.user_id, "logout-all")
+        await end_all_sessions(tx, m.user_id, "logout-all")
         return Done()
 
     def _life(self) -> timedelta:

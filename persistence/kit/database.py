@@ -51,6 +51,10 @@ class Db:
         return await self._connection.fetchval(sql, *values)
 
 
+async def _leave_as_it_is(_: Any) -> None:
+    """Reads set nothing in their session, so nothing need be reset after each."""
+
+
 class Database:
     """Connections of one incarnation of a shard, named so that a newer can end them."""
 
@@ -86,6 +90,7 @@ class Database:
                     timeout=CONNECT_SECONDS_MAX,
                     command_timeout=STATEMENT_SECONDS_MAX,
                     server_settings=self._settings(),
+                    reset=_leave_as_it_is,
                 )
         async with self._readers.acquire(timeout=CONNECT_SECONDS_MAX) as connection:
             yield Db(connection)

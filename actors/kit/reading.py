@@ -1,0 +1,100 @@
+"""Reading: queries run beside the batches, many of one type in one statement."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from actors.kit.domain import Handler
+from actors.kit.wire import Sent
+from bus.kit.context import CURRENT
+from bus.kit.messages import Message
+from bus.kit.refusals import ENDS, Unavailable
+from persistence.kit.database import CONNECTION_LOST
+
+if TYPE_CHECKING:
+    from actors.kit.shard import Shard
+
+QUERIES_MAX = 256
+ROUNDS_MAX = 2
+
+Waiting = tuple[Message, Sent, "asyncio.Future[Any]"]
+
+
+class Reading:
+    """Runs a shard's queries on its read connections.
+
+    Queries whose handler takes many gather while ROUNDS_MAX rounds of their type are
+    under way, as messages do in a lane; all others run at once, one by one.
+    """
+
+    def __init__(self, shard: "Shard") -> None:
+        self._shard = shard
+        self._waiting: dict[Handler, deque[Waiting]] = defaultdict(deque)
+        self._rounds: dict[Handler, int] = defaultdict(int)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(
+        self, handler: Handler, message: Message, sent: Sent
+    ) -> "asyncio.Future[Any]":
+        """The answer to come: a reply, or an exception as a value."""
+        loop = asyncio.get_running_loop()
+        if not handler.many:
+            return loop.create_task(self._one(handler, message, sent))
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting[handler].append((message, sent, answer))
+        if self._rounds[handler] < ROUNDS_MAX:
+            self._rounds[handler] += 1
+            task = loop.create_task(self._many(handler))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return answer
+
+    async def _one(self, handler: Handler, message: Message, sent: Sent) -> Any:
+        CURRENT.set(sent.context)
+        try:
+            return await self._run(handler, message)
+        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
+            return self._end(error, sent)
+
+    async def _many(self, handler: Handler) -> None:
+        waiting = self._waiting[handler]
+        try:
+            while waiting:
+                count = min(len(waiting), QUERIES_MAX)
+                taken = [waiting.popleft() for _ in range(count)]
+                await self._round(handler, taken)
+        finally:
+            self._rounds[handler] -= 1
+
+    async def _round(self, handler: Handler, taken: Sequence[Waiting]) -> None:
+        """Answer a round; one that fails is run again alone, so that only it fails."""
+        try:
+            answers = await self._run(handler, [message for message, _, _ in taken])
+        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
+            if len(taken) > 1:
+                for each in taken:
+                    await self._round(handler, [each])
+                return
+            answers = [self._end(error, taken[0][1])]
+        for (_, _, future), answer in zip(taken, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+
+    async def _run(self, handler: Handler, asked: Any) -> Any:
+        async with self._shard.database.read() as db:
+            return await getattr(self._shard.domain, handler.method_name)(db, asked)
+
+    def _end(self, error: Exception, sent: Sent) -> Exception:
+        log = self._shard.log
+        if isinstance(error, CONNECTION_LOST):
+            log.warning("query-failed", message=sent.kind, error=repr(error))
+            return Unavailable("the database does not answer")
+        if not isinstance(error, ENDS):
+            log.error(
+                "query-failed",
+                message=sent.kind,
+                request_id=sent.context.request_id,
+                exc_info=error,
+            )
+        return error
