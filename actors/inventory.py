@@ -38,6 +38,7 @@ from bus.inventory import (
     WarehouseView,
     out_of_stock,
 )
+from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, conflict, invalid, not_found
 from bus.kit.values import Done, Page
 from persistence import inventory as store
@@ -370,8 +371,7 @@ class Inventory(Domain):
     @handles(ListMovements)
     async def list_movements(self, db: Db, q: ListMovements) -> Page[MovementView]:
         """A SKU's movements, newest first."""
-        before = UUID(q.cursor) if q.cursor else None
-        rows = await store.read_movements(db, q.sku, before, q.limit + 1)
+        rows = await store.read_movements(db, q.sku, id_of(q.cursor), q.limit + 1)
         more = len(rows) > q.limit
         rows = rows[: q.limit]
         return Page(tuple(rows), str(rows[-1].id) if more else None)

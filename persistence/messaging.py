@@ -297,7 +297,7 @@ async def requeue(tx: Tx, message_id: UUID) -> bool:
 async def find_message(db: Db, message_id: UUID) -> MessageView | None:
     """One message of the log."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM messages WHERE message_id = $1",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM messages WHERE message_id = $1",
         message_id,
     )
     return _view(row) if row else None
@@ -317,7 +317,7 @@ async def list_messages(
            WHERE ($1::text IS NULL OR recipient = $1)
              AND ($2::text IS NULL OR status = $2)
              AND ($3::uuid IS NULL OR message_id < $3)
-           ORDER BY message_id DESC LIMIT $4""",  # noqa: S608 - our own column names
+           ORDER BY message_id DESC LIMIT $4""",
         recipient,
         status,
         before,

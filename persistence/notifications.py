@@ -186,7 +186,7 @@ async def list_notifications(
            WHERE user_id = $1 AND in_app
              AND ($2::bool IS NULL OR (read_at IS NULL) = $2)
              AND ($3::uuid IS NULL OR id < $3)
-           ORDER BY id DESC LIMIT $4""",  # noqa: S608 - our own column names
+           ORDER BY id DESC LIMIT $4""",
         user_id,
         unread,
         before,
@@ -202,7 +202,7 @@ async def find_notification(
     """One of the person's notifications."""
     row = await db.fetchrow(
         f"""SELECT {_COLUMNS} FROM notifications
-            WHERE id = $1 AND user_id = $2 AND in_app""",  # noqa: S608 - our own
+            WHERE id = $1 AND user_id = $2 AND in_app""",
         notification_id,
         user_id,
     )

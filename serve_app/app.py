@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any
-from uuid import UUID
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -15,6 +14,7 @@ from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
 from serve_app.kit.asking import Asker
 from serve_app.kit.declared import check_declared
 from serve_app.kit.edge import Edge
+from serve_app.kit.epochs import Raised
 from serve_app.kit.failing import answer_errors
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.hearing import Hearing
@@ -45,15 +45,19 @@ class UserSessions:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
 
-    async def list_raised(self, since: datetime) -> tuple[dict[UUID, int], datetime]:
-        """The epochs raised since then, and the `since` of the next ask."""
-        raised = await self._asker.ask(ListRaisedEpochs(since=since))
-        return raised.epochs, raised.as_of
+    async def list_raised(self, since: datetime) -> Raised:
+        """The epochs raised and the sessions ended since then."""
+        found = await self._asker.ask(ListRaisedEpochs(since=since))
+        return Raised(found.epochs, found.ended_sessions, found.as_of)
 
     async def is_valid(self, identity: Identity) -> bool:
-        """True if the person is active and the token's epoch and role are theirs."""
+        """True if the session lives, and the token's epoch and role are its person's.
+
+        The person must be active, too.
+        """
+        query = GetStanding(user_id=identity.user_id, session_id=identity.session_id)
         try:
-            standing = await self._asker.ask(GetStanding(user_id=identity.user_id))
+            standing = await self._asker.ask(query)
         except Refusal as refusal:
             if refusal.data.kind is RefusalKind.NOT_FOUND:
                 return False
@@ -62,6 +66,7 @@ class UserSessions:
             standing.status == "ACTIVE"
             and standing.epoch <= identity.epoch
             and standing.role == identity.role
+            and standing.session_lives
         )
 
 

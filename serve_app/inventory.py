@@ -24,7 +24,7 @@ from bus.kit.addressing import derived_id
 from bus.kit.refusals import forbidden
 from bus.kit.values import Page
 from bus.products import GetOffers
-from serve_app.kit.bodies import Body, Line
+from serve_app.kit.bodies import Body, Line, Sku
 from serve_app.kit.routing import (
     ADMIN,
     PUBLIC,
@@ -91,7 +91,7 @@ async def list_low_stock(pages: Pages, caller: Caller) -> Page[StockView]:
 
 
 @router.get("/inventory/{sku}", access=PUBLIC)
-async def get_stock(sku: str, caller: Caller) -> PublicStock | StockView:
+async def get_stock(sku: Sku, caller: Caller) -> PublicStock | StockView:
     """How many pieces of a SKU may be bought; by warehouse for who keeps them.
 
     Anybody sees `available`; a seller (of own SKUs) and administrators also `on_hand`,
@@ -105,7 +105,7 @@ async def get_stock(sku: str, caller: Caller) -> PublicStock | StockView:
 
 
 @router.put("/inventory/{sku}", access=SELLER)
-async def adjust_stock(sku: str, body: AdjustStockBody, caller: Caller) -> StockView:
+async def adjust_stock(sku: Sku, body: AdjustStockBody, caller: Caller) -> StockView:
     """Count the pieces in a warehouse anew, or take some in or out.
 
     409 `below-zero` or `below-reserved`; every change is a movement. Without
@@ -125,14 +125,14 @@ async def adjust_stock(sku: str, body: AdjustStockBody, caller: Caller) -> Stock
 
 
 @router.get("/inventory/{sku}/movements", access=SELLER)
-async def list_movements(sku: str, pages: Pages, caller: Caller) -> Page[MovementView]:
+async def list_movements(sku: Sku, pages: Pages, caller: Caller) -> Page[MovementView]:
     """Every change of a SKU's stock, newest first: who, why, before, after."""
     await _check_own(caller, sku)
     return await ask(ListMovements(sku=sku, limit=pages.limit, cursor=pages.cursor))
 
 
 @router.put("/inventory/{sku}/threshold", access=SELLER)
-async def set_threshold(sku: str, body: ThresholdBody, caller: Caller) -> StockView:
+async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockView:
     """Set at how many available pieces a SKU counts as low."""
     await _check_own(caller, sku)
     return await ask(

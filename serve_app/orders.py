@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from typing import Annotated
 from uuid import UUID
 
@@ -193,7 +194,7 @@ async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
 
 
 @router.put("/cart/items/{sku}", access=PUBLIC)
-async def set_cart_line(sku: str, body: QuantityBody, caller: Caller) -> CartAnswer:
+async def set_cart_line(sku: Sku, body: QuantityBody, caller: Caller) -> CartAnswer:
     """Make a line exactly so many pieces, at today's price."""
     buyer, token = _buyer(caller)
     message = SetCartLine(buyer=buyer, sku=sku, quantity=body.quantity)
@@ -201,7 +202,7 @@ async def set_cart_line(sku: str, body: QuantityBody, caller: Caller) -> CartAns
 
 
 @router.delete("/cart/items/{sku}", access=PUBLIC)
-async def remove_from_cart(sku: str, caller: Caller) -> None:
+async def remove_from_cart(sku: Sku, caller: Caller) -> None:
     """Take a line out of the cart; one that is not there is no error."""
     await ask(RemoveFromCart(buyer=_buyer(caller)[0], sku=sku))
 
@@ -313,12 +314,14 @@ async def advance_order(
     `carrier` and `tracking_number`; a step out of order is 409 `invalid-transition`.
     """
     viewer = _viewer(caller)
-    items = None if body.items is None else {i.sku: i.quantity for i in body.items}
+    items: Counter[str] = Counter()
+    for item in body.items or ():
+        items[item.sku] += item.quantity
     message = AdvanceOrder(
         order_id=order_id,
         viewer=viewer,
         status=body.status,
-        items=items,
+        items=dict(items) or None,
         carrier=body.carrier or "",
         tracking_number=body.tracking_number or "",
     )

@@ -46,5 +46,5 @@ def databases(postgres: Postgres) -> Databases:
 def shop(
     databases: Databases,
 ) -> Callable[..., AbstractAsyncContextManager[LocalShop]]:
-    """Starts a shop of some domains: `async with shop("inventory") as s:`."""
+    """What starts a shop of some domains, and ends it with the block."""
     return partial[Any](local_shop, databases)

@@ -23,7 +23,7 @@ from persistence.kit.database import Database
 from persistence.kit.outbox import OutboxRow
 
 NAMESPACE = "souk"
-START_SECONDS_MAX = 60.0
+START_SECONDS_MAX = 180.0
 PUBLISH_SECONDS_MAX = 15.0
 HEALTH_SECONDS_MAX = 2.0
 
@@ -332,8 +332,13 @@ async def start(settings: Settings) -> None:
         _create(BridgeActor, f"bridge/{number}", settings, number, environment)
         for number in range(settings.bridges)
     ]
-    async with asyncio.timeout(START_SECONDS_MAX):
-        await asyncio.gather(*(handle.start.remote() for handle in handles))
+    starting = asyncio.gather(*(handle.start.remote() for handle in handles))
+    try:
+        await asyncio.wait_for(starting, START_SECONDS_MAX)
+    except TimeoutError:
+        raise TimeoutError(
+            f"the pools did not start within {START_SECONDS_MAX:.0f} s"
+        ) from None
 
 
 def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:

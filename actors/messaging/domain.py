@@ -16,7 +16,8 @@ from actors.messaging.sink import Caught, Sink
 from actors.messaging.smtp import Failure, Outcome, SmtpConnection
 from actors.messaging.templates import Templates, UnusableTemplate
 from bus.kit.addressing import slot_of
-from bus.kit.refusals import invalid, not_found
+from bus.kit.cursors import id_of
+from bus.kit.refusals import not_found
 from bus.kit.values import Done, Page
 from bus.messaging import (
     MAILBOX_LIST_MAX,
@@ -195,7 +196,7 @@ class Messaging(Domain):
             db,
             recipient=query.recipient,
             status=query.status,
-            before=_cursor(query.cursor),
+            before=id_of(query.cursor),
             limit=query.limit,
         )
 
@@ -305,12 +306,3 @@ def _mark(one: Queued, outcome: Outcome) -> MarkSent | MarkFailed:
         reason=outcome.reason,
         permanent=outcome.permanent,
     )
-
-
-def _cursor(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise invalid("invalid-cursor") from None

@@ -18,6 +18,7 @@ from actors.notifications.tellings import (
 )
 from bus.inventory import StockLow
 from bus.kit.addressing import derived_id
+from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
 from bus.kit.values import Page
 from bus.messaging import SendEmail, SendSms
@@ -210,7 +211,7 @@ class Notifications(Domain):
             db,
             query.user_id,
             unread=query.unread,
-            before=_cursor(query.cursor),
+            before=id_of(query.cursor),
             limit=query.limit,
         )
 
@@ -315,12 +316,3 @@ def _preferences_view(preferences: Preferences) -> PreferencesView:
         version=preferences.version,
         updated_at=preferences.updated_at,
     )
-
-
-def _cursor(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise invalid("invalid-cursor") from None

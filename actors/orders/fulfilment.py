@@ -10,6 +10,7 @@ from actors.kit.process import Run
 from actors.orders.decisions import advance, may_see, own_lines, refund_status
 from bus.inventory import ShipStock
 from bus.kit.addressing import derived_id
+from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, forbidden, not_found
 from bus.kit.values import Done, Money, Page
 from bus.orders import (
@@ -164,7 +165,7 @@ class Fulfilment(Domain):
             user_id=q.viewer.user_id if role == "CUSTOMER" else None,
             seller_id=q.viewer.user_id if role == "SELLER" else None,
             status=q.status,
-            before=UUID(q.cursor) if q.cursor else None,
+            before=id_of(q.cursor),
             limit=q.limit + 1,
         )
         more = len(orders) > q.limit
@@ -205,10 +206,17 @@ def _contact(order: Order | None) -> OrderContact | Refusal:
 
 
 def _shown(order: Order, q: GetOrder | ListOrders) -> OrderView:
-    """The whole order to its owner and admins; to a seller the lines of theirs."""
+    """The whole order to its owner and admins; to a seller what is of own lines."""
     viewer = q.viewer
     if viewer.role == "SELLER" and viewer.user_id != order.user_id:
-        order = replace(order, lines=own_lines(order, viewer))
+        lines = own_lines(order, viewer)
+        skus = {line.sku for line in lines}
+        own = (
+            replace(one, items={s: n for s, n in one.items.items() if s in skus})
+            for one in order.shipments
+        )
+        shipments = tuple(one for one in own if one.items)
+        order = replace(order, lines=lines, shipments=shipments)
     return order.view()
 
 

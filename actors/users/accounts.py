@@ -13,6 +13,7 @@ from actors.users.people import (
     revoke_tokens,
 )
 from actors.users.strength import refuse_weak
+from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, invalid, stale
 from bus.kit.values import Done, Page
 from bus.users import (
@@ -215,7 +216,7 @@ class Accounts(People):
             search=q.search,
             role=q.role,
             status=q.status,
-            before=place_of(q.cursor),
+            before=id_of(q.cursor),
             limit=q.limit + 1,
         )
         more = len(people) > q.limit
@@ -242,11 +243,3 @@ class Accounts(People):
         if expected_version not in (None, row["version"]):
             raise stale()
         return row["version"], Role(row["role"]), Status(row["status"])
-
-
-def place_of(cursor: str | None) -> UUID | None:
-    """The id that a page begins after; refuses a cursor that was never given."""
-    try:
-        return UUID(cursor) if cursor is not None else None
-    except ValueError:
-        raise invalid("invalid-cursor", "This cursor was never given.") from None

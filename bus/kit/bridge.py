@@ -1,6 +1,7 @@
 """The bridge: outbox rows out to JetStream, events in to their consumers."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -15,7 +16,7 @@ from bus.kit.messages import Event
 from bus.kit.services import serve
 
 PUBLISH_SECONDS_MAX = 5.0
-SLOTS_AT_ONCE_MAX = 64
+LOOK_SECONDS = 5.0
 FAILURES = (nats.errors.Error, APIError, OSError, TimeoutError)
 
 Ask = Callable[..., Awaitable[Any]]
@@ -59,6 +60,7 @@ class Bridge:
         self._replicas = replicas
         self._created = ""
         self._sequence = 0
+        self._look_at = 0.0
         self._nats: Any = None
         self._js: Any = None
         self._dead: DeadLetters | None = None
@@ -73,7 +75,13 @@ class Bridge:
         self._dead = DeadLetters(self._js, self._ask, log=self._log)
         for domain, kinds in self._wanted.items():
             consumer = Consumer(
-                self._js, domain, kinds, self._ask, self._dead, log=self._log
+                self._js,
+                domain,
+                kinds,
+                self._ask,
+                self._dead,
+                ensure=self._look_at_stream,
+                log=self._log,
             )
             await consumer.start()
             self.consumers.append(consumer)
@@ -103,7 +111,7 @@ class Bridge:
         """
         if not self.connected:
             return {}, "", 0, "NATS cannot be reached"
-        if not self._created:
+        if not self._created or time.monotonic() > self._look_at:
             try:
                 await self._look_at_stream()
             except FAILURES as error:
@@ -145,6 +153,15 @@ class Bridge:
         return await self._dead.replay(domain, subject)
 
     async def _look_at_stream(self) -> None:
+        """Make the streams where they are missing, and see whether they are new.
+
+        A last number that is lower than one acknowledged before tells of a stream that
+        has lost its end; one that is only older than what is acknowledged by now not.
+        """
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        before = (self._created, self._sequence)
         info = await streams.ensure_streams(self._js, self._replicas)
-        self._created = str(info.created)
-        self._sequence = info.state.last_seq
+        created, last = str(info.created), info.state.last_seq
+        lost = created != before[0] or last < before[1]
+        self._sequence = last if lost else max(last, self._sequence)
+        self._created = created

@@ -23,6 +23,8 @@ TRIES_MAX = 5
 BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 5.0
 RETRY_SECONDS = 0.5
+HOLD_SECONDS = streams.ACK_SECONDS / 3
+FAILURES = (nats.errors.Error, APIError, OSError, TimeoutError)
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -42,6 +44,7 @@ class Consumer:
         ask: Ask,
         dead: DeadLetters,
         *,
+        ensure: Callable[[], Awaitable[None]],
         log: Any,
     ) -> None:
         self.domain = domain
@@ -50,6 +53,7 @@ class Consumer:
         self._subjects = [kind.nats_subject() for kind in kinds]
         self._ask = ask
         self._dead = dead
+        self._ensure = ensure
         self._log = log
         self._last: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
@@ -66,9 +70,10 @@ class Consumer:
 
     async def stop(self) -> None:
         """Pull nothing more; what is under way is delivered again later."""
-        for task in (self._loop, *self._last.values()):
-            if task is not None:
-                task.cancel()
+        tasks = [task for task in (self._loop, *self._last.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def under_way(self) -> int:
@@ -80,7 +85,7 @@ class Consumer:
             try:
                 for message in await self._pull.fetch(FETCH_MAX, timeout=FETCH_SECONDS):
                     await self._room.acquire()
-                    self._queue(message)
+                    await self._queue(message)
             except TimeoutError:
                 continue  # nothing new
             except (NotFoundError, APIError):
@@ -92,17 +97,22 @@ class Consumer:
     async def _make_again(self) -> None:
         """The stream or the consumer is gone (a lost store): make it anew."""
         try:
-            await streams.ensure_streams(self._js, 1)
+            await self._ensure()
             self._pull = await streams.ensure_consumer(
                 self._js, self.domain, self._subjects, UNDER_WAY_MAX
             )
-        except (nats.errors.Error, APIError, OSError, TimeoutError) as error:
+        except FAILURES as error:
             self._log.warning("consumer-missing", domain=self.domain, error=repr(error))
-            await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
 
-    def _queue(self, message: Msg) -> None:
+    async def _queue(self, message: Msg) -> None:
         """Run the event after the one of its entity that came before it."""
-        event = msgspec.json.decode(message.data, type=CloudEvent)
+        try:
+            event = msgspec.json.decode(message.data, type=CloudEvent)
+        except msgspec.MsgspecError as error:
+            await self._park(message, "unreadable", repr(error))
+            self._room.release()
+            return
         before = self._last.get(event.subject)
         task = asyncio.create_task(self._handle(message, event, before))
         self._last[event.subject] = task
@@ -116,18 +126,37 @@ class Consumer:
     async def _handle(
         self, message: Msg, event: CloudEvent, before: asyncio.Task[None] | None
     ) -> None:
-        if before is not None:
-            await asyncio.wait({before})
+        while before is not None and not before.done():
+            await asyncio.wait({before}, timeout=HOLD_SECONDS)
+            await self._say(message.in_progress)
         if not self._dead.holds(self.domain, event.subject):
             why = await self._deliver(message, event)
             if why is None:
                 self.delivered_total += 1
-                await message.ack()
+                await self._say(message.ack)
                 return
         else:
             why = "an earlier event of this entity is parked"
-        await self._dead.park(self.domain, event.subject, message, why)
-        await message.ack()
+        await self._park(message, event.subject, why)
+
+    async def _park(self, message: Msg, entity: str, why: str) -> None:
+        """Put an event aside; its later ones wait until it is there."""
+        while True:
+            try:
+                await self._dead.park(self.domain, entity, message, why)
+            except FAILURES as error:
+                self._log.warning("parking-waits", entity=entity, error=repr(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await self._say(message.ack)
+                return
+
+    async def _say(self, word: Callable[[], Awaitable[None]]) -> None:
+        """Tell JetStream of a message; untold, it is delivered again and acts once."""
+        try:
+            await word()
+        except FAILURES as error:
+            self._log.warning("untold", domain=self.domain, error=repr(error))
 
     async def _deliver(self, message: Msg, event: CloudEvent) -> str | None:
         """None when the domain has handled it, else why it never will."""
@@ -146,7 +175,7 @@ class Consumer:
             else:
                 return None
             tries += 1
-            self._log.warning("event-waits", event=event.type, error=repr(problem))
-            await message.in_progress()
+            self._log.warning("event-waits", type=event.type, error=repr(problem))
+            await self._say(message.in_progress)
             delay = BACKOFF_SECONDS * 2 ** min(tries, 8)
             await asyncio.sleep(min(delay, BACKOFF_SECONDS_MAX))

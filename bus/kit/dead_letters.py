@@ -35,8 +35,9 @@ class DeadLetters:
         info = await self._js.stream_info(
             streams.DEAD, subjects_filter=f"dead.{domain}.>"
         )
-        for subject in info.state.subjects or {}:
-            self._parked.add((domain, subject.split(".", 2)[2]))
+        subjects = info.state.subjects or {}
+        parked = {(domain, subject.split(".", 2)[2]) for subject in subjects}
+        self._parked = {key for key in self._parked if key[0] != domain} | parked
 
     def holds(self, domain: str, entity: str) -> bool:
         """Whether an earlier event of the entity is parked."""
@@ -64,18 +65,15 @@ class DeadLetters:
         for sequence, subject, data in await self._letters(domain, entity):
             if subject in stuck:
                 continue
-            event = msgspec.json.decode(data, type=CloudEvent)
             try:
+                event = msgspec.json.decode(data, type=CloudEvent)
                 await ask_to_handle(self._ask, domain, event)
             except Exception as error:  # noqa: BLE001 - stays parked, said in the log
-                self._log.error(
-                    "replay-failed", entity=event.subject, error=repr(error)
-                )
+                self._log.error("replay-failed", subject=subject, error=repr(error))
                 stuck.add(subject)
                 continue
             await self._js.delete_msg(streams.DEAD, sequence)
             handled += 1
-        self._parked -= {key for key in self._parked if key[0] == domain}
         await self.load(domain)
         return handled
 

@@ -99,7 +99,7 @@ class RefreshTokens(Command[SignedIn], frozen=True, kw_only=True):
 
 
 class LogOut(Command[Done], frozen=True, kw_only=True):
-    """End one session; access tokens of the person must be refreshed."""
+    """End one session and its tokens; the person's other sessions go on."""
 
     key = by("user_id")
     user_id: UUID
@@ -139,7 +139,7 @@ class ChangePassword(Command[Done], frozen=True, kw_only=True):
     user_id: UUID
     current_password: str
     new_password: str
-    session_id: UUID | None
+    session_id: UUID
     client: str
 
 

@@ -34,13 +34,14 @@ class PasswordChanged(Event, frozen=True, kw_only=True):
 
 
 class SessionsRevoked(Event, frozen=True, kw_only=True):
-    """The person's epoch rose: access tokens of a lower one count no more."""
+    """Sessions ended: those named, or, where none is, all that are below `epoch`."""
 
     key = by("user_id")
     subject = by("user_id")
     user_id: UUID
     epoch: int
     reason: str
+    session_ids: tuple[UUID, ...] = ()
 
 
 class RoleChanged(Event, frozen=True, kw_only=True):

@@ -26,10 +26,11 @@ class GetUser(Query[UserView], frozen=True, kw_only=True):
 
 
 class GetStanding(Query[Standing], frozen=True, kw_only=True):
-    """Whether a person's access tokens count, for an edge whose list is too old."""
+    """Whether a session's access tokens count, for an edge whose list is too old."""
 
     key = by("user_id")
     user_id: UUID
+    session_id: UUID
 
 
 class GetContact(Query[Contact], frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ class ListUsers(Query[Page[UserView]], frozen=True, kw_only=True):
 
 
 class ListRaisedEpochs(Query[RaisedEpochs], frozen=True, kw_only=True):
-    """The epochs that were raised at or after `since`."""
+    """The epochs that were raised, and the sessions that ended, since a moment."""
 
     key = ANY
     since: datetime

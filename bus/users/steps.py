@@ -115,7 +115,7 @@ class SwapToken(Command[TokenSwap], frozen=True, kw_only=True):
 
 
 class ExpireSession(Command[Done], frozen=True, kw_only=True):
-    """Drop a session that was not refreshed in time (a timer sends this)."""
+    """Drop a session that ended or was not refreshed in time (a timer sends this)."""
 
     key = by("session_id")
     remembered = False
@@ -173,6 +173,7 @@ class SetPassword(Command[Done], frozen=True, kw_only=True):
     """Write a password and end the sessions, if what allowed it still holds.
 
     That is `old_hash`, the password that was checked, or `code`, which is used up.
+    `kept_session_id` goes on, if there is one.
     """
 
     key = by("user_id")

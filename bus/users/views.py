@@ -68,16 +68,18 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     status: Status
     epoch: int
+    session_lives: bool
 
 
 class RaisedEpochs(msgspec.Struct, frozen=True, kw_only=True):
-    """Epochs raised lately: a token of the person with a lower one counts no more.
+    """Epochs raised and sessions ended lately: older tokens of these count no more.
 
     `as_of` is the `since` of the next ask. It lies some seconds before the reading, so
     that a raise whose transaction was still open is found the next time.
     """
 
     epochs: dict[UUID, int]
+    ended_sessions: tuple[UUID, ...] = ()
     as_of: datetime
 
 

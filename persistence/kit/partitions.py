@@ -27,7 +27,8 @@ async def ensure(connection: Any) -> None:
 async def _partitioned(connection: Any) -> list[tuple[str, int]]:
     rows = await connection.fetch(
         """SELECT relname,
-             (regexp_match(obj_description(oid), 'kept (\\d+) days'))[1]::int AS days_max
+             (regexp_match(obj_description(oid), 'kept (\\d+) days'))[1]::int
+             AS days_max
            FROM pg_class
            WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace
            ORDER BY relname"""
@@ -55,6 +56,6 @@ async def _drop_old(connection: Any, table: str, first: date) -> None:
     for row in rows:
         await connection.execute(f"DROP TABLE {row['relname']}")
     await connection.execute(
-        f"DELETE FROM {table}_default WHERE day < $1",  # noqa: S608 - our own name
+        f"DELETE FROM {table}_default WHERE day < $1",
         first,
     )

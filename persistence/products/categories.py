@@ -20,7 +20,7 @@ async def list_categories(db: Db | Tx) -> list[CategoryView]:
               SELECT {_OF_CHILD}, depth + 1
               FROM categories AS c JOIN tree ON c.parent_id = tree.id)
             SELECT {_COLUMNS} FROM tree
-            ORDER BY depth, position, name, id"""  # noqa: S608 - names of our own
+            ORDER BY depth, position, name, id"""
     )
     return [CategoryView(**row) for row in rows]
 
@@ -55,7 +55,7 @@ async def save_category(tx: Tx, category: CategoryView) -> None:
               slug = excluded.slug, parent_id = excluded.parent_id,
               position = excluded.position
             WHERE categories.version = excluded.version - 1
-            RETURNING id""",  # noqa: S608 - names of our own
+            RETURNING id""",
         *(getattr(category, name) for name in _COLUMNS.split(", ")),
     )
     if saved is None:

@@ -38,13 +38,14 @@ from persistence.users.codes import (
 from persistence.users.sessions import (
     count_try,
     drop_session,
-    end_session,
-    end_sessions,
+    drop_sessions,
+    ended_sessions,
     find_session,
     forget_tries,
     insert_session,
+    living_sessions,
+    mark_ended,
     rotate_session,
-    trim_sessions,
 )
 from persistence.users.tables import metadata
 
@@ -58,8 +59,8 @@ __all__ = [
     "count_try",
     "delete_address",
     "drop_session",
-    "end_session",
-    "end_sessions",
+    "drop_sessions",
+    "ended_sessions",
     "find_account",
     "find_address",
     "find_addresses",
@@ -76,6 +77,8 @@ __all__ = [
     "insert_accounts",
     "insert_address",
     "insert_session",
+    "living_sessions",
+    "mark_ended",
     "metadata",
     "raise_epoch",
     "raised_epochs",
@@ -85,7 +88,6 @@ __all__ = [
     "rotate_session",
     "spend_try",
     "take_defaults",
-    "trim_sessions",
     "use_code",
     "user_view",
 ]

@@ -158,10 +158,15 @@ async def find_user(db: Db, user_id: UUID) -> UserView | None:
     return user_view(row) if row else None
 
 
-async def find_standing(db: Db, user_id: UUID) -> Standing | None:
-    """What decides about a person's tokens."""
+async def find_standing(db: Db, user_id: UUID, session_id: UUID) -> Standing | None:
+    """What decides about the tokens of a person's session."""
     row = await db.fetchrow(
-        "SELECT role, status, epoch FROM users WHERE id = $1", user_id
+        """SELECT role, status, epoch, EXISTS (
+               SELECT FROM sessions
+               WHERE id = $2 AND user_id = $1 AND ended_at IS NULL) AS session_lives
+           FROM users WHERE id = $1""",
+        user_id,
+        session_id,
     )
     if row is None:
         return None
@@ -170,6 +175,7 @@ async def find_standing(db: Db, user_id: UUID) -> Standing | None:
         role=Role(row["role"]),
         status=Status(row["status"]),
         epoch=row["epoch"],
+        session_lives=row["session_lives"],
     )
 
 

@@ -1,11 +1,15 @@
 """Rows of sign-ins, and of tries to sign in."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
+from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+
+ENDED_MAX = 100_000
 
 
 async def insert_session(
@@ -28,14 +32,14 @@ async def insert_session(
     )
 
 
-async def trim_sessions(tx: Tx, user_id: UUID, count_max: int) -> None:
-    """Drop a person's oldest sessions beyond `count_max`."""
-    await tx.execute(
-        """DELETE FROM sessions WHERE id IN (
-             SELECT id FROM sessions WHERE user_id = $1 ORDER BY id DESC OFFSET $2)""",
+async def living_sessions(tx: Tx, user_id: UUID) -> list[UUID]:
+    """A person's sessions that were not ended, newest first."""
+    rows = await tx.fetch(
+        """SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL
+           ORDER BY id DESC""",
         user_id,
-        count_max,
     )
+    return [row["id"] for row in rows]
 
 
 async def find_session(tx: Tx, session_id: UUID) -> asyncpg.Record | None:
@@ -44,7 +48,7 @@ async def find_session(tx: Tx, session_id: UUID) -> asyncpg.Record | None:
         """SELECT s.id AS session_id, s.secret_hash, s.previous_hash, s.nonce,
              s.client_hash, s.rotated_at, s.expires_at, u.*
            FROM sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.id = $1 AND s.expires_at > $2""",
+           WHERE s.id = $1 AND s.expires_at > $2 AND s.ended_at IS NULL""",
         session_id,
         tx.now,
     )
@@ -70,15 +74,24 @@ async def rotate_session(
     )
 
 
-async def end_session(tx: Tx, user_id: UUID, session_id: UUID) -> bool:
-    """Drop one session of a person; False when there is none such."""
-    return bool(
-        await tx.fetchval(
-            "DELETE FROM sessions WHERE id = $2 AND user_id = $1 RETURNING true",
-            user_id,
-            session_id,
-        )
+async def mark_ended(tx: Tx, session_ids: Sequence[UUID]) -> None:
+    """End sessions; their rows stay for the readers of `ended_sessions`."""
+    await tx.execute(
+        "UPDATE sessions SET ended_at = $2 WHERE id = ANY($1)",
+        sorted(session_ids),
+        tx.now,
     )
+
+
+async def ended_sessions(db: Db, since: datetime) -> tuple[UUID, ...]:
+    """The sessions ended at or after `since`, each by itself."""
+    rows = await db.fetch(
+        """SELECT id FROM sessions WHERE ended_at >= $1
+           ORDER BY ended_at DESC LIMIT $2""",
+        since,
+        ENDED_MAX,
+    )
+    return tuple(row["id"] for row in rows)
 
 
 async def drop_session(tx: Tx, session_id: UUID) -> None:
@@ -86,13 +99,9 @@ async def drop_session(tx: Tx, session_id: UUID) -> None:
     await tx.execute("DELETE FROM sessions WHERE id = $1", session_id)
 
 
-async def end_sessions(tx: Tx, user_id: UUID, kept_id: UUID | None = None) -> None:
-    """Drop all sessions of a person but `kept_id`."""
-    await tx.execute(
-        "DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id <> $2)",
-        user_id,
-        kept_id,
-    )
+async def drop_sessions(tx: Tx, user_id: UUID) -> None:
+    """Drop all sessions of a person, whose epoch rises with it."""
+    await tx.execute("DELETE FROM sessions WHERE user_id = $1", user_id)
 
 
 async def count_try(

@@ -63,11 +63,19 @@ class Session(Table, table=True):
     """A sign-in and its living refresh token.
 
     Of the token before it the hash is kept too, and the `nonce` that made the one out
-    of the other: so a lost answer can be given again.
+    of the other: so a lost answer can be given again. A session that was ended stays
+    (`ended_at`) until its last access token has expired.
     """
 
     __tablename__ = "sessions"
-    __table_args__ = (sa.Index("sessions_by_user", "user_id", "id"),)
+    __table_args__ = (
+        sa.Index("sessions_by_user", "user_id", "id"),
+        sa.Index(
+            "sessions_by_ended_at",
+            "ended_at",
+            postgresql_where=sa.text("ended_at IS NOT NULL"),
+        ),
+    )
     id: UUID = Field(primary_key=True)
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     secret_hash: bytes
@@ -77,6 +85,7 @@ class Session(Table, table=True):
     rotated_at: datetime = moment()
     expires_at: datetime = moment()
     created_at: datetime = moment()
+    ended_at: datetime | None = moment(nullable=True)
 
 
 class LoginTries(Table, table=True):

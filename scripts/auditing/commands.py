@@ -13,7 +13,7 @@ from bus.kit.settings import Settings, SettingsError
 from scripts.auditing import loading, streaming
 from scripts.auditing.books import Books, Violation, name_of
 from scripts.auditing.checks import CHECKS, audit
-from scripts.auditing.place import Place, consumed_kinds, read_answered, running_place
+from scripts.auditing.place import Place, read_answered, running_place
 from scripts.auditing.rest import Rest, told_so_far, wait_for_rest
 from scripts.launcher.failures import Exit, Failure
 
@@ -74,7 +74,7 @@ async def _load_quiet(
                 connections,
                 stream=stream,
                 shards={name: place.settings.shards(name) for name in place.urls},
-                consumers=consumed_kinds(),
+                consumers=place.consumers,
                 answered=answered,
                 waiting=rest.waiting,
             )
@@ -126,7 +126,9 @@ def command(
 
 def main() -> None:
     """Run the command."""
-    typer.run(command)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    app()
 
 
 def _say(line: str, code: int) -> int:

@@ -15,12 +15,16 @@ from scripts.launcher.record import Run
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """The addresses that an audit opens; `settings` are complete."""
+    """The addresses that an audit opens; `settings` are complete.
+
+    `consumers` are the kinds of events that each domain handles.
+    """
 
     settings: Settings
     urls: dict[str, str]
     nats_url: str
     run: Run
+    consumers: dict[str, frozenset[str]]
 
 
 def running_place(settings: Settings) -> Place:
@@ -36,6 +40,7 @@ def running_place(settings: Settings) -> Place:
         urls={name: whole.database_url(name) for name in names},
         nats_url=whole.nats_url,
         run=run,
+        consumers=consumed_kinds(),
     )
 
 

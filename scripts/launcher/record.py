@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Self
 
@@ -42,11 +42,16 @@ class Run:
             values = json.loads((data_dir / RUN).read_text())
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise Failure(f"{data_dir / RUN} is not readable: {error}") from None
+        known = {each.name for each in fields(cls)}
+        values = {name: each for name, each in values.items() if name in known}
         values["keeper"] = Identity(**values["keeper"])
         values["processes"] = {
-            name: Identity(**each) for name, each in values["processes"].items()
+            name: Identity(**each) for name, each in values.get("processes", {}).items()
         }
-        values["descendants"] = [Identity(**each) for each in values["descendants"]]
+        others = values.get("descendants", [])  # an older version kept none
+        values["descendants"] = [Identity(**each) for each in others]
         return cls(**values)
 
     def write(self, data_dir: Path) -> None:

@@ -24,12 +24,14 @@ COVERED = "--fail-under=80"
 FAST = "not full and not chaos and not bench and not notebooks"
 PYTEST_FOUND_NOTHING = 5
 
+_MEASURED = ("python", "-m", "coverage", "run", "-m", "pytest")
+
 _FAST_STEPS: dict[str, tuple[str, ...]] = {
     "lint": ("python", "-m", "ruff", "check", "."),
     "format": ("python", "-m", "ruff", "format", "--check", "."),
     "types": ("python", "-m", "mypy"),
     "imports": ("lint-imports",),
-    "tests": ("python", "-m", "coverage", "run", "-m", "pytest", "-q", "-m", FAST),
+    "tests": (*_MEASURED, "-q", "-n", "2", "--dist", "loadgroup", "-m", FAST),
     "coverage": ("python", "-m", "coverage", "report", "--skip-covered", COVERED),
 }
 

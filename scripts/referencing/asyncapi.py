@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
         "operations": {f"tell_{_name(kind)}": _operation(kind) for kind in kinds},
         "components": {
             "messages": {_name(kind): _message(kind, data[kind]) for kind in kinds},
-            "schemas": components,
+            "schemas": msgspec.json.decode(msgspec.json.encode(components)),
         },
     }
 

@@ -36,8 +36,8 @@ class Access(enum.Enum):
 class Caller:
     """The person or guest behind a request, and what came with it.
 
-    `user_id` and `role` are of the access token; `cart_token` and `order_token` are
-    what a guest holds. `command_id` makes repeated requests act once.
+    `user_id`, `role` and `session_id` are of the access token; `cart_token` and
+    `order_token` are what a guest holds. `command_id` makes repeated requests act once.
     """
 
     __slots__ = (
@@ -50,6 +50,7 @@ class Caller:
         "request_id",
         "role",
         "route",
+        "session_id",
         "traceparent",
         "used_key",
         "user_id",
@@ -67,6 +68,7 @@ class Caller:
         self.traceparent = traceparent
         self.user_id = user_id
         self.role = role
+        self.session_id: UUID | None = None
         self.cart_token: str | None = None
         self.order_token: str | None = None
         self.key: str | None = None
@@ -92,6 +94,13 @@ class Caller:
         if self.user_id is None:
             raise RuntimeError("a route that is PUBLIC asked for the signed-in person")
         return self.user_id
+
+    @property
+    def session(self) -> UUID:
+        """The session of the access token; only for routes that are not PUBLIC."""
+        if self.session_id is None:
+            raise RuntimeError("a route that is PUBLIC asked for the session")
+        return self.session_id
 
     def command_id(self, purpose: str | None = None) -> UUID:
         """The id of the command that this request stands for.

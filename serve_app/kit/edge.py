@@ -123,6 +123,7 @@ async def _identify(gateway: Gateway, head: RequestHead, caller: Caller) -> None
         await gateway.epochs.check(identity)
         caller.user_id = identity.user_id
         caller.role = identity.role
+        caller.session_id = identity.session_id
 
 
 async def _answer_near(exchange: Exchange, entry: Entry, if_none_match: str) -> None:

@@ -1,4 +1,4 @@
-"""Which access tokens count no more: the epochs that were raised a short while ago."""
+"""Which access tokens count no more: epochs raised, sessions ended a while ago."""
 
 import asyncio
 import time
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from bus.kit import logs
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
@@ -21,11 +23,19 @@ MARGIN_SECONDS = 60
 _log = logs.get("gateway")
 
 
+class Raised(msgspec.Struct, frozen=True):
+    """Epochs by person, sessions that ended by themselves, the next ask's `since`."""
+
+    epochs: dict[UUID, int]
+    ended_sessions: tuple[UUID, ...]
+    as_of: datetime
+
+
 class Sessions(Protocol):
     """What the domain that knows the sessions is asked."""
 
-    async def list_raised(self, since: datetime) -> tuple[dict[UUID, int], datetime]:
-        """The epochs raised since then, and the `since` of the next ask."""
+    async def list_raised(self, since: datetime) -> Raised:
+        """What was raised and ended since then."""
         ...
 
     async def is_valid(self, identity: Identity) -> bool:
@@ -34,7 +44,7 @@ class Sessions(Protocol):
 
 
 class Epochs:
-    """The list of raised epochs, confirmed every half second.
+    """The list of raised epochs and ended sessions, confirmed every half second.
 
     While the last confirmation is at most a second old a token is checked in memory;
     later each one is checked with the domain, and if that fails the answer is 503.
@@ -51,6 +61,7 @@ class Epochs:
         self._life_seconds = life_seconds + MARGIN_SECONDS
         self._clock = clock
         self._raised: dict[UUID, tuple[int, float]] = {}
+        self._ended: dict[UUID, float] = {}
         self._since = datetime.now(UTC) - timedelta(seconds=self._life_seconds)
         self._confirmed_at = float("-inf")
         self._wanted = asyncio.Event()
@@ -58,13 +69,15 @@ class Epochs:
         self._checked: dict[Identity, tuple[bool, float]] = {}
 
     async def confirm(self) -> None:
-        """Ask for what was raised since the last time."""
+        """Ask for what was raised and ended since the last time."""
         asked_at = self._clock()
         async with asyncio.timeout(AGE_SECONDS_MAX):
-            raised, self._since = await self._sessions.list_raised(self._since)
-        for user_id, epoch in raised.items():
+            raised = await self._sessions.list_raised(self._since)
+        self._since = raised.as_of
+        for user_id, epoch in raised.epochs.items():
             known, _ = self._raised.get(user_id, (0, 0.0))
             self._raised[user_id] = (max(known, epoch), asked_at)
+        self._ended.update(dict.fromkeys(raised.ended_sessions, asked_at))
         self._confirmed_at = asked_at
         self._forget_old(asked_at)
 
@@ -87,14 +100,14 @@ class Epochs:
                 failing = True
 
     def confirm_soon(self) -> None:
-        """An event says that something was raised: do not wait for the half second."""
+        """An event says that sessions ended: do not wait for the half second."""
         self._wanted.set()
 
     async def check(self, identity: Identity) -> None:
         """Raise Problem 401 if the token was revoked, 503 if that cannot be told."""
         if self._clock() - self._confirmed_at <= AGE_SECONDS_MAX:
             epoch, _ = self._raised.get(identity.user_id, (0, 0.0))
-            valid = identity.epoch >= epoch
+            valid = identity.epoch >= epoch and identity.session_id not in self._ended
         else:
             valid = await self._ask(identity)
         if not valid:
@@ -132,4 +145,8 @@ class Epochs:
                 user_id: (epoch, at)
                 for user_id, (epoch, at) in self._raised.items()
                 if at >= oldest
+            }
+        if any(at < oldest for at in self._ended.values()):
+            self._ended = {
+                session_id: at for session_id, at in self._ended.items() if at >= oldest
             }

@@ -42,7 +42,9 @@ _TIMEOUTS = f"""
     timeout queue {HEAD_SECONDS_MAX}s
 """
 
-_EVERY_ANSWER = """
+# Whatever the client says of where it is, the edge is told the address that it has.
+_EVERY_EXCHANGE = """
+    http-request set-header X-Forwarded-For %[src]
     unique-id-format %[uuid()]
     http-after-response set-status 504 if { status 502 }
     http-after-response del-header Server
@@ -73,7 +75,7 @@ def closed(config: str, *, host: str, files_max: int) -> str:
     )
     config = re.sub(
         r"(frontend http_frontend\n\s+bind) \S+:(\d+)[^\n]*\n",
-        lambda found: f"{found[1]} {_bind(host)}:{found[2]}\n{_EVERY_ANSWER}",
+        lambda found: f"{found[1]} {_bind(host)}:{found[2]}\n{_EVERY_EXCHANGE}",
         config,
         count=1,
     )

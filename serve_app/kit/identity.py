@@ -28,7 +28,7 @@ TOKEN_CHARACTERS_MAX = 2_048
 VERIFIED_MAX = 20_000
 ROLES = frozenset({"CUSTOMER", "SELLER", "ADMIN"})
 _ALGORITHM = "EdDSA"
-_REQUIRED = ["iss", "aud", "sub", "iat", "exp", "role", "epoch"]
+_REQUIRED = ["iss", "aud", "sub", "iat", "exp", "role", "epoch", "sid"]
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -37,6 +37,7 @@ class Identity(msgspec.Struct, frozen=True):
     user_id: UUID
     role: str
     epoch: int
+    session_id: UUID
     expires_at: float
 
 
@@ -77,8 +78,8 @@ class Tokens:
                 "SOUK_JWT_KEYS: each key is base64url of 32 bytes"
             ) from None
 
-    def sign(self, user_id: UUID, role: str, epoch: int) -> str:
-        """An access token for a person, valid from now for its whole life."""
+    def sign(self, user_id: UUID, role: str, epoch: int, session_id: UUID) -> str:
+        """An access token for a person's session, valid from now for its whole life."""
         now = int(time.time())
         claims = {
             "iss": self._issuer,
@@ -88,6 +89,7 @@ class Tokens:
             "exp": now + self.life_seconds,
             "role": role,
             "epoch": epoch,
+            "sid": str(session_id),
         }
         return jwt.encode(
             claims, self._signing, _ALGORITHM, headers={"kid": self._signing_id}
@@ -139,7 +141,11 @@ class Tokens:
                 options={"require": _REQUIRED, "strict_aud": True},
             )
             identity = Identity(
-                UUID(claims["sub"]), claims["role"], claims["epoch"], claims["exp"]
+                user_id=UUID(claims["sub"]),
+                role=claims["role"],
+                epoch=claims["epoch"],
+                session_id=UUID(claims["sid"]),
+                expires_at=claims["exp"],
             )
         except jwt.ExpiredSignatureError:
             raise unauthenticated(
@@ -156,9 +162,9 @@ TOKENS: ContextVar[Tokens] = ContextVar("souk_tokens")
 """The keys of the gateway that the running request came to."""
 
 
-def sign_access_token(user_id: UUID, role: str, epoch: int) -> str:
-    """An access token for a person, made inside a request."""
-    return TOKENS.get().sign(user_id, role, epoch)
+def sign_access_token(user_id: UUID, role: str, epoch: int, session_id: UUID) -> str:
+    """An access token for a person's session, made inside a request."""
+    return TOKENS.get().sign(user_id, role, epoch, session_id)
 
 
 def guest_token(command_id: UUID) -> str:

@@ -35,7 +35,6 @@ from serve_app.users.bodies import (
     ChangePasswordBody,
     EmailBody,
     LogInBody,
-    LogOutBody,
     RefreshTokensBody,
     RegisterUserBody,
     ResetPasswordBody,
@@ -120,16 +119,13 @@ async def refresh_tokens(body: RefreshTokensBody, request: Request) -> SessionVi
 
 
 @router.post("/auth/logout", access=SIGNED_IN, status=204)
-async def log_out(body: LogOutBody, caller: Caller) -> Done:
-    """End the session of the refresh token; without one, every session.
+async def log_out(caller: Caller) -> Done:
+    """End the session that the access token is of.
 
-    Access tokens of the person count no more, on every replica within a second;
-    sessions that go on refresh theirs.
+    Its access and refresh tokens count no more, on every replica within a second; the
+    person's other sessions go on.
     """
-    session_id = _named_session(body.refresh_token)
-    if session_id is None:
-        return await ask(LogOutAll(user_id=caller.person))
-    return await ask(LogOut(user_id=caller.person, session_id=session_id))
+    return await ask(LogOut(user_id=caller.person, session_id=caller.session))
 
 
 @router.post("/auth/logout-all", access=SIGNED_IN, status=204)
@@ -166,7 +162,7 @@ async def reset_password(body: ResetPasswordBody) -> Done:
 async def change_password(
     body: ChangePasswordBody, caller: Caller, request: Request
 ) -> Answer[None]:
-    """Set a new password; other sessions than that of `refresh_token` end.
+    """Set a new password; all sessions end but the one that asks.
 
     401 `invalid-credentials` for a wrong current password, 422 `weak-password`.
     """
@@ -174,7 +170,7 @@ async def change_password(
         user_id=caller.person,
         current_password=body.current_password,
         new_password=body.new_password,
-        session_id=_named_session(body.refresh_token),
+        session_id=caller.session,
         client=client_of(request),
     )
     await ask(message)
@@ -185,17 +181,14 @@ async def _account(email: str) -> UUID:
     return (await ask(FindAccount(email=email))).user_id
 
 
-def _named_session(refresh_token: str | None) -> UUID | None:
-    parts = parts_of(refresh_token) if refresh_token is not None else None
-    return parts[0] if parts else None
-
-
 def _session(signed_in: SignedIn) -> SessionView:
     """The session with an access token that is signed here, at the edge."""
     user = signed_in.user
     return SessionView(
         user=user,
-        access_token=sign_access_token(user.id, user.role, signed_in.epoch),
+        access_token=sign_access_token(
+            user.id, user.role, signed_in.epoch, signed_in.session_id
+        ),
         refresh_token=signed_in.refresh_token,
         token_type="Bearer",  # noqa: S106 - a kind of token
         expires_in=access_token_seconds(),

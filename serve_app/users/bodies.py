@@ -75,12 +75,6 @@ class RefreshTokensBody(Body):
     refresh_token: RefreshToken
 
 
-class LogOutBody(Body):
-    """Names the session that ends by its refresh token; absent: all sessions end."""
-
-    refresh_token: RefreshToken | None = None
-
-
 class ResetPasswordBody(Body):
     """The mailed code and the password that it sets."""
 
@@ -90,11 +84,10 @@ class ResetPasswordBody(Body):
 
 
 class ChangePasswordBody(Body):
-    """Both passwords; the session of `refresh_token` is the one that goes on."""
+    """The password as it is, and as it shall be."""
 
     current_password: Password
     new_password: Password
-    refresh_token: RefreshToken | None = None
 
 
 class ProfileBody(Body):
@@ -162,14 +155,15 @@ def client_of(request: Request) -> str:
     """The network address that a request came from; of IPv6 the network's part.
 
     Only our own proxy, on this machine, is believed what it says of another address:
-    it is the last one that `X-Forwarded-For` names.
+    it writes one `X-Forwarded-For` of one address in place of all that a client sent
+    (`serve_app.kit.haproxy_config`); any other is not its.
     """
     peer = request.client.host if request.client else ""
     try:
         address = ip_address(peer)
         forwarded = request.headers.getlist("x-forwarded-for")
-        if address.is_loopback and forwarded:
-            address = ip_address(forwarded[-1].rpartition(",")[2].strip())
+        if address.is_loopback and len(forwarded) == 1:
+            address = ip_address(forwarded[0])
     except ValueError:
         return peer
     if isinstance(address, IPv6Address):

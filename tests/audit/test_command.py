@@ -12,7 +12,7 @@ from scripts.auditing import streaming
 from scripts.auditing.books import name_of
 from scripts.auditing.checks import CHECKS
 from scripts.auditing.commands import run_audit
-from scripts.auditing.place import Place
+from scripts.auditing.place import Place, consumed_kinds
 from scripts.auditing.rest import wait_for_rest
 from scripts.embedded.process import Identity
 from scripts.launcher.record import Run
@@ -43,6 +43,7 @@ def place_of(sold: Sold) -> Place:
         urls=sold.urls,
         nats_url=sold.nats_url,
         run=Run(mark="tests", keeper=myself),
+        consumers=consumed_kinds(),
     )
 
 

@@ -93,6 +93,17 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
             assert heading in _anchors(target.read_text()), link
 
 
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    folders = "actors|bus|persistence|serve_app|scripts|tests|docs|notebooks"
+    names = set(re.findall(rf"`((?:{folders})/[\w/.]+)`", page.read_text()))
+    invented = {name for name in names if "wishlists" in name}
+    later = {"docs/proof.md"}  # `./scripts/test --full` writes it
+    for name in names - invented - later:
+        path = ROOT / name
+        assert path.exists() or path.with_suffix(".py").exists(), name
+
+
 def test_only_pages_that_are_made_say_so() -> None:
     note = "Made from the code by `scripts/reference`"
     saying = {str(p.relative_to(ROOT)) for p in WRITTEN if note in p.read_text()}
@@ -102,7 +113,9 @@ def test_only_pages_that_are_made_say_so() -> None:
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_of_a_page_is_python_and_its_commands_exist(page: Path) -> None:
     text = page.read_text()
-    for block in re.findall(r"^ *```python\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE):
+    for block in re.findall(
+        r"^ *```python\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE
+    ):
         ast.parse(textwrap.dedent(block))
     for name in set(re.findall(r"\./scripts/([a-z]+)\b", text)):
         command = ROOT / "scripts" / name

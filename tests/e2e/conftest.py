@@ -59,7 +59,7 @@ def stranger(live_shop: LiveShop, session: aiohttp.ClientSession) -> Stranger:
 
 @pytest.fixture
 def customer(stranger: Stranger) -> MakePerson:
-    """`await customer()` is somebody with a new account."""
+    """Makes somebody with a new account, as often as it is awaited."""
     return lambda: Person.register(Stranger(stranger.session, stranger.url))
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aiohttp
 
 from tests.e2e.people import Answer, Stranger
-from tests.e2e.waiting import POLL_SECONDS
+from tests.e2e.waiting import POLL_SECONDS, until
 
 ANSWER_SECONDS_MAX = 120
 # Not a decision: never begun, unknown, or still under way.
@@ -72,8 +72,11 @@ class Crowd:
 
     async def reached(self, count: int) -> None:
         """Wait until so many orders have been answered."""
-        while len(self.answers) < count:
-            await asyncio.sleep(POLL_SECONDS / 10)
+
+        async def look() -> bool:
+            return len(self.answers) >= count
+
+        await until(look, f"{count} orders", seconds=ANSWER_SECONDS_MAX)
 
     @property
     def answered(self) -> dict[str, str]:

@@ -82,7 +82,7 @@ class Stranger:
 
     async def get(self, path: str, **headers: str) -> Any:
         """What a GET shows."""
-        return (await self.call("GET", path, **headers)).ok(200)
+        return (await self.call("GET", path, raw=None, **headers)).ok(200)
 
     async def put_in_cart(self, sku: str, quantity: int) -> Any:
         """Add to the cart; a new guest cart's token is kept."""

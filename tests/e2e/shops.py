@@ -219,7 +219,7 @@ class LiveShop:
 
     async def _shard_ports(self, actor: str) -> list[int]:
         rows = await self.rows(
-            actor.split("/")[0],
+            actor.partition("/")[0],
             "SELECT client_port FROM pg_stat_activity WHERE application_name LIKE $1",
             f"souk:{actor}:%",
         )
@@ -240,8 +240,8 @@ async def _read_stream(js: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     left = (await pull.consumer_info()).num_pending
     while left > len(found):
-        for message in await pull.fetch(FETCH_MAX, timeout=READ_SECONDS_MAX):
-            found.append({**json.loads(message.data), "nats_subject": message.subject})
+        messages = await pull.fetch(FETCH_MAX, timeout=READ_SECONDS_MAX)
+        found += [{**json.loads(m.data), "nats_subject": m.subject} for m in messages]
     await pull.unsubscribe()
     return found
 
@@ -249,7 +249,7 @@ async def _read_stream(js: Any) -> list[dict[str, Any]]:
 def _process_at(ports: Sequence[int]) -> int | None:
     """Who holds the client's end of one of these connections."""
     for connection in psutil.net_connections("tcp"):
-        if connection.laddr and connection.laddr.port in ports and connection.pid:
-            if connection.raddr:
-                return int(connection.pid)
+        port = getattr(connection.laddr, "port", None)
+        if connection.raddr and connection.pid and port in ports:
+            return int(connection.pid)
     return None

@@ -41,7 +41,7 @@ def check_problem(answer: Any, status: int) -> None:
     "quantity", [0, -1, 10**9, 10**30, 1.5, "2", True, None, [1], {"n": 1}]
 )
 async def test_a_quantity_is_a_small_whole_number(
-    stranger: Stranger, keeper: Person, quantity: Any
+    stranger: Stranger, quantity: Any
 ) -> None:
     body = {"sku": "LAMP-1", "quantity": quantity}
     check_problem(await stranger.call("POST", "/cart/items", body), 422)
@@ -63,7 +63,7 @@ async def test_unknown_fields_are_refused_and_named(stranger: Stranger) -> None:
 
 @pytest.mark.parametrize("name", ["role", "is_admin", "id", "email_verified"])
 async def test_nobody_says_what_they_are_when_they_register(
-    live_shop: LiveShop, stranger: Stranger, name: str
+    stranger: Stranger, name: str
 ) -> None:
     body = registration(**{name: "ADMIN"})
     check_problem(await stranger.call("POST", "/auth/register", body), 422)

@@ -181,7 +181,7 @@ async def test_a_cancelled_order_gives_stock_and_money_back(
 
     async def given_back() -> bool:
         [charge] = await books.charges(live_shop, order["id"])
-        return charge["refunded"] == 2800
+        return bool(charge["refunded"] == 2800)
 
     await until(given_back, "the money in the bank")
     assert await books.stock(live_shop, sku) == (5, 0)

@@ -1,6 +1,8 @@
 """Any one process is killed while people buy: no order, no money, no piece is lost."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
 
 import pytest
@@ -29,15 +31,19 @@ async def test_a_killed_process_loses_no_order_no_money_and_no_piece(
     skus = [await new_goods(keeper, stock=STOCK, amount=300) for _ in range(GOODS)]
     crowd = Crowd([await customer() for _ in range(BUYERS)])
 
+    killed = await live_shop.pid(actor)
+
     async def kill() -> None:
         await crowd.reached(KILL_AFTER)
-        await live_shop.kill(actor)
+        os.kill(killed, signal.SIGKILL)
+        assert len(crowd.answers) < ORDERS
 
     def two_of(number: int) -> list[tuple[str, int]]:
         return [(skus[number % GOODS], 1), (skus[(number + 1) % GOODS], 2)]
 
     await asyncio.gather(crowd.buy(ORDERS, AT_ONCE, two_of), kill())
 
+    assert await live_shop.pid(actor) != killed
     assert Counter(answer.status for answer in crowd.answers) == {201: ORDERS}
     assert len(crowd.answered) == ORDERS
     await live_shop.rest()

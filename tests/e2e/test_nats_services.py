@@ -114,7 +114,7 @@ async def test_services_can_be_discovered(live_shop: LiveShop) -> None:
         inbox = client.new_inbox()
         replies = await client.subscribe(inbox)
         await client.publish("$SRV.INFO", b"", reply=inbox)
-        names = set()
+        names = set[str]()
         while not {"inventory", "payment", "notification", "email"} <= names:
             message = await replies.next_msg(timeout=REPLY_SECONDS_MAX)
             names.add(json.loads(message.data)["name"])

@@ -135,18 +135,23 @@ def clone_into(place: Path) -> Path:
     return clone
 
 
+def mode_of(path: Path) -> int:
+    """Who may do what with a folder."""
+    return path.stat().st_mode & 0o777
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root")
 async def test_root_sells_from_a_folder_that_nobody_else_may_enter(
     session: aiohttp.ClientSession,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="souk-closed-", dir=ROOT.parent) as name:
         closed = Path(name)
-        assert closed.stat().st_mode & 0o777 == 0o700
+        assert mode_of(closed) == 0o700
         clone = clone_into(closed)
         python = clone / ".venv" / "bin" / "python"
         with running(LiveShop(closed / "data", clone=clone, python=python)) as shop:
             await sells(shop, session)
-        assert closed.stat().st_mode & 0o777 == 0o700
+        assert mode_of(closed) == 0o700
 
 
 def may_run_python(user: int) -> bool:

@@ -16,6 +16,7 @@ from bus.kit.values import Page
 from serve_app.app import build
 from serve_app.kit.bodies import AddressBody, Body, Line, MoneyBody, Quantity, Sku
 from serve_app.kit.edge import Edge
+from serve_app.kit.epochs import Raised
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.identity import Identity
 from serve_app.kit.routing import (
@@ -37,6 +38,7 @@ from serve_app.kit.routing import (
 SEED = base64.urlsafe_b64encode(b"s" * 32).decode()
 OTHER_SEED = base64.urlsafe_b64encode(b"o" * 32).decode()
 PERSON = UUID("0192f0c1-0000-7000-8000-000000000001")
+SESSION = UUID("0192f0c1-0000-7000-8000-0000000000a1")
 
 
 class FakeAsker:
@@ -63,18 +65,19 @@ class FakeAsker:
 
 
 class FakeSessions:
-    """The epochs that were raised; it can be away."""
+    """The epochs that were raised, the sessions that ended; it can be away."""
 
     def __init__(self) -> None:
         self.raised: dict[UUID, int] = {}
+        self.ended: list[UUID] = []
         self.away = False
         self.valid = True
         self.checks = 0
 
-    async def list_raised(self, since: datetime) -> tuple[dict[UUID, int], datetime]:
+    async def list_raised(self, since: datetime) -> Raised:
         if self.away:
             raise Unavailable("users")
-        return dict(self.raised), since
+        return Raised(dict(self.raised), tuple(self.ended), since)
 
     async def is_valid(self, identity: Identity) -> bool:
         assert identity.user_id == PERSON
@@ -186,7 +189,9 @@ class Front:
             transport=httpx.ASGITransport(self.edge), base_url="http://shop"
         )
 
-    def bearer(self, role: str = "CUSTOMER", epoch: int = 1) -> dict[str, str]:
+    def bearer(
+        self, role: str = "CUSTOMER", epoch: int = 1, session_id: UUID = SESSION
+    ) -> dict[str, str]:
         """The header of a signed-in person."""
-        token = self.gateway.tokens.sign(PERSON, role, epoch)
+        token = self.gateway.tokens.sign(PERSON, role, epoch, session_id)
         return {"Authorization": f"Bearer {token}"}

@@ -1,10 +1,11 @@
 """Ended sessions: known within a second, and never guessed."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
-from tests.gateway.fakes import PERSON, Front, Hands
+from tests.gateway.fakes import PERSON, SESSION, Front, Hands
 from tests.gateway.test_problems import check
 
 PATH = f"/private/{PERSON}"
@@ -20,6 +21,15 @@ async def test_a_raised_epoch_ends_older_tokens_only(front: Front) -> None:
     # Where nobody needs to be signed in, a token that is sent must be good as well.
     answer = await front.http.get("/things/A", headers=front.bearer(epoch=1))
     check(answer, 401, "token-revoked")
+
+
+async def test_an_ended_session_takes_its_own_tokens_with_it_only(front: Front) -> None:
+    other = UUID("0192f0c1-0000-7000-8000-0000000000a2")
+    front.sessions.ended.append(SESSION)
+    await front.gateway.epochs.confirm()
+    check(await front.http.get(PATH, headers=front.bearer()), 401, "token-revoked")
+    headers = front.bearer(session_id=other)
+    assert (await front.http.get(PATH, headers=headers)).is_success
 
 
 async def test_while_the_list_is_fresh_nobody_is_asked(front: Front) -> None:
@@ -53,9 +63,14 @@ async def test_what_cannot_be_checked_is_503(front: Front, clock: Hands) -> None
 async def test_a_later_confirmation_keeps_what_was_known(front: Front) -> None:
     front.sessions.raised[PERSON] = 2
     await front.gateway.epochs.confirm()
+    front.sessions.ended.append(SESSION)
+    await front.gateway.epochs.confirm()
     front.sessions.raised.clear()
+    front.sessions.ended.clear()
     await front.gateway.epochs.confirm()
     answer = await front.http.get(PATH, headers=front.bearer(epoch=1))
+    check(answer, 401, "token-revoked")
+    answer = await front.http.get(PATH, headers=front.bearer(epoch=2))
     check(answer, 401, "token-revoked")
 
 
@@ -63,11 +78,13 @@ async def test_entries_are_forgotten_when_their_tokens_have_expired(
     front: Front, clock: Hands
 ) -> None:
     front.sessions.raised[PERSON] = 2
+    front.sessions.ended.append(SESSION)
     await front.gateway.epochs.confirm()
     front.sessions.raised.clear()
+    front.sessions.ended.clear()
     clock.now += 661
     await front.gateway.epochs.confirm()
-    assert front.gateway.epochs._raised == {}
+    assert (front.gateway.epochs._raised, front.gateway.epochs._ended) == ({}, {})
 
 
 async def test_the_list_is_followed_and_an_event_hurries_it(

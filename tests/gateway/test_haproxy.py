@@ -6,8 +6,10 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,12 @@ def port() -> int:
 
 
 @pytest.fixture
-def written(tmp_path: Path, port: int) -> Path:
+def replica_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def written(tmp_path: Path, port: int, replica_port: int) -> Path:
     """The configuration that Serve itself writes for one replica, which is down."""
     folder = tmp_path / "edge"
     folder.mkdir(mode=0o755)
@@ -50,7 +57,7 @@ def written(tmp_path: Path, port: int) -> Path:
         ),
         config_file_path=str(folder / "haproxy.cfg"),
     )
-    replica = ServerConfig(name="replica", host="127.0.0.1", port=free_port())
+    replica = ServerConfig(name="replica", host="127.0.0.1", port=replica_port)
     api.set_backend_configs(
         {
             "gateway": BackendConfig(
@@ -96,6 +103,35 @@ def test_the_environment_names_our_wrapper_and_hook(tmp_path: Path) -> None:
     assert found["SOUK_HTTP_HOST"] == "0.0.0.0"
     module, _, name = found["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"].rpartition(".")
     assert hasattr(__import__(module, fromlist=[name]), name)
+
+
+class Replica(BaseHTTPRequestHandler):
+    """Answers any GET with what `X-Forwarded-For` said, one line for each."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        named = self.headers.get_all("X-Forwarded-For") or []
+        body = "\n".join(named).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing on the console."""
+
+
+@pytest.fixture
+def replica(replica_port: int) -> Iterator[None]:
+    """A replica that is up."""
+    server = ThreadingHTTPServer(("127.0.0.1", replica_port), Replica)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
@@ -144,3 +180,15 @@ def test_the_real_haproxy_takes_it_and_answers_problems(
     assert head.startswith(b"HTTP/1.1 400 ")
     assert (written.parent.stat().st_mode & 0o777) == 0o700
     assert ((written.parent / "admin.sock").stat().st_mode & 0o777) == 0o600
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+@pytest.mark.usefixtures("replica")
+@pytest.mark.parametrize(
+    "sent", ["", "X-Forwarded-For: 1.2.3.4, 5.6.7.8\r\nX-Forwarded-For: 9.9.9.9\r\n"]
+)
+def test_the_edge_is_told_the_address_that_the_client_has(edge: int, sent: str) -> None:
+    request = f"GET /x HTTP/1.1\r\nHost: x\r\n{sent}Connection: close\r\n\r\n"
+    head, body = said(edge, request.encode())
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == b"127.0.0.1"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bus.kit.settings import Settings, SettingsError
 from serve_app.kit import identity
 from serve_app.kit.identity import Tokens
-from tests.gateway.fakes import OTHER_SEED, PERSON, SEED, Front, Hands
+from tests.gateway.fakes import OTHER_SEED, PERSON, SEED, SESSION, Front, Hands
 from tests.gateway.test_problems import check
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
@@ -31,6 +31,7 @@ def claims(front: Front, **changed: Any) -> dict[str, Any]:
         "exp": now + 600,
         "role": "CUSTOMER",
         "epoch": 1,
+        "sid": str(SESSION),
     }
     return {name: v for name, v in (good | changed).items() if v is not None}
 
@@ -67,6 +68,9 @@ async def test_a_good_token_lets_its_person_in(front: Front) -> None:
         {"epoch": None},
         {"epoch": "9"},
         {"epoch": True},
+        {"sid": None},
+        {"sid": "17"},
+        {"sid": 17},
         {"iat": int(time.time()) + 900},
         {"nbf": int(time.time()) + 900},
     ],
@@ -103,7 +107,7 @@ async def test_a_forged_signature_is_401(front: Front) -> None:
 
 
 async def test_a_changed_payload_is_401(front: Front) -> None:
-    token = front.gateway.tokens.sign(PERSON, "CUSTOMER", 1)
+    token = front.gateway.tokens.sign(PERSON, "CUSTOMER", 1, SESSION)
     head, _, signature = token.split(".")
     payload = json.dumps(claims(front, role="ADMIN")).encode()
     body = base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
@@ -177,7 +181,8 @@ async def test_a_second_key_verifies_while_the_first_signs(
     front = Front(tmp_path, clock, jwt_keys=f"{OTHER_SEED},{SEED}")
     await front.gateway.epochs.confirm()
     old = Tokens.of(front.gateway.settings.changed(jwt_keys=SEED))
-    assert (await ask(front, old.sign(PERSON, "CUSTOMER", 1))).status_code == 200
+    token = old.sign(PERSON, "CUSTOMER", 1, SESSION)
+    assert (await ask(front, token)).status_code == 200
     assert (await ask(front, front.bearer()["Authorization"][7:])).status_code == 200
     keys = (await front.http.get("/.well-known/jwks.json")).json()["keys"]
     assert len(keys) == 2
@@ -187,7 +192,7 @@ async def test_a_second_key_verifies_while_the_first_signs(
 
 async def test_the_published_keys_verify_our_tokens(front: Front) -> None:
     (key,) = (await front.http.get("/.well-known/jwks.json")).json()["keys"]
-    token = front.gateway.tokens.sign(PERSON, "SELLER", 4)
+    token = front.gateway.tokens.sign(PERSON, "SELLER", 4, SESSION)
     found = jwt.decode(token, jwt.PyJWK(key).key, algorithms=["EdDSA"], audience="souk")
     assert (found["role"], found["epoch"]) == ("SELLER", 4)
     assert found["exp"] - found["iat"] == 600
@@ -204,5 +209,6 @@ async def test_verified_tokens_are_bounded(
 ) -> None:
     monkeypatch.setattr(identity, "VERIFIED_MAX", 3)
     for epoch in range(5):
-        front.gateway.tokens.verify(front.gateway.tokens.sign(PERSON, "ADMIN", epoch))
+        token = front.gateway.tokens.sign(PERSON, "ADMIN", epoch, SESSION)
+        front.gateway.tokens.verify(token)
     assert len(front.gateway.tokens._verified) == 3

@@ -101,7 +101,8 @@ async def test_a_refusal_after_writing_changes_nothing(toys) -> None:
 @pytest.mark.parametrize("happens", [True, False], ids=["committed", "lost"])
 async def test_a_commit_without_an_answer_is_looked_up(toys, monkeypatch, happens) -> None:
     """Guards batch.py: `return await self._transaction(items)` run again, and once.py:
-    `_answer_as_before(firsts[command_id], row)`."""
+    `_answer_as_before(firsts[command_id], row)`.
+    """
     async with toys() as s:
         one, two = names(0, 2)
         await s.ask(Note(name=one))
@@ -189,7 +190,8 @@ async def test_a_command_twice_in_a_batch_runs_once_and_is_answered_twice(toys) 
 
 async def test_the_same_key_with_another_body_is_refused_and_changes_nothing(toys) -> None:
     """Guards once.py: `row.body_hash != body_hash`, and `if item.known` in `row_of`:
-    what was answered before is not written over."""
+    what was answered before is not written over.
+    """
     async with toys() as s:
         name = names(0)[0]
         key = new_id()
@@ -239,10 +241,10 @@ async def test_what_committed_in_halves_is_not_run_again_when_slots_move(
         assert await journal(s) == [(name, "0"), (name, "1")]
 
 
-async def test_two_that_the_server_sets_against_each_other_both_act(
+async def test_what_the_server_gives_up_for_anothers_sake_goes_once_more(
     toys, monkeypatch
 ) -> None:
-    """Guards batch.py: `await self._run_again(items)`: a deadlock is no bug."""
+    """Guards batch.py: `except TRANSIENT:` … `_run_again`: a deadlock is no bug."""
     async with toys() as s:
         shard = s.shard("toy", 0)
         transaction = shard.batches._transaction
@@ -255,9 +257,7 @@ async def test_two_that_the_server_sets_against_each_other_both_act(
             await transaction(items)
 
         monkeypatch.setattr(shard.batches, "_transaction", deadlocked)
-        one, two = names(0, 2)
-        ends = await together(s.ask(Note(name=one)), caller(s)(Note(name=two)))
-        assert [end.total for end in ends] == [1, 1]
+        assert (await s.ask(Note(name=names(0)[0]))).total == 1
 
 
 async def test_memory_is_bounded_and_what_was_used_last_stays(toys) -> None:

@@ -178,4 +178,4 @@ async def test_of_one_process_only_one_runs(toys) -> None:
         await asyncio.sleep(0.05)
         gate.set()
         await asyncio.gather(*naps)
-        assert BEGUN == [f"nap:{name}"]
+        assert [f"nap:{name}"] == BEGUN

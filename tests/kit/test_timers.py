@@ -7,7 +7,7 @@ import pytest
 from actors.kit import timers
 from bus.kit.addressing import new_id
 from tests.kit.faults import Doom, caller, journal, names, until
-from tests.kit.toy import BEGUN, Forget, Jot, Remind, close_gate
+from tests.kit.toy import BEGUN, Forget, Remind, close_gate
 
 
 @pytest.fixture(autouse=True)
@@ -91,20 +91,3 @@ async def test_a_process_that_fell_due_is_taken_up_and_not_begun_twice(toys) -> 
         stages = [(name, f"stage {stage}") for stage in (1, 2, 3, 4)]
         assert await rung(s, 4) == stages
         assert len({line for line in BEGUN if line.startswith("errand ")}) == 1
-
-
-async def test_one_that_was_cancelled_while_it_waited_does_not_act(toys) -> None:
-    """Guards batch.py: `await self._drop_undue(connection, items)`."""
-    async with toys() as s:
-        name = names(0)[0]
-        await s.ask(Remind(name=name, seconds=0.3))
-        gate = close_gate(f"stall:{name}")
-        from tests.kit.toy import Stall
-
-        stalled = asyncio.ensure_future(s.ask(Stall(name=name)))
-        forgotten = asyncio.ensure_future(s.ask(Forget(name=name)))
-        await asyncio.sleep(0.6)
-        gate.set()
-        await asyncio.gather(stalled, forgotten)
-        await s.ask(Jot(name=name, what="last"))
-        assert await rung(s, 2) == [(name, "stalled"), (name, "last")]

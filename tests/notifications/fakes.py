@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002 - a first parameter called `db` is what makes a handler a query
+
 """Domains by hand that know just what notifications asks of them."""
 
 from typing import ClassVar

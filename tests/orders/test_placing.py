@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from bus.inventory import AdjustStock, GetStock
 from bus.kit.addressing import new_id
@@ -190,7 +191,7 @@ async def test_a_price_that_rose_since_the_cart_showed_it_is_refused(selling) ->
         buyer = new_id()
         await s.ask(AddToCart(buyer=str(buyer), sku="A", quantity=1))
         FakeProducts.prices["A"] = 1500
-        wish = dict(
+        wish = PlaceOrder(
             buyer=str(buyer),
             user_id=buyer,
             shipping_address=ADDRESS,
@@ -198,11 +199,11 @@ async def test_a_price_that_rose_since_the_cart_showed_it_is_refused(selling) ->
             token="tok_visa",
         )
         with pytest.raises(Refusal) as risen:
-            await s.ask(PlaceOrder(**wish))
+            await s.ask(wish)
         assert risen.value.code == "price-changed"
         cart = await s.ask(GetCart(buyer=str(buyer)))
         assert cart.items[0].warnings == ("price-changed",)
-        placed = await s.ask(PlaceOrder(**wish, accept_prices=True))
+        placed = await s.ask(replace(wish, accept_prices=True))
         assert placed.status is OrderStatus.CONFIRMED
         assert FakePayments.taken == {(placed.order_id, 1): 1500}
 

@@ -12,6 +12,7 @@ import httpx
 from bus.kit.addressing import new_id
 from serve_app import files, products
 from serve_app.app import build
+from serve_app.kit.epochs import Raised
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.identity import Identity
 from tests.kit.local import LocalShop
@@ -22,9 +23,9 @@ SEED = urlsafe_b64encode(b"a seed of exactly 32 bytes here!").decode()
 class NobodyLoggedOut:
     """Sessions of a shop in which no epoch was ever raised."""
 
-    async def list_raised(self, since: datetime) -> tuple[dict[UUID, int], datetime]:
+    async def list_raised(self, since: datetime) -> Raised:
         """Nothing, whatever the `since`."""
-        return {}, max(since, datetime.now(UTC))
+        return Raised({}, (), max(since, datetime.now(UTC)))
 
     async def is_valid(self, identity: Identity) -> bool:
         """Whoever has a token is let in."""
@@ -44,7 +45,7 @@ class Client:
         """The client of a new person of this role."""
         client = Client(self._http, self._gateway)
         client.user_id = new_id()
-        token = self._gateway.tokens.sign(client.user_id, role, 0)
+        token = self._gateway.tokens.sign(client.user_id, role, 0, new_id())
         client._headers = {"Authorization": f"Bearer {token}"}
         return client
 

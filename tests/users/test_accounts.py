@@ -20,6 +20,7 @@ from bus.users import (
     GetUser,
     ListRaisedEpochs,
     ListUsers,
+    LogOut,
     RegisterUser,
     Role,
     SignedIn,
@@ -179,8 +180,11 @@ async def test_a_new_role_makes_old_tokens_too_old(shop: Shop) -> None:
         command_id = new_id()
         assert (await s.ask(message, id=command_id)).version == 2
         assert (await s.ask(message, id=command_id)).version == 2
-        standing = await s.ask(GetStanding(user_id=ada.user.id))
+        standing = await s.ask(
+            GetStanding(user_id=ada.user.id, session_id=ada.session_id)
+        )
         assert (standing.role, standing.epoch) == (Role.SELLER, ada.epoch + 1)
+        assert standing.session_lives
         assert (await refresh(s, ada.refresh_token)).epoch == ada.epoch + 1
         told = [(e["type"], e["sequence"], e["data"]) for e in await s.events("users")]
         assert told[1:] == [
@@ -192,7 +196,12 @@ async def test_a_new_role_makes_old_tokens_too_old(shop: Shop) -> None:
             (
                 "users.sessions_revoked.v1",
                 "3",
-                {"user_id": str(ada.user.id), "epoch": 1, "reason": "role"},
+                {
+                    "user_id": str(ada.user.id),
+                    "epoch": 1,
+                    "reason": "role",
+                    "session_ids": [],
+                },
             ),
         ]
 
@@ -232,6 +241,11 @@ async def test_raised_epochs_are_listed_from_a_moment_on(shop: Shop) -> None:
         await s.ask(ChangeRole(user_id=ada.user.id, role=Role.ADMIN, actor_id=new_id()))
         after = await s.ask(ListRaisedEpochs(since=before.as_of))
         assert after.epochs == {ada.user.id: 1}
+        assert after.ended_sessions == ()
+        await s.ask(LogOut(user_id=ada.user.id, session_id=ada.session_id))
+        after = await s.ask(ListRaisedEpochs(since=before.as_of))
+        assert after.epochs == {ada.user.id: 1}
+        assert after.ended_sessions == (ada.session_id,)
         later = datetime.now(UTC) + timedelta(minutes=1)
         assert (await s.ask(ListRaisedEpochs(since=later))).epochs == {}
 

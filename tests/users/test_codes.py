@@ -261,10 +261,12 @@ async def test_a_changed_password_ends_the_other_sessions(shop: Shop) -> None:
         assert await s.ask(message, id=command_id) == Done()
         assert await s.ask(message, id=command_id) == Done()
         assert (await refused(refresh(s, other.refresh_token))).code == "invalid-token"
-        assert (await refresh(s, ada.refresh_token)).epoch == 1
+        assert (await refresh(s, ada.refresh_token)).epoch == 0
         assert (await refused(log_in(s, NEW_PASSWORD))).code == "invalid-credentials"
         assert isinstance(await log_in(s, "eleven grey umbrellas"), SignedIn)
-        assert (await kinds(s)).count("password_changed") == 1
+        told = await kinds(s)
+        assert told.count("password_changed") == 1
+        assert told.count("sessions_revoked") == 1
 
 
 async def test_a_wrong_current_password_changes_nothing(shop: Shop) -> None:

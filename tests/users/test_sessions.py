@@ -12,7 +12,14 @@ from actors.users import sessions
 from actors.users.passwords import Passwords
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
-from bus.users import ForgetTries, LogIn, LogOut, LogOutAll, SignedIn
+from bus.users import (
+    ForgetTries,
+    GetStanding,
+    LogIn,
+    LogOut,
+    LogOutAll,
+    SignedIn,
+)
 from tests.users.persons import (
     ELSEWHERE,
     EMAIL,
@@ -28,13 +35,20 @@ from tests.users.persons import (
 Shop = Callable[..., Any]
 
 
-async def revoked(s: Any) -> list[tuple[int, str]]:
-    """Epoch and reason of each revocation that was told."""
+async def revoked(s: Any) -> list[tuple[int, str, list[str]]]:
+    """Epoch, reason and sessions of each revocation that was told."""
     return [
-        (event["data"]["epoch"], event["data"]["reason"])
+        (event["data"]["epoch"], event["data"]["reason"], event["data"]["session_ids"])
         for event in await s.events("users")
         if event["type"] == "users.sessions_revoked.v1"
     ]
+
+
+async def living(s: Any, session: SignedIn) -> bool:
+    """Whether the access tokens of a session count."""
+    query = GetStanding(user_id=session.user.id, session_id=session.session_id)
+    standing = await s.ask(query)
+    return bool(standing.session_lives and standing.epoch <= session.epoch)
 
 
 async def test_the_right_password_opens_a_session_of_its_own(shop: Shop) -> None:
@@ -151,8 +165,8 @@ async def test_a_refresh_token_is_good_once(shop: Shop) -> None:
         reused = await refused(refresh(s, ada.refresh_token))
         assert reused.code == "token-reused"
         assert (await refused(refresh(s, third.refresh_token))).code == "invalid-token"
-        assert await revoked(s) == [(1, "token-reused")]
-        assert await s.rows("users", "SELECT FROM sessions") == []
+        assert await revoked(s) == [(0, "token-reused", [str(ada.session_id)])]
+        assert not await living(s, ada)
 
 
 async def test_a_reused_token_leaves_other_sessions_alone(shop: Shop) -> None:
@@ -161,7 +175,8 @@ async def test_a_reused_token_leaves_other_sessions_alone(shop: Shop) -> None:
         other = await log_in(s)
         await refresh(s, (await refresh(s, ada.refresh_token)).refresh_token)
         assert (await refused(refresh(s, ada.refresh_token))).code == "token-reused"
-        assert (await refresh(s, other.refresh_token)).epoch == 1
+        assert await living(s, other)
+        assert (await refresh(s, other.refresh_token)).epoch == 0
 
 
 async def test_a_lost_answer_is_given_again_to_the_same_client(shop: Shop) -> None:
@@ -181,7 +196,7 @@ async def test_a_lost_answer_is_not_given_to_another_client(shop: Shop) -> None:
         await refresh(s, ada.refresh_token)
         stolen = await refused(refresh(s, ada.refresh_token, client=ELSEWHERE))
         assert stolen.code == "token-reused"
-        assert await revoked(s) == [(1, "token-reused")]
+        assert await revoked(s) == [(0, "token-reused", [str(ada.session_id)])]
 
 
 async def test_a_lost_answer_is_not_given_again_later(shop: Shop) -> None:
@@ -231,7 +246,7 @@ async def test_a_timer_of_a_refreshed_session_only_looks_again(shop: Shop) -> No
         assert isinstance(await refresh(s, ada.refresh_token), SignedIn)
 
 
-async def test_logout_ends_one_session_and_raises_the_epoch_once(shop: Shop) -> None:
+async def test_logout_ends_one_session_and_tells_so_once(shop: Shop) -> None:
     async with shop("users") as s:
         ada = await register(s)
         other = await log_in(s)
@@ -239,9 +254,29 @@ async def test_logout_ends_one_session_and_raises_the_epoch_once(shop: Shop) -> 
         command_id = new_id()
         await s.ask(message, id=command_id)
         await s.ask(message, id=command_id)
+        await s.ask(message)
         assert (await refused(refresh(s, ada.refresh_token))).code == "invalid-token"
-        assert (await refresh(s, other.refresh_token)).epoch == 1
-        assert await revoked(s) == [(1, "logout")]
+        assert not await living(s, ada)
+        assert await living(s, other)
+        assert (await refresh(s, other.refresh_token)).epoch == 0
+        assert await revoked(s) == [(0, "logout", [str(ada.session_id)])]
+
+
+async def test_an_ended_session_is_forgotten_when_its_tokens_have_expired(
+    shop: Shop,
+) -> None:
+    async with shop("users") as s:
+        ada = await register(s)
+        await s.ask(LogOut(user_id=ada.user.id, session_id=ada.session_id))
+        (row,) = await s.rows(
+            "users", "SELECT at - now() AS wait FROM due WHERE name LIKE 'session:%'"
+        )
+        assert timedelta(minutes=10, seconds=50) < row["wait"] <= timedelta(minutes=11)
+        connection = await s.database("users")
+        await connection.execute(
+            "UPDATE due SET at = now() WHERE name LIKE 'session:%'"
+        )
+        await until_none(s, "SELECT FROM sessions")
 
 
 async def test_nobody_ends_the_session_of_another(shop: Shop) -> None:
@@ -249,6 +284,8 @@ async def test_nobody_ends_the_session_of_another(shop: Shop) -> None:
         ada = await register(s)
         bob = await register(s, "bob@example.com")
         await s.ask(LogOut(user_id=bob.user.id, session_id=ada.session_id))
+        assert await living(s, ada)
+        assert await revoked(s) == []
         assert (await refresh(s, ada.refresh_token)).epoch == 0
 
 
@@ -259,7 +296,8 @@ async def test_logout_everywhere_ends_every_session(shop: Shop) -> None:
         await s.ask(LogOutAll(user_id=ada.user.id))
         for token in (ada.refresh_token, other.refresh_token):
             assert (await refused(refresh(s, token))).code == "invalid-token"
-        assert await revoked(s) == [(1, "logout-all")]
+        assert await revoked(s) == [(1, "logout-all", [])]
+        assert not await living(s, ada)
 
 
 async def test_the_oldest_session_goes_when_there_are_too_many(shop: Shop) -> None:
@@ -269,7 +307,8 @@ async def test_the_oldest_session_goes_when_there_are_too_many(shop: Shop) -> No
             newest = await log_in(s)
         assert (await refused(refresh(s, oldest.refresh_token))).code == "invalid-token"
         assert isinstance(await refresh(s, newest.refresh_token), SignedIn)
-        rows = await s.rows("users", "SELECT FROM sessions")
+        assert not await living(s, oldest)
+        rows = await s.rows("users", "SELECT FROM sessions WHERE ended_at IS NULL")
         assert len(rows) == sessions.SESSIONS_MAX
 
 

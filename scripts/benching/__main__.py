@@ -1,0 +1,5 @@
+"""`python -m scripts.benching`."""
+
+from scripts.benching.commands import main
+
+main()

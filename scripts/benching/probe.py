@@ -1,0 +1,96 @@
+"""Asks every shard what it counts and which process it is, from a process of its own.
+
+`python -m scripts.benching.probe ADDRESS` writes a JSON document to its output; it is
+apart because a process that has joined one Ray cluster cannot be without it again.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+
+import msgspec
+
+from bus.kit.settings import Settings
+from scripts.auditing.place import Place
+from scripts.launcher.keys import RAY_TOKEN
+
+PROBE_SECONDS_MAX = 60.0
+
+
+class Shard(msgspec.Struct, frozen=True, kw_only=True):
+    """One actor of the pools: its process, and what it has run so far."""
+
+    pid: int
+    messages_total: int = 0
+    batches_total: int = 0
+
+
+async def probe(place: Place, address: str | None) -> dict[str, Shard]:
+    """Every shard and bridge by its name; nothing when Ray cannot be reached."""
+    if address is None:
+        return {}
+    environ = {
+        **os.environ,
+        **place.settings.export(),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(place.settings.data_dir / RAY_TOKEN),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "scripts.benching.probe",
+        address,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environ,
+    )
+    try:
+        async with asyncio.timeout(PROBE_SECONDS_MAX):
+            said, why = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return {}
+    if process.returncode:
+        print(why.decode(errors="replace")[-500:], file=sys.stderr)
+        return {}
+    return msgspec.json.decode(said, type=dict[str, Shard])
+
+
+async def _ask(settings: Settings) -> dict[str, Shard]:
+    from actors.kit.pool import RayTransport, connect  # noqa: PLC0415 - it brings Ray
+
+    reach = RayTransport()
+    found = {
+        name: Shard(
+            pid=await reach.call(name, "pid"),
+            messages_total=report.get("messages_total", 0),
+            batches_total=report.get("batches_total", 0),
+        )
+        for name, report in (await connect(settings).shards()).items()
+    }
+    for number in range(settings.bridges):
+        name = f"bridge/{number}"
+        found[name] = Shard(pid=await reach.call(name, "pid"))
+    return found
+
+
+def main(address: str) -> None:
+    """Join the cluster as a driver and ask."""
+    import ray  # noqa: PLC0415 - it reads the environment when it is imported
+
+    from scripts.launcher.cluster import NAMESPACE  # noqa: PLC0415
+
+    ray.init(
+        address=address,
+        namespace=NAMESPACE,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    found = asyncio.run(_ask(Settings.load()))
+    sys.stdout.buffer.write(msgspec.json.encode(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

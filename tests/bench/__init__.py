@@ -1,0 +1,1 @@
+"""Tests of the bench: its load client, its clock, its accounts."""

@@ -1,0 +1,172 @@
+"""The fence: of two copies of a shard only the newer one ever commits."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from actors.kit import shard as shards
+from actors.kit.lane import Address
+from actors.kit.shard import Shard
+from actors.kit.wire import Answers, End, Envelope, Sent
+from bus.kit.addressing import new_id
+from bus.kit.messages import decode, encode
+from persistence.kit import fence
+from persistence.kit.database import Database
+from tests.kit.faults import caller, journal, names, until
+from tests.kit.toy import BEGUN, Balk, Note, RunErrand, Stall, close_gate
+
+FAR = 4e9
+
+
+def envelope(*messages: Any) -> bytes:
+    """What a lane would send."""
+    items = [Sent(m.kind(), new_id(), FAR, Raw(encode(m))) for m in messages]
+    return encode(Envelope("test", items))
+
+
+async def ends(shard: Shard, *messages: Any) -> list[End]:
+    answers = decode(Answers, await shard.receive(envelope(*messages)))
+    return [outcome.end for outcome in answers.outcomes]
+
+
+async def overtaken(s: Any) -> tuple[Shard, Shard]:
+    """A copy that was frozen, and the newer one that took over in the meantime."""
+    old = s.shard("toy", 0)
+    new = await s.restart("toy", 0)
+    return old, new
+
+
+@pytest.fixture
+def unchecked(monkeypatch) -> None:
+    """The look of each second comes too late: only the fence is left."""
+    monkeypatch.setattr(shards, "CHECK_SECONDS", 60.0)
+
+
+async def test_a_copy_that_thaws_commits_nothing_and_leaves(toys, unchecked) -> None:
+    """Guards fence.py: `raise Fenced`; shard.py: `await self._go()` in `_run`."""
+    async with toys() as s:
+        one, two = names(0, 2)
+        await s.ask(Note(name=one))
+        old, _ = await overtaken(s)
+        assert await ends(old, Note(name=one), Note(name=two)) == [End.MOVED] * 2
+        assert s.left == [old.database.name]
+        assert await ends(old, Note(name=one)) != [End.REPLY]
+        assert (await s.ask(Note(name=one))).total == 2
+        assert len(await journal(s)) == 2
+        await old.stop()
+
+
+async def test_nor_does_it_answer_where_all_is_refused(toys, unchecked) -> None:
+    """Guards batch.py: `now = await fence.check(` before any handler runs."""
+    async with toys() as s:
+        old, _ = await overtaken(s)
+        assert await ends(old, Balk(name=names(0)[0])) == [End.MOVED]
+        assert s.left == [old.database.name]
+        await old.stop()
+
+
+async def test_its_processes_stop(toys, unchecked) -> None:
+    """Guards shard.py: `self.processes.stop()` in `_go`."""
+    async with toys() as s:
+        name = names(0)[0]
+        gate = close_gate("errand:1")
+        asking = asyncio.ensure_future(s.ask(RunErrand(name=name, id=new_id(name))))
+        await until(lambda: "errand:1" in BEGUN)
+        old, _ = await overtaken(s)
+        await ends(old, Balk(name=name))
+        assert old.processes.running == {} or await _idle(old)
+        gate.set()
+        assert (await asking).total == 3
+        await until(lambda: not s.shard("toy", 0).processes.running)
+        assert len(await journal(s)) == 4
+        await old.stop()
+
+
+async def _idle(shard: Shard) -> bool:
+    await until(lambda: not shard.processes.running, 1)
+    return True
+
+
+async def test_a_take_over_ends_the_sessions_of_a_frozen_copy(toys, unchecked) -> None:
+    """Guards fence.py: `SELECT pg_terminate_backend(pid)` in `take_over`.
+
+    It is frozen in the middle of a transaction, with the fence in its hand.
+    """
+    async with toys() as s:
+        name = names(0)[0]
+        gate = close_gate(f"stall:{name}")
+        asking = asyncio.ensure_future(s.ask(Stall(name=name)))
+        await until(lambda: f"stall:{name}" in BEGUN)
+        async with asyncio.timeout(1.2):
+            old, _ = await overtaken(s)
+        sessions = await s.rows(
+            "toy",
+            "SELECT FROM pg_stat_activity WHERE application_name = $1",
+            old.database.name,
+        )
+        assert sessions == []
+        gate.set()
+        await asking
+        assert await journal(s) == [(name, "stalled")]
+        await old.stop()
+
+
+async def test_a_take_over_waits_for_the_commit_under_way(toys) -> None:
+    """Guards fence.py: `" FOR SHARE" if lock else ""`."""
+    async with toys() as s:
+        name = names(0)[0]
+        gate = close_gate(f"stall:{name}")
+        asking = asyncio.ensure_future(s.ask(Stall(name=name)))
+        await until(lambda: f"stall:{name}" in BEGUN)
+        connection = await s.database("toy")
+        raising = asyncio.ensure_future(
+            fence.take_over(connection, 0, "souk:other/0:test")
+        )
+        await asyncio.sleep(0.2)
+        assert not raising.done()
+        gate.set()
+        await asking
+        epochs = await raising
+        assert len(epochs) == 32
+        assert await journal(s) == [(name, "stalled")]
+
+
+async def test_an_idle_copy_notices_within_two_seconds(toys) -> None:
+    """Guards shard.py: `any(epoch != known[slot] …)` in `_compare`."""
+    async with toys() as s:
+        old, new = await overtaken(s)
+        await until(lambda: s.left, 2.5)
+        assert s.left == [old.database.name]
+        assert not new.left
+        await old.stop()
+
+
+async def test_a_session_may_not_hold_the_fence_for_long(toys) -> None:
+    """Guards database.py: `"idle_in_transaction_session_timeout"`."""
+    async with toys() as s:
+        database = Database(s.urls["toy"], "souk:test/0:x")
+        writer = await database.writer()
+        names_of = ("idle_in_transaction_session_timeout", "tcp_keepalives_idle")
+        shown = [await writer.fetchval(f"SHOW {name}") for name in names_of]
+        assert shown == ["2s", "2"]
+        await database.close()
+
+
+async def test_who_asks_is_led_from_the_old_copy_to_the_new(toys, unchecked) -> None:
+    """Guards shard.py: `item.finish(Moved(self.shard))` in `_refuse`."""
+    async with toys() as s:
+        one, two = names(0, 2)
+        old = s.shard("toy", 0)
+        new = s.make("toy", 0)
+        await new.start()  # it cannot be reached yet: the old one is asked
+        asks = [
+            asyncio.ensure_future(ask(Note(name=name)))
+            for ask, name in ((s.ask, one), (caller(s), two))
+        ]
+        await until(lambda: s.left)
+        s.transport.shards[Address(("toy", 0))] = new
+        assert [noted.total for noted in await asyncio.gather(*asks)] == [1, 1]
+        assert len(await journal(s)) == 2
+        await old.stop()
