@@ -1,5 +1,6 @@
 """What all tests share: one real Postgres for the run, and shops in this process."""
 
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +13,17 @@ import pytest
 
 from scripts.embedded.place import purge
 from scripts.embedded.postgres import Postgres
+from tests.e2e.shops import LiveShop
 from tests.kit.local import Databases, LocalShop, local_shop
+
+WHOLE_SHOP = {"live_shop", "running_shop"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests of the whole shop run in one process: there is one shop a run."""
+    for item in items:
+        if WHOLE_SHOP & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("whole-shop"))
 
 
 def free_port() -> int:
@@ -40,6 +51,22 @@ def postgres() -> Iterator[Postgres]:
 def databases(postgres: Postgres) -> Databases:
     """Makes fresh databases."""
     return Databases(postgres.superuser_url)
+
+
+@pytest.fixture(scope="session")
+def live_shop() -> Iterator[LiveShop]:
+    """A whole shop; `SOUK_E2E_DATA_DIR` names a running one to be used instead."""
+    if given := os.environ.get("SOUK_E2E_DATA_DIR"):
+        yield LiveShop.running(Path(given))
+        return
+    with tempfile.TemporaryDirectory(prefix="souk-e2e-") as folder:
+        Path(folder).chmod(0o711)  # Postgres' own user must reach its data
+        shop = LiveShop(Path(folder) / "data")
+        try:
+            shop.start()
+            yield shop
+        finally:
+            shop.stop()
 
 
 @pytest.fixture

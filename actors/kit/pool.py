@@ -367,3 +367,14 @@ async def stop(settings: Settings) -> None:
     await asyncio.gather(
         *(transport.call(name, "stop") for name in names), return_exceptions=True
     )
+    bridges = [f"bridge/{number}" for number in range(settings.bridges)]
+    for name in (*names, *bridges):
+        await asyncio.to_thread(_end, name)
+
+
+def _end(name: str) -> None:
+    """End an actor's process for good: a detached one outlives who made it."""
+    try:
+        ray.kill(ray.get_actor(name, NAMESPACE), no_restart=True)
+    except ValueError:
+        return  # it is gone already

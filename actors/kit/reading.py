@@ -83,7 +83,10 @@ class Reading:
 
     async def _run(self, handler: Handler, asked: Any) -> Any:
         async with self._shard.database.read() as db:
-            return await getattr(self._shard.domain, handler.method_name)(db, asked)
+            answer = await getattr(self._shard.domain, handler.method_name)(db, asked)
+        if handler.many and len(answer) != len(asked):
+            raise ValueError(f"{handler.method_name} answered not every query")
+        return answer
 
     def _end(self, error: Exception, sent: Sent) -> Exception:
         log = self._shard.log

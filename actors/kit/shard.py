@@ -17,7 +17,7 @@ from actors.kit.timers import Timers
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
 from bus.kit.messages import Message
-from bus.kit.refusals import Unavailable
+from bus.kit.refusals import Unavailable, Unknown
 from persistence.kit import fence, handled, outbox, partitions
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.fence import Fenced, SlotsMoved
@@ -60,7 +60,7 @@ class Shard:
             log=log,
             now=self.clock.now,
             committed=self._committed,
-            caught_up=lambda last_n: self.relay.learn(last_n),
+            caught_up=self._caught_up,
         )
         self.processes = Processes(self)
         self.timers = Timers(self)
@@ -268,6 +268,10 @@ class Shard:
                     self.put(item)
                 else:
                     item.finish(Moved(self._owners.get(item.slot, self.shard)))
+        except Exception:
+            for item in items:  # else a process would wait for its step for ever
+                item.finish(Unknown("its batch broke"))
+            raise
 
     # --- ownership -----------------------------------------------------------
 
@@ -349,6 +353,9 @@ class Shard:
             self.relay.offer(rows)
         if due_seconds is not None:
             self.timers.expect(due_seconds)
+
+    def _caught_up(self, last_n: dict[int, int]) -> None:
+        self.relay.learn(last_n)
 
     def _published(self, marks: dict[int, int]) -> None:
         self.batches.marks.update(marks)

@@ -30,7 +30,10 @@ class Till(Domain):
 
     provider: Provider
     vault: Vault
-    provider_timeout_seconds = PROVIDER_TIMEOUT_SECONDS
+    @property
+    def provider_timeout_seconds(self) -> float:
+        """How long the provider may take before its answer counts as unknown."""
+        return self.settings.provider_timeout_seconds
 
     async def start(self) -> None:
         """Open the vault and the provider's client."""

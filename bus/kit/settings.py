@@ -107,33 +107,11 @@ class Settings(BaseModel):
     """Life of a refresh token."""
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     """Cost of a password's hash (OWASP: 10 or more)."""
-    oidc_issuer: str = "https://accounts.google.com"
-    """OpenID Connect issuer for signing in."""
-    oidc_client_id: str = ""
-    """Client id at the issuer; absent: signing in by it is off."""
-    oidc_client_secret: Secret = ""
-    """Client secret at the issuer."""
 
     provider_timeout_seconds: Seconds = 15.0
     """How long a payment provider may take before its answer counts as unknown."""
-    stripe_secret_key: Secret = ""
-    """Stripe's secret key; absent: Stripe is off."""
-    stripe_webhook_secret: Secret = ""
-    """Secret that signs Stripe's webhooks."""
-    paypal_client_id: str = ""
-    """PayPal's client id; absent: PayPal is off."""
-    paypal_client_secret: Secret = ""
-    """PayPal's client secret."""
-    paypal_webhook_id: str = ""
-    """Id of the webhook that PayPal signs for."""
     bank_webhook_secret: Secret = ""
     """Secret that signs the sandbox bank's webhooks; made when absent."""
-    twilio_account_sid: str = ""
-    """Twilio's account; absent: SMS go to the mailbox."""
-    twilio_auth_token: Secret = ""
-    """Twilio's token."""
-    twilio_from: str = ""
-    """Number that SMS are sent from (E.164)."""
 
     shards_each: Annotated[Shards, Field(alias="shards")] = 1
     """Pool actors of a domain that `SOUK_<DOMAIN>_SHARDS` does not name."""
@@ -145,34 +123,8 @@ class Settings(BaseModel):
     """CPUs that Ray sets aside for one pool actor."""
     replica_cpus: Annotated[float, Field(ge=0, le=64)] = 0.01
     """CPUs that Ray sets aside for one gateway replica."""
-    entities_max: Count = 20_000
-    """Entities that a shard keeps in memory."""
-    batch_max: Count = 256
-    """Messages in one write transaction."""
-    lane_envelopes_max: Count = 4
-    """Envelopes of one lane under way at once."""
-    lane_messages_max: Count = 4_096
-    """Messages that wait in one lane; one more is refused."""
-    lane_bytes_max: Count = 16 << 20
-    """Bytes that wait in one lane."""
-    ask_timeout_seconds: Seconds = 10
-    """Deadline of a message that names no other."""
-    processes_max: Count = 4_096
-    """Processes of one shard under way at once."""
-    read_connections_max: Count = 4
-    """Database connections of one shard for reading; writing has one of its own."""
     shard_connections_max: Count = 8
     """All database connections of one shard; Postgres is sized by it."""
-    relay_rows_max: Count = 10_000
-    """Outbox rows that a shard keeps in memory."""
-    outbox_days_max: Count = 7
-    """Days that published events stay in the outbox."""
-    handled_days_max: Count = 14
-    """Days that a command's answer is remembered; longer than the stream's."""
-    stream_days_max: Count = 7
-    """Days that the stream keeps an event."""
-    deliveries_max: Count = 8
-    """Tries of an event before it is parked."""
 
     gateway_ongoing_max: Count = 2_000
     """Requests that one replica works on at once."""
@@ -192,14 +144,6 @@ class Settings(BaseModel):
     """Bytes of finished answers that a replica keeps."""
     near_cache_age_seconds_max: Seconds = 5
     """Age of an answer from memory."""
-    streams_max: Count = 1_000
-    """Event streams of one replica."""
-    streams_per_person_max: Count = 5
-    """Event streams of one person on one replica."""
-    rate_per_minute: Count = 6_000
-    """Requests of one caller a minute; more is 429."""
-    auth_rate_per_minute: Count = 60
-    """Tries of one address at `/auth/*` a minute."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is written."""
@@ -207,10 +151,6 @@ class Settings(BaseModel):
     """Size at which a log file is turned over."""
     log_files_max: Count = 5
     """Turned-over log files that are kept."""
-    otlp_url: str = ""
-    """OpenTelemetry collector; absent: tracing is off."""
-    sentry_dsn: Secret = ""
-    """Sentry project; absent: errors go to the log only."""
 
     database_urls: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict, repr=False

@@ -29,6 +29,7 @@ SECONDS_MAX = 600.0
 CLIENTS_MAX = 1_024
 AUDIT_SECONDS = 30.0
 VIOLATION, UNABLE = 1, 2
+WIDTH = 100  # of what is no terminal
 
 
 class What(StrEnum):
@@ -88,7 +89,7 @@ def command(
     except (Failure, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(UNABLE) from None
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     console.print(f"{report.cpus} CPUs, {seconds:g} s a load, all on one machine")
     show(console, report.measured)
     for found in report.audit.violations:

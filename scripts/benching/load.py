@@ -1,16 +1,18 @@
 """The load client, a process of its own: a closed loop of so many clients.
 
-`python -m scripts.benching.load` reads a `Task` from its input and writes a `Load`.
+`python -m scripts.benching.load FILE` reads a `Task` from its input and writes a
+`Load` into the file.
 """
 
 import asyncio
 import random
 import resource
 import sys
+import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -149,17 +151,19 @@ async def run(task: Task) -> Load:
 
 async def in_process(task: Task) -> Load:
     """The same in a process of its own, so that it costs nobody else's loop."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "scripts.benching.load",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await process.communicate(msgspec.json.encode(task))
-    if process.returncode:
-        raise RuntimeError(f"the load client ended with {process.returncode}")
-    return msgspec.json.decode(said, type=Load)
+    with tempfile.NamedTemporaryFile(prefix="souk-load-") as file:
+        # A file, for a pipe was seen to lose what is past its first 196 608 bytes.
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "scripts.benching.load",
+            file.name,
+            stdin=asyncio.subprocess.PIPE,
+        )
+        await process.communicate(msgspec.json.encode(task))
+        if process.returncode:
+            raise RuntimeError(f"the load client ended with {process.returncode}")
+        return msgspec.json.decode(file.read(), type=Load)
 
 
 def _cpu_seconds() -> float:
@@ -167,11 +171,11 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main(read: Callable[[], bytes] = sys.stdin.buffer.read) -> None:
+def main(file: Path) -> None:
     """Do the task on the input."""
-    task = msgspec.json.decode(read(), type=Task)
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(task))))
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    file.write_bytes(msgspec.json.encode(uvloop.run(run(task))))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

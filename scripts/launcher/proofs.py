@@ -18,6 +18,7 @@ def _marked(marker: str) -> tuple[str, ...]:
 PARTS = {
     "full": Proof(_marked("full"), 30),
     "chaos": Proof(_marked("chaos"), 30),
+    "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
     "bench": Proof(_marked("bench"), 20),
     "notebooks": Proof(_marked("notebooks"), 10),
 }

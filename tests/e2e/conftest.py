@@ -1,8 +1,6 @@
 """The one shop that all end-to-end tests of a run share, and the people in it."""
 
-import os
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -24,22 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-
-
-@pytest.fixture(scope="session")
-def live_shop() -> Iterator[LiveShop]:
-    """A whole shop; `SOUK_E2E_DATA_DIR` names a running one to be used instead."""
-    if given := os.environ.get("SOUK_E2E_DATA_DIR"):
-        yield LiveShop.running(Path(given))
-        return
-    with tempfile.TemporaryDirectory(prefix="souk-e2e-") as folder:
-        Path(folder).chmod(0o711)  # Postgres' own user must reach its data
-        shop = LiveShop(Path(folder) / "data")
-        try:
-            shop.start()
-            yield shop
-        finally:
-            shop.stop()
 
 
 @pytest.fixture(scope="session")

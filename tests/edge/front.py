@@ -35,7 +35,7 @@ def key() -> dict[str, str]:
 
 def order(*lines: tuple[str, int], **more: Any) -> dict[str, Any]:
     """The body of an order for these lines; without any it is the cart's."""
-    body = {"shipping_address": HOUSE, "payment": CARD}
+    body: dict[str, Any] = {"shipping_address": HOUSE, "payment": CARD}
     if lines:
         body["items"] = [{"sku": sku, "quantity": n} for sku, n in lines]
     return {**body, **more}

@@ -203,6 +203,12 @@ async def test_orders_are_listed_by_page_newest_first(front: Front) -> None:
     )
     assert (await bob.call("GET /orders", 200))["items"] == []
     assert (await ada.call("GET /orders?status=CANCELLED", 200))["items"] == []
-    for query in ("limit=0", "limit=101", "status=LOST", "cursor=zzz", "cursor=aGVsbG8"):
+    for query in (
+        "limit=0",
+        "limit=101",
+        "status=LOST",
+        "cursor=zzz",
+        "cursor=aGVsbG8",
+    ):
         await ada.call(f"GET /orders?{query}", 422)
     assert await front.guest.code("GET /orders", 401) == "authentication-required"

@@ -33,7 +33,7 @@ async def toy_databases(databases: Databases) -> Databases:
 
 @pytest.fixture
 def toys(toy_databases: Databases) -> Iterator[Shops]:
-    """`async with toys() as s:` starts the toy on two shards; `"echo"` adds that."""
+    """Start the toy on two shards; `"echo"` adds the domain that consumes it."""
 
     def make(*more: str, shards: int = 2) -> AbstractAsyncContextManager[LocalShop]:
         fakes: dict[str, Any] = {"toy": Toy, "echo": Echo}
@@ -49,8 +49,12 @@ def toys(toy_databases: Databases) -> Iterator[Shops]:
 def nats_server() -> Iterator[Nats]:
     """A NATS with JetStream."""
     with tempfile.TemporaryDirectory(prefix="souk-nats-") as folder:
-        server = Nats(Path(folder), free_port(), 0, passwords=dict.fromkeys(
-            ("souk", "events", "services"), "word"))
+        server = Nats(
+            Path(folder),
+            free_port(),
+            0,
+            passwords=dict.fromkeys(("souk", "events", "services"), "word"),
+        )
         server.start()
         try:
             yield server

@@ -1,4 +1,4 @@
-"""Batches: one transaction for many, halved around a culprit, and sure of its COMMIT."""
+"""Batches: one transaction for many, halved around a culprit, sure of its COMMIT."""
 
 import asyncio
 
@@ -35,7 +35,9 @@ async def test_a_batch_is_one_transaction(toys) -> None:
         gate = close_gate(f"stall:{one}")
         stalled = asyncio.ensure_future(s.ask(Stall(name=one)))
         await asyncio.sleep(0.05)
-        asks = [ask(Note(name=name)) for ask in (s.ask, caller(s)) for name in (one, two)]
+        asks = [
+            ask(Note(name=name)) for ask in (s.ask, caller(s)) for name in (one, two)
+        ]
         asks += [s.ask(Tell(name=one, subjects=("a", "b")))]
         asks = [asyncio.ensure_future(ask) for ask in asks]
         await asyncio.sleep(0.05)
@@ -93,15 +95,21 @@ async def test_a_refusal_after_writing_changes_nothing(toys) -> None:
             caller(s)(Balk(name=two)),
         )
         assert [getattr(end, "code", "done") for end in ends] == [
-            "done", "balked", "done", "balked",
+            "done",
+            "balked",
+            "done",
+            "balked",
         ]
         assert sorted(await journal(s)) == sorted([(one, "note"), (two, "note")])
 
 
 @pytest.mark.parametrize("happens", [True, False], ids=["committed", "lost"])
-async def test_a_commit_without_an_answer_is_looked_up(toys, monkeypatch, happens) -> None:
-    """Guards batch.py: `return await self._transaction(items)` run again, and once.py:
-    `_answer_as_before(firsts[command_id], row)`.
+async def test_a_commit_without_an_answer_is_looked_up(
+    toys, monkeypatch, happens
+) -> None:
+    """Guards batch.py: `except CONNECTION_LOST as error` in `_run_connected`.
+
+    And once.py: `_answer_as_before(firsts[command_id], row)`.
     """
     async with toys() as s:
         one, two = names(0, 2)
@@ -124,7 +132,9 @@ async def test_after_a_lost_answer_memory_is_not_trusted(toys, monkeypatch) -> N
         assert rows == [{"total": 3}]
 
 
-async def test_after_a_lost_answer_events_go_on_without_a_gap(toys, monkeypatch) -> None:
+async def test_after_a_lost_answer_events_go_on_without_a_gap(
+    toys, monkeypatch
+) -> None:
     """Guards batch.py: `await self._catch_up(connection)` in `_transaction`."""
     async with toys() as s:
         name = names(0)[0]
@@ -188,9 +198,12 @@ async def test_a_command_twice_in_a_batch_runs_once_and_is_answered_twice(toys) 
         assert len({row["xact"] for row in rows}) == 1, "the batch fell apart"
 
 
-async def test_the_same_key_with_another_body_is_refused_and_changes_nothing(toys) -> None:
-    """Guards once.py: `row.body_hash != body_hash`, and `if item.known` in `row_of`:
-    what was answered before is not written over.
+async def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
+    toys,
+) -> None:
+    """Guards once.py: `row.body_hash != body_hash`, and `if item.known` in `row_of`.
+
+    What was answered before is not written over.
     """
     async with toys() as s:
         name = names(0)[0]
@@ -278,7 +291,7 @@ async def test_memory_is_bounded_and_what_was_used_last_stays(toys) -> None:
 async def test_a_batch_past_its_deadline_while_the_database_is_away_is_unknown(
     toys, monkeypatch
 ) -> None:
-    """Guards batch.py: `item.finish(Unknown("the database did not answer in time"))`."""
+    """Guards batch.py: `item.finish(Unknown(` in `_given_up`."""
     async with toys() as s:
         name = names(0)[0]
         lose_commits(monkeypatch, 1_000, happens=False)

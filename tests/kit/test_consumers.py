@@ -244,8 +244,9 @@ async def test_one_that_is_too_large_stops_its_own_slot_alone(
 async def test_a_lost_stream_gets_everything_again(
     toys, nats_server, js, monkeypatch, consumes
 ) -> None:
-    """Guards bridge.py: `ensure=self._look_at_stream` and `time.monotonic() >
-    self._look_at`: whoever makes the stream anew, the relays hear of it.
+    """Guards bridge.py: `ensure=self._look_at_stream`, `or time.monotonic() > …`.
+
+    Whoever makes the stream anew, the relays hear of it.
     """
     monkeypatch.setattr(relay, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(bridges, "LOOK_SECONDS", 0.2)

@@ -26,7 +26,7 @@ async def test_answers_are_remembered_over_a_restart(toys) -> None:
 
 
 async def test_a_refusal_is_an_answer_and_a_bug_is_none(toys) -> None:
-    """Guards once.py: `isinstance(answer, Exception) and not isinstance(…, Refusal)`."""
+    """Guards once.py: `and not isinstance(answer, Refusal)` in `row_of`."""
     async with toys() as s:
         name = names(0)[0]
         key, broken = new_id(), new_id()
@@ -51,7 +51,7 @@ async def test_a_key_is_good_over_midnight(toys) -> None:
 
 
 async def test_a_running_process_is_joined_or_refused(toys) -> None:
-    """Guards reception.py: `conflict("request-in-progress", …)`; and `elif not sent.join`.
+    """Guards reception.py: `elif not sent.join and not run.settled`.
 
     Once it is answered, though work goes on, the answer is given.
     """
@@ -79,4 +79,6 @@ async def test_a_running_process_is_joined_or_refused(toys) -> None:
         with pytest.raises(Refusal) as refused:
             await caller(s)(errand, id=key, body_hash=b"two")
         assert refused.value.code == "idempotency-key-reused"
-        assert [what for _, what in await journal(s)] == [f"stage {n}" for n in (1, 2, 3, 4)]
+        assert [what for _, what in await journal(s)] == [
+            f"stage {n}" for n in (1, 2, 3, 4)
+        ]

@@ -50,7 +50,9 @@ async def test_two_envelopes_are_under_way_and_the_rest_goes_together(
         held = Held(s, monkeypatch)
         asks = []
         for count in (1, 1, 20, 10):
-            asks += [asyncio.ensure_future(s.ask(Note(name=name))) for _ in range(count)]
+            asks += [
+                asyncio.ensure_future(s.ask(Note(name=name))) for _ in range(count)
+            ]
             await asyncio.sleep(0.02)
         assert held.sizes == [1, 1]
         held.open.set()
@@ -90,7 +92,9 @@ async def _check_bound(s: Any, monkeypatch: Any, *, waiting: int, what: str) -> 
     assert len(await journal(s)) == 2 + waiting + 2
 
 
-async def test_a_message_whose_deadline_passed_before_its_batch_is_not_run(toys) -> None:
+async def test_a_message_whose_deadline_passed_before_its_batch_is_not_run(
+    toys,
+) -> None:
     """Guards batch.py: `if item.deadline is None or item.deadline > self._now()`."""
     async with toys() as s:
         name = names(0)[0]
@@ -108,7 +112,9 @@ async def test_a_message_whose_deadline_passed_before_its_batch_is_not_run(toys)
         assert await journal(s) == [(name, "stalled"), (name, "note")]
 
 
-async def test_what_was_sent_and_not_answered_in_time_is_unknown(toys, monkeypatch) -> None:
+async def test_what_was_sent_and_not_answered_in_time_is_unknown(
+    toys, monkeypatch
+) -> None:
     """Guards lane.py: `late = Unknown if ask.sent_once else Unavailable`."""
     async with toys() as s:
         name = names(0)[0]
@@ -137,7 +143,12 @@ async def test_a_shard_killed_around_its_commit_acts_once(toys, after) -> None:
         second = caller(s)
         asks = [
             asyncio.ensure_future(ask(Note(name=name)))
-            for ask, name in ((s.ask, one), (second, two), (s.ask, two), (second, other))
+            for ask, name in (
+                (s.ask, one),
+                (second, two),
+                (s.ask, two),
+                (second, other),
+            )
         ]
         await doom.reached.wait()
         await s.kill("toy", 0)
@@ -204,14 +215,18 @@ async def test_a_busy_shard_that_answers_pings_is_left_alone(toys, monkeypatch) 
     async with toys() as s:
         name = names(0)[0]
         gate = close_gate(f"stall:{name}")
-        asks = [asyncio.ensure_future(ask(Stall(name=name))) for ask in (s.ask, caller(s))]
+        asks = [
+            asyncio.ensure_future(ask(Stall(name=name))) for ask in (s.ask, caller(s))
+        ]
         await asyncio.sleep(0.5)
         gate.set()
         await asyncio.gather(*asks)
         assert s.transport.replaced == []
 
 
-async def test_an_envelope_that_breaks_does_not_stop_its_lane(toys, monkeypatch) -> None:
+async def test_an_envelope_that_breaks_does_not_stop_its_lane(
+    toys, monkeypatch
+) -> None:
     """Guards lane.py: `except Exception as error` in `_send`."""
     async with toys() as s:
         name = names(0)[0]
@@ -235,7 +250,9 @@ async def test_a_message_that_cannot_be_read_fails_alone(toys) -> None:
         name = names(0)[0]
         bad = Note(name=name, what=5)  # msgspec checks types when it reads
         ends = await asyncio.gather(
-            s.ask(Note(name=name)), s.ask(bad), s.ask(Note(name=name)),
+            s.ask(Note(name=name)),
+            s.ask(bad),
+            s.ask(Note(name=name)),
             return_exceptions=True,
         )
         assert [type(end).__name__ for end in ends] == ["Noted", "Failed", "Noted"]

@@ -1,6 +1,7 @@
 """Slots that move from one living shard to another."""
 
 import asyncio
+from contextlib import suppress
 
 from bus.kit.addressing import new_id, slot_of
 from bus.kit.refusals import Unavailable, Unknown
@@ -19,7 +20,9 @@ async def move(s, name: str, shard: int) -> None:
     )
 
 
-async def test_while_all_slots_move_nothing_is_lost_and_nothing_acts_twice(toys) -> None:
+async def test_while_all_slots_move_nothing_is_lost_and_nothing_acts_twice(
+    toys,
+) -> None:
     """Guards asker.py: `self._owners[domain, message.slot] = answer.shard`.
 
     And `await self._clock.sleep(MOVE_SECONDS)`: the new owner learns it a second late.
@@ -47,7 +50,9 @@ async def test_while_all_slots_move_nothing_is_lost_and_nothing_acts_twice(toys)
         await asyncio.gather(*buyers)
         assert s.left == []
         assert s.shard("toy", 1).batches.epochs == {}
-        totals = {row["name"]: row["total"] for row in await s.rows("toy", "TABLE pages")}
+        totals = {
+            row["name"]: row["total"] for row in await s.rows("toy", "TABLE pages")
+        }
         assert totals == done
         assert len(await journal(s)) == sum(done.values())
         await check_outbox(s)
@@ -104,7 +109,9 @@ async def test_a_slot_that_comes_back_is_remembered_as_it_is_now(toys) -> None:
             await s.ask(Note(name=name))
             await s.ask(Tell(name=name, subjects=("a",)))
             await move(s, name, shard)
-            await until(lambda shard=shard: slot in s.shard("toy", shard).batches.epochs)
+            await until(
+                lambda shard=shard: slot in s.shard("toy", shard).batches.epochs
+            )
             assert (await caller(s)(Note(name=name))).total == 2 * total - 2
             await caller(s)(Tell(name=name, subjects=("a",)))
         await check_outbox(s)
@@ -119,10 +126,8 @@ async def test_an_owner_that_is_no_more_is_forgotten(toys) -> None:
         await s.ask(Note(name=name))
         await s.kill("toy", 1)
         await move(s, name, 0)
-        try:
+        with suppress(Unknown, Unavailable):
             await s.ask(Note(name=name), timeout_seconds=0.2)
-        except (Unknown, Unavailable):
-            pass
         slot = slot_of(name)
         await until(lambda: slot in s.shard("toy", 0).batches.epochs)
         assert (await s.ask(Note(name=name), timeout_seconds=2)).total >= 2

@@ -23,7 +23,9 @@ async def unfinished(s) -> int:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-async def test_a_process_survives_a_kill_around_each_of_its_steps(toys, at, after) -> None:
+async def test_a_process_survives_a_kill_around_each_of_its_steps(
+    toys, at, after
+) -> None:
     """Guards shard.py: `self.processes.resume(row)`; it runs on under the same id."""
     async with toys() as s:
         name, there = names(0)[0], names(1)[0]
@@ -77,7 +79,8 @@ async def test_that_it_began_is_written_with_its_first_step(toys) -> None:
         rows = await s.rows(
             "toy",
             """SELECT xmin::text FROM handled WHERE state = 0 UNION ALL
-               SELECT xmin::text FROM journal UNION ALL SELECT xmin::text FROM errands""",
+               SELECT xmin::text FROM journal UNION ALL
+               SELECT xmin::text FROM errands""",
         )
         assert len(rows) == 3
         assert len({row["xmin"] for row in rows}) == 1
@@ -134,7 +137,9 @@ async def test_a_late_answer_comes_by_collect(toys) -> None:
     async with toys() as s:
         name = names(0)[0]
         gate = close_gate(f"nap:{name}")
-        naps = [asyncio.ensure_future(ask(Nap(name=name))) for ask in (s.ask, caller(s))]
+        naps = [
+            asyncio.ensure_future(ask(Nap(name=name))) for ask in (s.ask, caller(s))
+        ]
         await until(lambda: len(BEGUN) == 2)
         gate.set()
         async with asyncio.timeout(1):
@@ -152,7 +157,8 @@ async def test_an_answer_that_overtakes_its_ticket_is_not_lost(toys) -> None:
         gate = close_gate(f"stall:{one}")
         nap = close_gate(f"nap:{two}")
         first = [
-            asyncio.ensure_future(ask) for ask in (s.ask(Stall(name=one)), s.ask(Nap(name=two)))
+            asyncio.ensure_future(ask)
+            for ask in (s.ask(Stall(name=one)), s.ask(Nap(name=two)))
         ]
         await until(lambda: f"nap:{two}" in BEGUN and f"stall:{one}" in BEGUN)
         nap.set()

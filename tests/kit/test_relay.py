@@ -119,7 +119,7 @@ async def test_past_its_bound_memory_is_read_back_in_order(toys, monkeypatch) ->
 
 
 async def test_a_crash_before_the_watermark_publishes_again_and_acts_once(toys) -> None:
-    """Guards outbox.py: `greatest(published, …)` in `tails`; consumers act by its id."""
+    """Guards outbox.py: `slot, published,` in `tails`; consumers act by its id."""
     async with toys("echo") as s:
         name = names(0)[0]
         await tell(s, name, "1", "2")
@@ -165,8 +165,8 @@ async def test_the_watermark_rides_in_the_next_batch_or_after_a_second(toys) -> 
         await s.ask(Note(name=name))
         rows = await s.rows(
             "toy",
-            """SELECT slots.published FROM slots JOIN journal
-               ON slots.xmin::text = (journal.xact::text::numeric % 4294967296)::text""",
+            """SELECT slots.published FROM slots JOIN journal ON slots.xmin::text
+                 = (journal.xact::text::numeric % 4294967296)::text""",
         )
         assert rows == [{"published": 1}]
         await tell(s, name, "2")
@@ -191,11 +191,15 @@ async def test_a_younger_stream_gets_everything_again(toys) -> None:
         await tell(s, wanted[0], "3")
         await until(lambda: sum(map(len, bridge.seen.values())) >= 8)
         assert sorted(map(tuple, bridge.seen.values())) == [
-            (1, 2), (1, 2), (3, 1, 2, 3),
+            (1, 2),
+            (1, 2),
+            (3, 1, 2, 3),
         ]
 
 
-async def test_a_stream_that_lost_its_end_gets_everything_again(toys, monkeypatch) -> None:
+async def test_a_stream_that_lost_its_end_gets_everything_again(
+    toys, monkeypatch
+) -> None:
     """Guards shard.py: `before[1] <= sequence`; relay.py: `await self._send([])`.
 
     Nobody tells anything: the idle relay looks by itself.
@@ -227,7 +231,8 @@ async def test_a_crash_amid_a_replay_goes_on_with_it(toys, monkeypatch) -> None:
         bridge.stops = dict.fromkeys(slots, 1)
         await tell(s, two, "3")
         late = next(
-            row["slot"] for row in await s.rows("toy", "SELECT slot FROM outbox WHERE n = 3")
+            row["slot"]
+            for row in await s.rows("toy", "SELECT slot FROM outbox WHERE n = 3")
         )
         bridge.stops = dict.fromkeys(slots - {late}, 1)
         await until(lambda: bridge.seen[late][-3:] == [1, 2, 3])
@@ -243,7 +248,9 @@ async def test_a_crash_amid_a_replay_goes_on_with_it(toys, monkeypatch) -> None:
         await until(lambda: all(set(bridge.seen[s]) >= {1, 2} for s in slots), 3)
 
 
-async def test_two_callers_tell_side_by_side_and_each_entity_keeps_its_order(toys) -> None:
+async def test_two_callers_tell_side_by_side_and_each_entity_keeps_its_order(
+    toys,
+) -> None:
     """Guards outbox.py: `ORDER BY n` in `unpublished`."""
     async with toys() as s:
         name = names(0)[0]

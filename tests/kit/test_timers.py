@@ -32,7 +32,10 @@ async def test_what_is_due_comes_once(toys) -> None:
         wanted = names(0, 10) + names(1, 10)
         asks = [s.ask, caller(s)]
         await asyncio.gather(
-            *(asks[n % 2](Remind(name=name, seconds=0.1)) for n, name in enumerate(wanted))
+            *(
+                asks[n % 2](Remind(name=name, seconds=0.1))
+                for n, name in enumerate(wanted)
+            )
         )
         assert sorted(await rung(s, 20)) == sorted((name, "ring") for name in wanted)
         assert await s.rows("toy", "SELECT FROM due") == []

@@ -221,6 +221,14 @@ class Look(Query[Noted], frozen=True, kw_only=True):
     name: str
 
 
+@said
+class Peek(Query[Noted], frozen=True, kw_only=True):
+    """As Look, many at once; a name `bad` breaks it, `short` is left unanswered."""
+
+    key = by("name")
+    name: str
+
+
 def reset() -> None:
     """Open all gates and forget what was begun."""
     for gate in GATES.values():

@@ -25,6 +25,7 @@ from tests.kit.toy import (
     Note,
     Noted,
     Page,
+    Peek,
     Remind,
     Ring,
     RunErrand,
@@ -159,9 +160,9 @@ class Toy(Domain):
     @handles(Advance)
     async def advance(self, tx: Tx, m: Advance) -> Noted:
         moved = await tx.execute(
-            """INSERT INTO errands VALUES ($1, 1) ON CONFLICT DO NOTHING"""
+            "INSERT INTO errands VALUES ($1, 1) ON CONFLICT DO NOTHING"
             if m.stage == 1
-            else "UPDATE errands SET stage = stage + 1 WHERE id = $1 AND stage = $2 - 1",
+            else "UPDATE errands SET stage = $2 WHERE id = $1 AND stage = $2 - 1",
             *((m.id,) if m.stage == 1 else (m.id, m.stage)),
         )
         if moved.endswith("1"):
@@ -172,6 +173,19 @@ class Toy(Domain):
     async def look(self, db: Db, q: Look) -> Noted:
         sql = "SELECT count(*) FROM journal WHERE name = $1"
         return Noted(await db.fetchval(sql, q.name))
+
+    @handles_many(Peek)
+    async def peek(self, db: Db, queries: list[Peek]) -> list[Noted]:
+        names = [q.name for q in queries]
+        BEGUN.append(f"peek {len(names)}")
+        if "bad" in names:
+            raise ZeroDivisionError
+        rows = await db.fetch(
+            "SELECT name, count(*) AS n FROM journal WHERE name = ANY($1) GROUP BY 1",
+            names,
+        )
+        totals = {row["name"]: row["n"] for row in rows}
+        return [Noted(totals.get(name, 0)) for name in names if name != "short"]
 
 
 async def load_pages(tx: Tx, names: list[str]) -> dict[str, Page]:

@@ -1,7 +1,6 @@
-"""How the world reaches orders: carts, buying, and what happens to an order later."""
+"""Routes of orders: buying, and what happens to an order later."""
 
 import hashlib
-import secrets
 from collections import Counter
 from typing import Annotated
 from uuid import UUID
@@ -9,43 +8,28 @@ from uuid import UUID
 import msgspec
 from fastapi import Query
 from msgspec.structs import replace
-from pydantic import Field, model_validator
 
 from bus.kit.refusals import Refusal, invalid
-from bus.kit.values import Address, Money, Page
+from bus.kit.values import Address, Page
 from bus.orders import (
-    LINES_MAX,
-    QUANTITY_MAX,
-    AddToCart,
     AdvanceOrder,
     CancelOrder,
-    CartLine,
-    CartView,
-    ClearCart,
-    GetCart,
     GetOrder,
     GetTimeline,
     ListOrders,
-    MergeCart,
     OrderStatus,
     OrderView,
     Placed,
     PlaceOrder,
-    RemoveFromCart,
-    SetCartLine,
     TimelineEntry,
-    Totals,
     Viewer,
     WantedLine,
 )
 from bus.payments import (
-    TOKEN_CHARACTERS_MAX,
-    PaymentMethod,
     card_number_refused,
     holds_card_number,
 )
 from bus.users import GetAddress
-from serve_app.kit.bodies import AddressBody, Body, Email, Line, MoneyBody, Sku
 from serve_app.kit.identity import guest_token
 from serve_app.kit.routing import (
     PUBLIC,
@@ -54,177 +38,15 @@ from serve_app.kit.routing import (
     Answer,
     Caller,
     Pages,
-    Router,
     accepted,
     ask,
     created,
 )
-
-router = Router("orders")
+from serve_app.orders.bodies import OrderAnswer, OrderStatusBody, PlaceOrderBody
+from serve_app.orders.carts import guest_id
+from serve_app.orders.router import router
 
 ORDER_SECONDS_MAX = 40.0
-TOKEN_BYTES = 32
-
-Pieces = Annotated[int, Field(ge=1, le=QUANTITY_MAX)]
-Token = Annotated[
-    str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$")
-]
-
-# --- bodies and views --------------------------------------------------------
-
-
-class CartItemBody(Body):
-    """So many pieces of a SKU."""
-
-    sku: Sku
-    quantity: Pieces
-
-
-class QuantityBody(Body):
-    """How many pieces a line shall have."""
-
-    quantity: Pieces
-
-
-class MergeCartBody(Body):
-    """The guest cart whose lines are to be taken over."""
-
-    cart_token: Annotated[str, Field(min_length=20, max_length=100)]
-
-
-class PaymentBody(Body):
-    """How to pay: a provider's token, or a stored method."""
-
-    method: Annotated[PaymentMethod, Field(strict=False)]
-    token: Token | None = None
-    payment_method_id: Annotated[UUID, Field(strict=False)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> "PaymentBody":
-        if (self.token is None) == (self.payment_method_id is None):
-            raise ValueError("Give either token or payment_method_id")
-        return self
-
-
-class OrderItemBody(Body):
-    """A line to buy; `unit_price` is what the buyer was shown, if it was shown."""
-
-    sku: Sku
-    quantity: Pieces
-    unit_price: MoneyBody | None = None
-
-
-class PlaceOrderBody(Body):
-    """What to buy (default: the cart), how to pay, where to send it."""
-
-    payment: PaymentBody
-    shipping_address: AddressBody | None = None
-    address_id: Annotated[UUID, Field(strict=False)] | None = None
-    items: Annotated[list[OrderItemBody], Field(min_length=1, max_length=LINES_MAX)] | (
-        None
-    ) = None
-    email: Email | None = None
-    accept_prices: bool = False
-
-    @model_validator(mode="after")
-    def _one_address(self) -> "PlaceOrderBody":
-        if (self.shipping_address is None) == (self.address_id is None):
-            raise ValueError("Give either shipping_address or address_id")
-        return self
-
-
-class MovedItemBody(Body):
-    """How many pieces of a line are moved."""
-
-    sku: Sku
-    quantity: Pieces
-
-
-class OrderStatusBody(Body):
-    """The next step of an order's lines; a shipment names carrier and tracking."""
-
-    status: Annotated[OrderStatus, Field(strict=False)]
-    carrier: Line | None = None
-    tracking_number: Line | None = None
-    items: Annotated[list[MovedItemBody], Field(min_length=1, max_length=LINES_MAX)] | (
-        None
-    ) = None
-
-
-class CartAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cart; `cart_token` names a guest's and is told when the cart is new."""
-
-    id: str
-    version: int
-    items: tuple[CartLine, ...] | None = None
-    totals: Totals | None = None
-    cart_token: str | None = None
-
-
-class OrderAnswer(OrderView, frozen=True, kw_only=True, omit_defaults=True):
-    """A guest's order, with the token that opens it."""
-
-    order_token: str | None = None
-
-
-# --- carts -------------------------------------------------------------------
-
-
-@router.get("/cart", access=PUBLIC)
-async def get_cart(caller: Caller) -> CartAnswer:
-    """Show the cart.
-
-    Signed in: the person's cart; else the guest cart that `X-Cart-Token` names. Lines
-    say what has changed since they were shown: `price-changed`, `short-stock`,
-    `out-of-stock`, `unavailable`.
-    """
-    buyer, token = _buyer(caller)
-    return _cart(await ask(GetCart(buyer=buyer)), token)
-
-
-@router.post("/cart/items", access=PUBLIC, idempotent=True)
-async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
-    """Add pieces of a SKU to the cart.
-
-    A guest's first answer gives `cart_token`: send it as `X-Cart-Token` from then on.
-    """
-    buyer, token = _adding_buyer(caller)
-    message = AddToCart(buyer=buyer, sku=body.sku, quantity=body.quantity)
-    return _cart(await ask(message, id=caller.command_id()), token)
-
-
-@router.put("/cart/items/{sku}", access=PUBLIC)
-async def set_cart_line(sku: Sku, body: QuantityBody, caller: Caller) -> CartAnswer:
-    """Make a line exactly so many pieces, at today's price."""
-    buyer, token = _buyer(caller)
-    message = SetCartLine(buyer=buyer, sku=sku, quantity=body.quantity)
-    return _cart(await ask(message), token)
-
-
-@router.delete("/cart/items/{sku}", access=PUBLIC)
-async def remove_from_cart(sku: Sku, caller: Caller) -> None:
-    """Take a line out of the cart; one that is not there is no error."""
-    await ask(RemoveFromCart(buyer=_buyer(caller)[0], sku=sku))
-
-
-@router.delete("/cart", access=PUBLIC)
-async def clear_cart(caller: Caller) -> None:
-    """Take all lines out of the cart."""
-    await ask(ClearCart(buyer=_buyer(caller)[0]))
-
-
-@router.post("/cart/merge", access=SIGNED_IN, idempotent=True)
-async def merge_cart(body: MergeCartBody, caller: Caller) -> CartAnswer:
-    """Take a guest cart's lines into the person's cart: once, and whole.
-
-    Quantities are summed, and capped by stock and limits. To anybody else the guest
-    cart is 404 afterwards.
-    """
-    message = MergeCart(buyer=str(caller.person), guest=_guest(body.cart_token))
-    return _cart(await ask(message, id=caller.command_id()), None)
-
-
-# --- orders ------------------------------------------------------------------
 
 
 @router.post("/orders", access=PUBLIC, idempotent=True, status=201)
@@ -332,31 +154,10 @@ async def advance_order(
 # --- private -----------------------------------------------------------------
 
 
-def _guest(token: str) -> str:
-    """A guest cart's id: the hash of its token, which alone is stored."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _buyer(caller: Caller) -> tuple[str, str | None]:
-    """Whose cart it is, and the token to tell a guest; made where there is none."""
-    if caller.user_id is not None:
-        return str(caller.user_id), None
-    token = caller.cart_token or secrets.token_urlsafe(TOKEN_BYTES)
-    return _guest(token), token
-
-
-def _adding_buyer(caller: Caller) -> tuple[str, str | None]:
-    """The same for a request that may be repeated: it makes the same new cart."""
-    if caller.user_id is None and caller.cart_token is None:
-        token = guest_token(caller.command_id())
-        return _guest(token), token
-    return _buyer(caller)
-
-
 def _order_buyer(caller: Caller, token: str | None) -> str:
     if caller.user_id is not None:
         return str(caller.user_id)
-    return _guest(caller.cart_token or token or "")
+    return guest_id(caller.cart_token or token or "")
 
 
 def _token_hash(token: str | None) -> bytes | None:
@@ -410,17 +211,3 @@ async def _as_placed(placed: Placed, caller: Caller, token: str | None) -> Order
     if token is None:
         return order
     return OrderAnswer(**msgspec.structs.asdict(order), order_token=token)
-
-
-def _cart(view: CartView, token: str | None) -> CartAnswer:
-    none = Money(0, view.total.currency)
-    totals = Totals(
-        items=view.total, discount=none, shipping=none, tax=none, grand=view.total
-    )
-    return CartAnswer(
-        id=view.id,
-        version=view.version,
-        items=view.items,
-        totals=totals,
-        cart_token=token,
-    )

@@ -1,0 +1,47 @@
+"""Reading: queries run beside the batches, many of one type in one statement."""
+
+import asyncio
+
+import pytest
+
+from bus.kit.refusals import Failed
+from tests.kit.faults import caller, names, until
+from tests.kit.toy import BEGUN, Look, Note, Peek, Stall, close_gate
+
+
+async def test_a_query_does_not_wait_for_a_batch(toys) -> None:
+    """Guards reading.py: `async with self._shard.database.read() as db`."""
+    async with toys() as s:
+        name = names(0)[0]
+        await s.ask(Note(name=name))
+        gate = close_gate(f"stall:{name}")
+        stalled = asyncio.ensure_future(s.ask(Stall(name=name)))
+        await until(lambda: f"stall:{name}" in BEGUN)
+        async with asyncio.timeout(1):
+            assert (await caller(s)(Look(name=name))).total == 1
+            assert (await s.ask(Peek(name=name))).total == 1
+        gate.set()
+        await stalled
+
+
+@pytest.mark.parametrize("poison", ["bad", "short"])
+async def test_a_query_that_breaks_its_round_fails_alone(toys, poison) -> None:
+    """Guards reading.py: `await self._round(handler, [each])`, `len(answers) != …`."""
+    async with toys(shards=1) as s:
+        wanted = names(0, 10, 1)
+        await asyncio.gather(*(s.ask(Note(name=name)) for name in wanted))
+        asks = [s.ask(Peek(name=name)) for name in (*wanted, poison)]
+        async with asyncio.timeout(8):
+            ends = await asyncio.gather(*asks, return_exceptions=True)
+        assert [end.total for end in ends[:-1]] == [1] * 10
+        assert isinstance(ends[-1], Failed)
+
+
+async def test_queries_gather_while_others_are_read(toys) -> None:
+    """Guards reading.py: `if self._rounds[handler] < ROUNDS_MAX`."""
+    async with toys(shards=1) as s:
+        name = names(0)[0]
+        await asyncio.gather(*(s.ask(Peek(name=name)) for _ in range(200)))
+        sizes = [int(line.split()[1]) for line in BEGUN]
+        assert sum(sizes) == 200
+        assert len(sizes) <= 4
