@@ -21,7 +21,7 @@ from bus.kit.settings import Settings
 from scripts.auditing import streaming
 from scripts.auditing.place import Place, running_place
 from scripts.auditing.rest import wait_for_rest
-from tests.conftest import free_port
+from scripts.launcher.checks import free_port
 from tests.e2e.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

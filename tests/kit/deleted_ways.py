@@ -133,7 +133,7 @@ OWNERS = [
         SHARD,
         "if any(epoch != known[slot] for",
         "if False and any(epoch != known[slot] for",
-        "test_fence.py::test_an_idle_copy_notices_within_two_seconds",
+        "test_fence.py::test_an_idle_copy_notices_by_itself",
     ),
     Deletion(
         SHARD,

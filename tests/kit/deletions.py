@@ -57,6 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="souk-deletions-") as folder:
         tree = copy(Path(folder))
         problems = whole(tree, chosen)
+        print("\n".join(problems), end="", flush=True)
         for entry in chosen if not problems else []:
             problem = attempt(tree, entry)
             print(problem or f"missed      {_title(entry)}", flush=True)

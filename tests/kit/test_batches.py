@@ -76,7 +76,7 @@ async def test_one_poison_message_among_two_hundred_fails_alone(toys) -> None:
                 asks.append(ask(Spoil(name=one)))
             else:
                 asks.append(ask(Note(name=(one, two)[number % 2])))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(9):
             ends = await together(*asks)
         assert isinstance(ends[77], Failed)
         assert sum(not isinstance(end, Exception) for end in ends) == 199

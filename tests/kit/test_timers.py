@@ -57,10 +57,10 @@ async def test_the_same_name_replaces_and_a_cancelled_one_never_comes(toys) -> N
     """Guards due.py: `ON CONFLICT (name) DO UPDATE`, transaction.py: `due.cancel`."""
     async with toys() as s:
         one, two, three = names(0, 3)
-        await s.ask(Remind(name=one, seconds=0.3, what="old"))
-        await s.ask(Remind(name=two, seconds=0.3))
-        await s.ask(Remind(name=three, seconds=0.6, what="third"))
-        await caller(s)(Remind(name=one, seconds=0.4, what="new"))
+        await s.ask(Remind(name=one, seconds=1.0, what="old"))
+        await s.ask(Remind(name=two, seconds=1.0))
+        await s.ask(Remind(name=three, seconds=1.4, what="third"))
+        await caller(s)(Remind(name=one, seconds=1.2, what="new"))
         await caller(s)(Forget(name=two))
         assert await rung(s, 2) == [(one, "new"), (three, "third")]
 
