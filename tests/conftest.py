@@ -66,7 +66,7 @@ def live_shop() -> Iterator[LiveShop]:
             shop.start()
             yield shop
         finally:
-            shop.stop()
+            shop.stop("--purge")
 
 
 @pytest.fixture

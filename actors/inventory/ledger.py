@@ -1,5 +1,6 @@
 """Stock while it is decided: which warehouse gives, and a movement for every change."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -43,7 +44,7 @@ class Ledger:
         self.stocks = stocks
         self.moves: list[Movement] = []
 
-    def move(self, sku: str, after: WarehouseStock, **why: object) -> None:
+    def move(self, sku: str, after: WarehouseStock, **why: Any) -> None:
         """Replace one row of a SKU, or add it, and remember why."""
         stock = self.stocks[sku]
         ids = [row.warehouse_id for row in stock.rows]
@@ -58,7 +59,7 @@ class Ledger:
                 warehouse_id=after.warehouse_id, on_hand=0, reserved=0, threshold=0
             )
             rows = (*stock.rows, after)
-        move = Movement(sku=sku, before=before, after=after, **why)  # type: ignore[arg-type]
+        move = Movement(sku=sku, before=before, after=after, **why)
         self.stocks[sku] = Stock(sku, rows)
         self.moves.append(move)
         self._tell_level(stock, self.stocks[sku])

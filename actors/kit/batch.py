@@ -116,7 +116,7 @@ class Batches:
                 await self._run_connected(items)
             else:
                 await self._halve(items)
-        except Exception as error:  # noqa: BLE001 - a bug of one handler, given to it alone
+        except Exception as error:  # noqa: BLE001 - a bug, given to it alone
             if len(items) > 1:
                 await self._halve(items)
                 return
@@ -160,7 +160,7 @@ class Batches:
                 self._unsure |= {item.slot for item in items}
                 await self._database.drop_writer()
                 tries += 1
-                if tries > CONNECTION_TRIES_MAX and await self._answers():
+                if tries > CONNECTION_TRIES_MAX and await self._database.answers():
                     raise RuntimeError("the statement fails, not the server") from error
                 self._log.warning("database-lost", error=repr(error))
                 await asyncio.sleep(RECONNECT_SECONDS * min(tries, 10))
@@ -171,12 +171,6 @@ class Batches:
             return False
         item.finish(Unknown("the database did not answer in time"))
         return True
-
-    async def _answers(self) -> bool:
-        try:
-            return bool(await (await self._database.writer()).fetchval("SELECT true"))
-        except CONNECTION_LOST:
-            return False
 
     async def _transaction(self, items: list[Item]) -> None:
         connection = await self._database.writer()

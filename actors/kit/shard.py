@@ -167,9 +167,9 @@ class Shard:
     async def health(self) -> dict[str, Any]:
         """Counts for health and metrics; `database` says whether it answers."""
         try:
-            async with asyncio.timeout(CHECK_SECONDS), self.database.read() as db:
-                database = bool(await db.fetchval("SELECT true"))
-        except CONNECTION_LOST:
+            async with asyncio.timeout(CHECK_SECONDS):
+                database = await self.database.answers()
+        except TimeoutError:
             database = False
         return {
             "shard": self.shard,

@@ -49,7 +49,7 @@ class Templates:
             "trim_blocks": True,
             "keep_trailing_newline": True,
         }
-        self._plain = jinja2.Environment(autoescape=False, **options)  # noqa: S701 - text
+        self._plain = jinja2.Environment(autoescape=False, **options)  # noqa: S701
         self._html = jinja2.Environment(autoescape=True, **options)
         for environment in (self._plain, self._html):
             environment.filters["money"] = _money

@@ -1,6 +1,7 @@
 """After the order: packing, shipping, cancelling, refunds, and all reads."""
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -221,7 +222,7 @@ def _shown(order: Order, q: GetOrder | ListOrders) -> OrderView:
 
 
 def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "order_id": after.id,
         "user_id": after.user_id,
         "number": after.number,
@@ -230,7 +231,7 @@ def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
     if m.request.status is S.SHIPPED:
         tx.tell(
             OrderShipped(
-                **facts,  # type: ignore[arg-type]
+                **facts,
                 shipment_id=m.shipment_id,
                 carrier=m.request.carrier,
                 tracking_number=m.request.tracking_number,
@@ -238,7 +239,7 @@ def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
             )
         )
     elif after.status is S.PROCESSING and before.status is not S.PROCESSING:
-        tx.tell(OrderProcessing(**facts))  # type: ignore[arg-type]
+        tx.tell(OrderProcessing(**facts))
     elif after.status is S.DELIVERED and before.status is not S.DELIVERED:
         product_ids = tuple(dict.fromkeys(line.product_id for line in after.lines))
-        tx.tell(OrderDelivered(**facts, product_ids=product_ids))  # type: ignore[arg-type]
+        tx.tell(OrderDelivered(**facts, product_ids=product_ids))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from actors.kit.domain import Domain
-from actors.payments.provider import PROVIDER_TIMEOUT_SECONDS, Provider
+from actors.payments.provider import Provider
 from actors.payments.sandbox import Sandbox
 from actors.payments.vault import Vault
 from bus.kit.messages import Event
@@ -30,6 +30,7 @@ class Till(Domain):
 
     provider: Provider
     vault: Vault
+
     @property
     def provider_timeout_seconds(self) -> float:
         """How long the provider may take before its answer counts as unknown."""

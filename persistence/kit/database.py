@@ -72,6 +72,14 @@ class Database:
             self._writer = await self._connect()
         return self._writer
 
+    async def answers(self) -> bool:
+        """Whether the server answers on a read connection."""
+        try:
+            async with self.read() as db:
+                return bool(await db.fetchval("SELECT true"))
+        except CONNECTION_LOST:
+            return False
+
     async def drop_writer(self) -> None:
         """Forget the write connection, whatever state it is in."""
         writer, self._writer = self._writer, None

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic.config import Config
@@ -72,7 +73,8 @@ def _run(
     connection: sa.Connection, config: Config, script: ScriptDirectory, target: str
 ) -> None:
     def steps(revision: object, _: object) -> object:
-        return script._upgrade_revs(target, revision)  # type: ignore[arg-type]  # noqa: SLF001
+        upgrade: Any = script._upgrade_revs  # noqa: SLF001 - as alembic's own command
+        return upgrade(target, revision)
 
     with EnvironmentContext(config, script, fn=steps) as environment:
         environment.configure(connection=connection, transactional_ddl=False)

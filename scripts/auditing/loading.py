@@ -100,7 +100,8 @@ async def _read(connection: Any, kind: type[Kind], order: str = "1") -> list[Kin
     """All rows of a table, with the columns that the class names."""
     columns = ", ".join(kind.__struct_fields__)
     # The names are those of our own classes.
-    sql = f"SELECT {columns} FROM {kind.table} ORDER BY {order} LIMIT {ROWS_MAX + 1}"  # noqa: S608
+    source = f"{kind.table} ORDER BY {order} LIMIT {ROWS_MAX + 1}"
+    sql = f"SELECT {columns} FROM {source}"  # noqa: S608 - our own names
     found = [kind(*record) for record in await connection.fetch(sql)]
     if len(found) > ROWS_MAX:
         raise TooMany(f"{kind.table} has more than {ROWS_MAX} rows")

@@ -41,7 +41,8 @@ def completed(
     }
     urls.update(settings.database_urls)
     word = secrets["nats"]["souk"]
-    host = "127.0.0.1" if settings.http_host == "0.0.0.0" else settings.http_host  # noqa: S104
+    everywhere = settings.http_host == "0.0.0.0"  # noqa: S104
+    host = "127.0.0.1" if everywhere else settings.http_host
     return settings.changed(
         database_urls=urls,
         nats_url=settings.nats_url or f"nats://souk:{word}@127.0.0.1:{ports['nats']}",
@@ -80,6 +81,7 @@ def ray_environment(
     first, last = ports["replicas"], ports["replicas"] + REPLICA_PORTS - 1
     return {
         **environment(settings),
+        "RAY_worker_niceness": "0",  # Ray's 15 would let any other program starve us
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(settings.data_dir / RAY_TOKEN),
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -122,7 +122,8 @@ def answers(url: str) -> bool:
 def asked(url: str) -> tuple[bool, str]:
     """Whether a GET is answered with success, and what was said."""
     try:
-        with urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX) as answer:  # noqa: S310
+        opened = urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX)  # noqa: S310
+        with opened as answer:
             return answer.status < 400, f"{answer.status} {url}"
     except urllib.error.HTTPError as error:
         body = error.read(ANSWER_BYTES_MAX).decode(errors="replace")

@@ -55,7 +55,8 @@ def _column(column: sa.Column[object]) -> str:
 def _type(column: sa.Column[object]) -> str:
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
-    return column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return column.type.compile(dialect=dialect)
 
 
 def _lines(each: sa.Table, tables: list[sa.Table]) -> list[str]:

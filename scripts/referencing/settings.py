@@ -68,7 +68,8 @@ def _row(name: str, schema: dict[str, Any]) -> tuple[str, ...]:
     variable = OF_A_DOMAIN.get(name, PREFIX + (info.alias or name).upper())
     secret = not info.repr or any(not getattr(m, "repr", True) for m in info.metadata)
     values = _values(schema) + (", secret" if secret else "")
-    return (f"`{variable}`", values, _default(name), " ".join(info.description.split()))  # type: ignore[union-attr]
+    said = " ".join((info.description or "").split())
+    return (f"`{variable}`", values, _default(name), said)
 
 
 def _values(schema: dict[str, Any]) -> str:

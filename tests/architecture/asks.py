@@ -5,17 +5,17 @@ import importlib
 from pathlib import Path
 
 from actors import DOMAINS
-from bus.kit.messages import Command, Event, Query
+from bus.kit.messages import Command, Event, Message, Query
 from tests.architecture.tree import cell_files, imports, parsed
 
 
-def asked_messages(domain: str) -> dict[type, str]:
+def asked_messages(domain: str) -> dict[type[Message], str]:
     """The commands and queries of other domains that a domain makes, with the place.
 
     A domain that makes a message of another one asks it: there is nothing else to do
     with one.
     """
-    found: dict[type, str] = {}
+    found: dict[type[Message], str] = {}
     for path in cell_files("actors", domain):
         known = _foreign_messages(path, domain)
         for node in ast.walk(parsed(path)):
@@ -26,7 +26,7 @@ def asked_messages(domain: str) -> dict[type, str]:
     return found
 
 
-def told_events(domain: str) -> dict[type, str]:
+def told_events(domain: str) -> dict[type[Message], str]:
     """The events of other domains that a domain makes: none, if all is well."""
     return {
         message: f"{path.name}:{node.lineno}"
@@ -41,14 +41,14 @@ def told_events(domain: str) -> dict[type, str]:
 def graph() -> dict[str, set[str]]:
     """For each domain the domains that it asks."""
     return {
-        domain: {message.domain for message in asked_messages(domain)}  # type: ignore[attr-defined]
+        domain: {message.domain for message in asked_messages(domain)}
         for domain in DOMAINS
     }
 
 
-def _foreign_messages(path: Path, domain: str) -> dict[str, type]:
+def _foreign_messages(path: Path, domain: str) -> dict[str, type[Message]]:
     """The message classes that a file imports from other domains' bus cells."""
-    known: dict[str, type] = {}
+    known: dict[str, type[Message]] = {}
     for found in imports(path):
         parts = found.module.split(".")
         if parts[0] != "bus" or len(parts) < 2 or parts[1] not in DOMAINS:

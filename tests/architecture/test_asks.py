@@ -35,9 +35,9 @@ def test_asks_between_domains_have_no_cycle() -> None:
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_domain_asks_only_lower_ones(domain: str) -> None:
     wrong = {
-        f"{place}: {domain} makes {message.__name__} of {message.domain}"  # type: ignore[attr-defined]
+        f"{place}: {domain} makes {message.__name__} of {message.domain}"
         for message, place in asked_messages(domain).items()
-        if floor(message.domain) <= floor(domain)  # type: ignore[attr-defined]
+        if floor(message.domain) <= floor(domain)
     }
     assert wrong == set()
 
@@ -45,9 +45,7 @@ def test_a_domain_asks_only_lower_ones(domain: str) -> None:
 @pytest.mark.parametrize(("asker", "asked"), READ_ONLY)
 def test_what_is_asked_of_a_neighbour_only_reads(asker: str, asked: str) -> None:
     names = {
-        message.__name__
-        for message in asked_messages(asker)
-        if message.domain == asked  # type: ignore[attr-defined]
+        message.__name__ for message in asked_messages(asker) if message.domain == asked
     }
     assert names <= READ_ONLY[asker, asked]
 

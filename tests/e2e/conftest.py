@@ -12,11 +12,6 @@ from tests.e2e.shops import LiveShop
 MakePerson = Callable[[], Awaitable[Person]]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
-    config.addinivalue_line("markers", "e2e: uses the whole shop, started once a run")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of this folder is end to end."""
     for item in items:

@@ -188,7 +188,8 @@ async def test_a_deleted_file_is_gone_at_once_and_its_bytes_soon(
         await s.ask(DeleteFile(file_id=view.id, owner_id=view.owner_id))
         assert (await refused(s, GetFile(file_id=view.id))).code == "not-found"
         async with asyncio.timeout(10):
-            while stored(tmp_path) or await s.rows("files", "SELECT * FROM due"):  # noqa: ASYNC110
+            due = "SELECT * FROM due"
+            while stored(tmp_path) or await s.rows("files", due):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert await s.rows("files", "SELECT * FROM files") == []
         types = [each["type"] for each in await s.events()]

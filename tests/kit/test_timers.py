@@ -45,8 +45,8 @@ async def test_what_fell_due_while_the_shard_was_dead_comes_at_its_start(toys) -
     """Guards due.py: `at <= now()` and shard.py: `self.timers.run`."""
     async with toys() as s:
         here, there = names(0)[0], names(1)[0]
-        await s.ask(Remind(name=here, seconds=0.1))
-        await s.ask(Remind(name=there, seconds=0.1))
+        await s.ask(Remind(name=here, seconds=1.0))
+        await s.ask(Remind(name=there, seconds=1.0))
         await s.kill("toy", 0)
         assert await rung(s, 1) == [(there, "ring")]
         await s.restart("toy", 0)

@@ -1,4 +1,3 @@
-
 """Domains by hand that know just what notifications asks of them."""
 
 from typing import ClassVar

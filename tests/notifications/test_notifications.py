@@ -155,13 +155,8 @@ async def test_every_step_of_an_order_is_told(told_shop: Any) -> None:
             "number": "SK-1",
             "total": TOTAL,
         }
-        shipped = OrderShipped(
-            **common,
-            shipment_id=new_id(),
-            carrier="DHL",
-            tracking_number="T1",
-            complete=True,
-        )
+        parcel = {"carrier": "DHL", "tracking_number": "T1", "complete": True}
+        shipped = OrderShipped(**common, **parcel, shipment_id=new_id())
         payment: dict[str, Any] = {
             "payment_id": new_id(order_id),
             "order_id": order_id,
