@@ -19,6 +19,7 @@ from tests.kit.local import Databases, LocalShop, local_shop
 WHOLE_SHOP = {"live_shop", "running_shop"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let all tests of the whole shop run in one process: there is one shop a run."""
     for item in items:

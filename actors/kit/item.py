@@ -74,7 +74,7 @@ class Item:
         self.remembered = remembered
         self.body_hash = body_hash
         self.due_id = due_id
-        self.key = getattr(message, type(message).key)
+        self.key = getattr(message, message.key_field)
         self.slot = slot_of(self.key)
         self.opens: tuple[Run, Message] | None = None
         self.settles: Run | None = None

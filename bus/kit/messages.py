@@ -38,6 +38,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: ClassVar[by]
+    key_field: ClassVar[str] = ""
     domain: ClassVar[str] = ""
     message_name: ClassVar[str] = ""
 
@@ -45,6 +46,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         """Give the class its domain and name, and make it known by both."""
         super().__init_subclass__(**options)
         parts = cls.__module__.split(".")
+        if "key" in cls.__dict__:
+            cls.key_field = cls.__dict__["key"].field
         if "key" in cls.__dict__ and "kit" not in parts:
             cls.domain = parts[1] if len(parts) > 1 else parts[0]
             cls.message_name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
@@ -53,7 +56,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slot(self) -> int:
         """The slot that the message's key falls into."""
-        return slot_of(getattr(self, type(self).key))
+        return slot_of(getattr(self, self.key_field))
 
     @classmethod
     def kind(cls) -> str:

@@ -83,6 +83,8 @@ def command(
     start: Start = False,
 ) -> None:
     """Place orders over HTTP and say what they cost; 1 when the audit objects."""
+    if json is None and (figures := os.environ.get("SOUK_FIGURES")):
+        json = Path(figures)
     try:
         with own_shop() if start else nullcontext(Settings.load()) as settings:
             report = asyncio.run(bench(settings, counts(clients), seconds))

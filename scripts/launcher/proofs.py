@@ -16,9 +16,8 @@ def _marked(marker: str) -> tuple[str, ...]:
 
 
 PARTS = {
-    "full": Proof(_marked("full"), 30),
-    "chaos": Proof(_marked("chaos"), 30),
+    "full": Proof(_marked("full"), 60),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
-    "bench": Proof(_marked("bench"), 20),
+    "bench": Proof(("python", "-m", "scripts.benching", "--start"), 20),
     "notebooks": Proof(_marked("notebooks"), 10),
 }

@@ -11,7 +11,14 @@ from bus.kit.addressing import new_id
 from bus.kit.refusals import Failed, Refusal, Unavailable
 from persistence.kit.entities import Entities
 from persistence.kit.fence import SlotsMoved
-from tests.kit.faults import caller, check_outbox, journal, lose_commits, names
+from tests.kit.faults import (
+    caller,
+    check_outbox,
+    journal,
+    lose_commits,
+    names,
+    until,
+)
 from tests.kit.toy import Balk, Jot, Note, Spoil, Stall, Tell, close_gate
 
 
@@ -115,9 +122,11 @@ async def test_a_commit_without_an_answer_is_looked_up(
         one, two = names(0, 2)
         await s.ask(Note(name=one))
         lose_commits(monkeypatch, happens=happens)
+        assert (await s.ask(Note(name=one))).total == 2
+        lose_commits(monkeypatch, happens=happens)
         ends = await together(s.ask(Note(name=one)), caller(s)(Note(name=two)))
-        assert [end.total for end in ends] == [2, 1]
-        assert len(await journal(s)) == 3
+        assert [end.total for end in ends] == [3, 1]
+        assert len(await journal(s)) == 4
 
 
 async def test_after_a_lost_answer_memory_is_not_trusted(toys, monkeypatch) -> None:
@@ -141,9 +150,10 @@ async def test_after_a_lost_answer_events_go_on_without_a_gap(
         await s.ask(Tell(name=name, subjects=("a",), what="1"))
         lose_commits(monkeypatch)
         await s.ask(Tell(name=name, subjects=("a",), what="2"))
+        await until(lambda: len(s.published) == 2)
         await s.ask(Tell(name=name, subjects=("a",), what="3"))
         await check_outbox(s)
-        await s.deliver()
+        await until(lambda: len(s.published) == 3)
         assert [event["data"]["what"] for event in s.published] == ["1", "2", "3"]
 
 
