@@ -26,12 +26,15 @@ PYTEST_FOUND_NOTHING = 5
 
 _MEASURED = ("python", "-m", "coverage", "run", "-m", "pytest")
 
+_SIDE_BY_SIDE = ("-n", "2", "--dist", "loadgroup")
+
 _FAST_STEPS: dict[str, tuple[str, ...]] = {
     "lint": ("python", "-m", "ruff", "check", "."),
     "format": ("python", "-m", "ruff", "format", "--check", "."),
     "types": ("python", "-m", "mypy"),
     "imports": ("lint-imports",),
-    "tests": (*_MEASURED, "-q", "-n", "2", "--dist", "loadgroup", "-m", FAST),
+    "kit": (*_MEASURED, "-q", "-m", FAST, "tests/kit"),  # it freezes: one at a time
+    "tests": (*_MEASURED, *_SIDE_BY_SIDE, "-q", "-m", FAST, "--ignore=tests/kit"),
     "coverage": ("python", "-m", "coverage", "report", "--skip-covered", COVERED),
 }
 
