@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from persistence.kit import partitions
 from scripts.embedded.nats import Nats
@@ -17,6 +18,19 @@ from tests.kit.local import Databases, LocalShop, local_shop
 from tests.kit.toy_domain import Echo, Toy
 
 Shops = Callable[..., AbstractAsyncContextManager[LocalShop]]
+
+
+@pytest.fixture(scope="session")
+def plain_logs() -> Iterator[None]:
+    """Log lines without drawings: the bugs planted here are many."""
+    structlog.configure(
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +46,7 @@ async def toy_databases(databases: Databases) -> Databases:
 
 
 @pytest.fixture
-def toys(toy_databases: Databases) -> Iterator[Shops]:
+def toys(toy_databases: Databases, plain_logs: None) -> Iterator[Shops]:
     """Start the toy on two shards; `"echo"` adds the domain that consumes it."""
 
     def make(*more: str, shards: int = 2) -> AbstractAsyncContextManager[LocalShop]:

@@ -1,7 +1,8 @@
 """Delete each line that implements a feature of the kit; its test must go red.
 
 `python -m tests.kit.deletions` tries all; `--only WORD` those whose line, file or test
-holds the word; `--start N` goes on after the first N; `--list` names them. A test that stays green proves nothing.
+holds the word; `--start N` goes on after the first N; `--list` names them. A test that
+stays green proves nothing.
 """
 
 import argparse

@@ -9,10 +9,10 @@ import nats
 import pytest
 import structlog
 
-from actors.kit import relay
+from actors.kit import lane, relay
 from actors.kit.relay import Published
 from bus.kit import bridge as bridges
-from bus.kit import consumer, streams
+from bus.kit import cloud_events, consumer, streams
 from bus.kit.bridge import Bridge
 from tests.kit.faults import caller, journal, names, until
 from tests.kit.toy import BEGUN, Tell, Told, close_gate
@@ -123,16 +123,15 @@ async def test_a_domain_that_is_away_gets_its_events_later(
     toys, nats_server, js, monkeypatch
 ) -> None:
     """Guards consumer.py: `except (Unavailable, Unknown) as end` in `_deliver`."""
-    from bus.kit import cloud_events
-
     monkeypatch.setattr(cloud_events, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(lane, "GRACE_SECONDS", 0.05)
     async with toys("echo") as s, bridged(s, nats_server) as bridge:
         for shard in (0, 1):
             await s.kill("echo", shard)
         one, two = names(0)[0], names(1)[0]
         await tell(s, one, "1", "2")
         await tell(s, two, "a")
-        await asyncio.sleep(1.0 + 0.6 * consumer.TRIES_MAX)
+        await asyncio.sleep(2.0)
         for shard in (0, 1):
             await s.restart("echo", shard)
         assert await echoed(s, 3, one) == ["1 1", "2 2"]
