@@ -16,15 +16,18 @@ from scripts.embedded.postgres import Postgres
 from tests.e2e.shops import LiveShop
 from tests.kit.local import Databases, LocalShop, local_shop
 
+LONG_PROOF_SECONDS_MAX = 1800
 WHOLE_SHOP = {"live_shop", "running_shop"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all tests of the whole shop run in one process: there is one shop a run."""
+    """Mark all that uses the whole shop: it runs in one process, for there is one."""
     for item in items:
+        if item.get_closest_marker("full") or item.get_closest_marker("notebooks"):
+            item.add_marker(pytest.mark.timeout(LONG_PROOF_SECONDS_MAX))
         if WHOLE_SHOP & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("whole-shop"))
+            item.add_marker(pytest.mark.e2e)
 
 
 def free_port() -> int:

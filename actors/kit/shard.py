@@ -18,6 +18,7 @@ from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
 from bus.kit.messages import Message
 from bus.kit.refusals import Unavailable, Unknown
+from bus.kit.tasks import end_tasks
 from persistence.kit import fence, handled, outbox, partitions
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.fence import Fenced, SlotsMoved
@@ -113,9 +114,7 @@ class Shard:
         """End everything; what is under way is taken up by the next incarnation."""
         self.left = True
         self.processes.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._refuse_inbox()
         await self.domain.stop()
         await self.database.close()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from bus.kit.refusals import ENDS
+from bus.kit.tasks import end_tasks
 
 BATCH_MAX = 128
 QUEUE_MAX = 20_000
@@ -57,9 +58,7 @@ class Outgoing:
 
     async def stop(self) -> None:
         """Send nothing more; what is under way may come again after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         for line in self._lines.values():
             await line.close()
 
@@ -134,9 +133,7 @@ class _Line:
 
     async def close(self) -> None:
         """End what is under way, and all connections."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await end_tasks(self._under_way)
         for connection in self._all:
             connection.close()
 

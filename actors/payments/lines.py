@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 import aiohttp
 import msgspec
 
+from bus.kit.tasks import end_tasks
+
 LINES_MAX = 500
 WAITING_MAX = 10_000
 CALLS_MAX = 512
@@ -72,10 +74,7 @@ class Lines(Generic[Answered]):
 
     async def close(self) -> None:
         """End all calls; whoever waits gets NoAnswer."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         for _, _, future in self._waiting:
             if not future.done():
                 future.set_exception(NoAnswer("closed"))

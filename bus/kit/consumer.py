@@ -15,6 +15,7 @@ from bus.kit.context import CURRENT, Context
 from bus.kit.dead_letters import DeadLetters
 from bus.kit.messages import Event
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
+from bus.kit.tasks import end_tasks
 
 UNDER_WAY_MAX = 2_000
 FETCH_MAX = 500
@@ -70,10 +71,7 @@ class Consumer:
 
     async def stop(self) -> None:
         """Pull nothing more; what is under way is delivered again later."""
-        tasks = [task for task in (self._loop, *self._last.values()) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(task for task in (self._loop, *self._last.values()) if task)
 
     @property
     def under_way(self) -> int:

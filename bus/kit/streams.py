@@ -74,6 +74,7 @@ async def ensure_streams(js: JetStreamContext, replicas: int) -> StreamInfo:
             retention=RetentionPolicy.LIMITS,
             max_age=STREAM_SECONDS_MAX,
             duplicate_window=DUPLICATE_SECONDS,
+            allow_batched=True,
             num_replicas=replicas,
         ),
     )
@@ -99,6 +100,9 @@ async def ensure_consumer(
 
 async def _ensure(js: JetStreamContext, config: StreamConfig) -> StreamInfo:
     try:
-        return await js.stream_info(config.name or "")
+        info = await js.stream_info(config.name or "")
     except NotFoundError:
         return await js.add_stream(config)
+    if config.allow_batched and not info.config.allow_batched:
+        return await js.update_stream(info.config.evolve(allow_batched=True))
+    return info

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import aiohttp
 
+from bus.kit.tasks import end_tasks
 from scripts.bank.store import Store
 
 IDLE_SECONDS_MAX = 30.0
@@ -49,8 +50,7 @@ class Settler:
     async def stop(self) -> None:
         """End; what is not delivered is taken up at the next start."""
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_SECONDS)

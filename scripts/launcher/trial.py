@@ -19,14 +19,14 @@ from scripts.launcher.proofs import Proof
 from scripts.launcher.proved import write_proof
 
 RESULTS = ROOT / ".souk-test" / "full.json"
-FAST_MINUTES_MAX = 40
+FAST_MINUTES_MAX = 15
 COVERED = "--fail-under=80"
 FAST = "not full and not notebooks"
 PYTEST_FOUND_NOTHING = 5
 
 _MEASURED = ("python", "-m", "coverage", "run", "-m", "pytest")
 
-_SIDE_BY_SIDE = ("-n", "2", "--dist", "loadgroup")
+_ALONE = ("--ignore=tests/kit", "-m", f"{FAST} and not e2e", "-n", "2")
 
 _FAST_STEPS: dict[str, tuple[str, ...]] = {
     "lint": ("python", "-m", "ruff", "check", "."),
@@ -34,7 +34,8 @@ _FAST_STEPS: dict[str, tuple[str, ...]] = {
     "types": ("python", "-m", "mypy"),
     "imports": ("lint-imports",),
     "kit": (*_MEASURED, "-q", "-m", FAST, "tests/kit"),  # it freezes: one at a time
-    "tests": (*_MEASURED, *_SIDE_BY_SIDE, "-q", "-m", FAST, "--ignore=tests/kit"),
+    "domains": (*_MEASURED, "-q", *_ALONE),
+    "shop": (*_MEASURED, "-q", "-m", f"{FAST} and e2e"),
     "coverage": ("python", "-m", "coverage", "report", "--skip-covered", COVERED),
 }
 

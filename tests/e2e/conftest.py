@@ -1,7 +1,6 @@
 """The one shop that all end-to-end tests of a run share, and the people in it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,13 +9,6 @@ from tests.e2e.people import Person, Stranger
 from tests.e2e.shops import LiveShop
 
 MakePerson = Callable[[], Awaitable[Person]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of this folder is end to end."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from tests.kit.deleted_lines import (
     DEAD,
     DUE,
     FENCE,
+    INGEST,
     ONCE,
     PROCESS,
     RECEPTION,
@@ -310,7 +311,15 @@ FACTS = [
         BRIDGE,
         'headers={"Nats-Msg-Id": str(row.id)},',
         "",
-        "test_consumers.py::test_the_events_of_an_hour_without_nats_arrive_each_once",
+        "test_consumers.py"
+        "::test_the_events_of_an_hour_without_nats_arrive_each_once[one]",
+    ),
+    Deletion(
+        INGEST,
+        'headers={"Nats-Msg-Id": str(row.id)},',
+        "",
+        "test_consumers.py"
+        "::test_the_events_of_an_hour_without_nats_arrive_each_once[a batch]",
     ),
     Deletion(
         BRIDGE,

@@ -201,17 +201,19 @@ async def test_what_nobody_can_read_does_not_stop_the_consumer(
         assert await bridge.replay_dead("echo") == 0
 
 
+@pytest.mark.parametrize("first", [["1"], ["1", "2"]], ids=["one", "a batch"])
 async def test_the_events_of_an_hour_without_nats_arrive_each_once(
-    toys, nats_server, js
+    toys, nats_server, js, first
 ) -> None:
-    """Guards bridge.py: `headers={"Nats-Msg-Id": str(row.id)}`.
+    """Guards bridge.py and ingest.py: `headers={"Nats-Msg-Id": str(row.id)}`.
 
     What a crash publishes twice stands in the stream once.
     """
+    told = [f"{word} {place}" for place, word in enumerate([*first, "3"], 1)]
     async with toys("echo") as s:
         name = names(0)[0]
         s.bus_down = True
-        await tell(s, name, "1", "2")
+        await tell(s, name, *first)
         async with bridged(s, nats_server, consumes=False):
             await until(lambda: s.shard("toy", 0).relay.backlog == 0)
             await s.kill("toy", 0)
@@ -221,9 +223,9 @@ async def test_the_events_of_an_hour_without_nats_arrive_each_once(
             await tell(s, name, "3")
             await until(lambda: s.shard("toy", 0).relay.backlog == 0)
             info = await js.stream_info(streams.EVENTS)
-            assert info.state.messages == 3
+            assert info.state.messages == len(told)
         async with bridged(s, nats_server):
-            assert await echoed(s, 3) == ["1 1", "2 2", "3 3"]
+            assert await echoed(s, len(told)) == told
 
 
 async def test_one_that_is_too_large_stops_its_own_slot_alone(
