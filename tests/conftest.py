@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from scripts.embedded.postgres import Postgres
 from tests.e2e.shops import LiveShop
 from tests.kit.local import Databases, LocalShop, local_shop
 
+MEMORY_FOLDER = "/dev/shm"
+MEMORY_BYTES_MIN = 4 << 30
 LONG_PROOF_SECONDS_MAX = 1800
 WHOLE_SHOP = {"live_shop", "running_shop"}
 
@@ -38,10 +41,21 @@ def free_port() -> int:
         return port
 
 
+def _memory() -> str | None:
+    """A folder in memory with room for databases; None where there is none."""
+    if not os.access(MEMORY_FOLDER, os.W_OK):
+        return None
+    return MEMORY_FOLDER if disk_usage(MEMORY_FOLDER).free > MEMORY_BYTES_MIN else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """An embedded Postgres for the run, on a port and in a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="souk-test-") as folder:
+    """An embedded Postgres for the run, on a port and in a folder of its own.
+
+    Its folder is in memory where there is room: a test makes databases by the hundred.
+    """
+    with tempfile.TemporaryDirectory(prefix="souk-test-", dir=_memory()) as folder:
+        Path(folder).chmod(0o711)  # Postgres' own user must reach its data
         server = Postgres(Path(folder), free_port())
         server.start()
         try:

@@ -21,7 +21,7 @@ from actors.kit.relay import Published
 from actors.kit.shard import Shard
 from bus.kit.messages import MESSAGE_TYPES
 from bus.kit.settings import Settings
-from persistence.kit import fence
+from persistence.kit import fence, partitions
 from persistence.kit.database import Database
 from persistence.kit.outbox import OutboxRow
 
@@ -250,6 +250,7 @@ class Databases:
         if (domain, 0) not in self._templates:
             await self._run(f"CREATE DATABASE {template}")
             await migrate(domain, self._at(template))
+            await self._prepare(template)
             self._templates.add((domain, 0))
         name = f"{domain}_{uuid4().hex[:10]}"
         await self._run(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -264,6 +265,12 @@ class Databases:
         """Remove a database that `fresh` made."""
         name = url.rsplit("/", 1)[1]
         await self._run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def _prepare(self, template: str) -> None:
+        """Make the partitions of these days once, and not in every copy."""
+        connection = await asyncpg.connect(self._at(template))
+        await partitions.ensure(connection)
+        await connection.close()
 
     def _at(self, name: str) -> str:
         return f"{self._url.rsplit('/', 1)[0]}/{name}"
