@@ -3,11 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import Refusal, RefusalKind, invalid, not_found
-from bus.kit.values import Done
+from bus.kit.values import Done, Value
 
 CHUNK_BYTES_MAX = 512 * 1024
 PICTURE_SIZES = {"thumb": 150, "small": 320, "medium": 800, "large": 1600}
@@ -32,7 +30,7 @@ def size_urls(file_id: UUID, base_url: str = "") -> dict[str, str]:
 # views
 
 
-class FileView(msgspec.Struct, frozen=True, kw_only=True):
+class FileView(Value, frozen=True, kw_only=True):
     """A stored picture; `width` and `height` are of its largest size, in pixels."""
 
     id: UUID
@@ -50,7 +48,7 @@ class FileView(msgspec.Struct, frozen=True, kw_only=True):
     sizes: dict[str, str]
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
+class Content(Value, frozen=True, kw_only=True):
     """The bytes of one size of a picture; the same `etag` means the same bytes."""
 
     data: bytes
@@ -105,7 +103,7 @@ class DeleteFile(Command[Done], frozen=True, kw_only=True):
 # steps
 
 
-class Rendition(msgspec.Struct, frozen=True, kw_only=True):
+class Rendition(Value, frozen=True, kw_only=True):
     """One stored size: where it lies and what it is."""
 
     object_key: str

@@ -8,7 +8,7 @@ import msgspec
 
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import FieldError, Refusal, conflict
-from bus.kit.values import Done, Page
+from bus.kit.values import Done, Page, Value
 
 QUANTITY_MAX = 1_000_000
 SKUS_MAX = 500
@@ -16,7 +16,7 @@ SKUS_MAX = 500
 # --- views -------------------------------------------------------------------
 
 
-class WarehouseStock(msgspec.Struct, frozen=True, kw_only=True):
+class WarehouseStock(Value, frozen=True, kw_only=True):
     """The pieces of one SKU in one warehouse; available = on_hand - reserved."""
 
     warehouse_id: UUID
@@ -31,7 +31,7 @@ class WarehouseStock(msgspec.Struct, frozen=True, kw_only=True):
         return self.on_hand - self.reserved
 
 
-class StockView(msgspec.Struct, frozen=True, kw_only=True):
+class StockView(Value, frozen=True, kw_only=True):
     """The pieces of one SKU, in all warehouses together and in each."""
 
     sku: str
@@ -40,19 +40,19 @@ class StockView(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
 
 
-class Availability(msgspec.Struct, frozen=True):
+class Availability(Value, frozen=True):
     """How many pieces of each SKU may be promised; an unknown SKU has 0."""
 
     available: dict[str, int]
 
 
-class Reserved(msgspec.Struct, frozen=True):
+class Reserved(Value, frozen=True):
     """A hold stands; `available` is what is left after it."""
 
     available: int
 
 
-class WarehouseView(msgspec.Struct, frozen=True, kw_only=True):
+class WarehouseView(Value, frozen=True, kw_only=True):
     """A warehouse; stock is taken from the lowest `priority` first."""
 
     id: UUID
@@ -64,7 +64,7 @@ class WarehouseView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class MovementView(msgspec.Struct, frozen=True, kw_only=True):
+class MovementView(Value, frozen=True, kw_only=True):
     """One change of one stock row: who, why, before and after."""
 
     id: UUID
@@ -300,9 +300,7 @@ class StockReplenished(Event, frozen=True, kw_only=True):
 Sku = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class GetStockRequest(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class GetStockRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `inventory.get-stock`."""
 
     sku: Sku

@@ -9,7 +9,7 @@ import msgspec
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import Refusal, conflict
-from bus.kit.values import Done, Page
+from bus.kit.values import Done, Page, Value
 
 MAILBOX_LIST_MAX = 200
 
@@ -20,7 +20,7 @@ MessageStatus = Literal["QUEUED", "SENT", "FAILED"]
 # --- views -------------------------------------------------------------------
 
 
-class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+class MessageView(Value, frozen=True, kw_only=True):
     """One message of the delivery log; `reason` says why it is not sent yet."""
 
     id: UUID
@@ -37,7 +37,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime | None
 
 
-class CaughtMessage(msgspec.Struct, frozen=True, kw_only=True):
+class CaughtMessage(Value, frozen=True, kw_only=True):
     """A mail or an SMS that the embedded default caught instead of sending it."""
 
     id: UUID
@@ -217,9 +217,7 @@ Locale = Annotated[
 ]
 
 
-class EmailSendRequest(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class EmailSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `email.send`; the same `idempotency_key` sends one mail."""
 
     to: Address

@@ -10,7 +10,7 @@ import msgspec
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.messages import Command, Event, Query, by
 from bus.kit.refusals import Refusal, not_found
-from bus.kit.values import Page
+from bus.kit.values import Page, Value
 
 TITLE_MAX = 200
 BODY_MAX = 2_000
@@ -34,7 +34,7 @@ class NotificationType(enum.StrEnum):
 # --- views -------------------------------------------------------------------
 
 
-class ChannelChoice(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelChoice(Value, frozen=True, kw_only=True):
     """The channels that one type of notification takes."""
 
     email: bool
@@ -42,7 +42,7 @@ class ChannelChoice(msgspec.Struct, frozen=True, kw_only=True):
     in_app: bool
 
 
-class PreferencesView(msgspec.Struct, frozen=True, kw_only=True):
+class PreferencesView(Value, frozen=True, kw_only=True):
     """A person's channels by type, defaults filled in; version 0: never set."""
 
     types: dict[NotificationType, ChannelChoice]
@@ -50,7 +50,7 @@ class PreferencesView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime | None = None
 
 
-class NotificationView(msgspec.Struct, frozen=True, kw_only=True):
+class NotificationView(Value, frozen=True, kw_only=True):
     """One thing that a person was told in the shop."""
 
     id: UUID
@@ -64,13 +64,13 @@ class NotificationView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-class MarkedRead(msgspec.Struct, frozen=True):
+class MarkedRead(Value, frozen=True):
     """How many notifications became read."""
 
     count: int
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class Told(Value, frozen=True, kw_only=True):
     """A notification stands, and these channels besides the shop's are to carry it."""
 
     id: UUID
@@ -231,7 +231,7 @@ IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 
 
 class NotificationSendRequest(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
     """The body of `notification.send`; the same `idempotency_key` tells once."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlmodel import Field, SQLModel
 
 from bus.files import Rendition
+from bus.kit.values import Value
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
 from persistence.kit.transaction import Tx
@@ -37,7 +38,7 @@ class FileRow(Table, table=True):
     created_at: datetime = Field(sa_type=sa.DateTime(timezone=True))
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
+class File(Value, frozen=True, kw_only=True):
     """A row of the table as the domain reads it."""
 
     id: UUID

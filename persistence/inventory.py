@@ -11,6 +11,7 @@ from sqlmodel import Column, Field, SQLModel
 
 from bus.inventory import MovementView, StockView, WarehouseStock, WarehouseView
 from bus.kit.addressing import new_id
+from bus.kit.values import Value
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
 from persistence.kit.transaction import Tx
@@ -85,7 +86,7 @@ class MovementRow(Table, table=True):
     created_at: datetime = Field(sa_column=Column(sa.DateTime(True), nullable=False))
 
 
-class Stock(msgspec.Struct, frozen=True):
+class Stock(Value, frozen=True):
     """All rows of one SKU, in the order in which they give."""
 
     sku: str
@@ -112,7 +113,7 @@ class Stock(msgspec.Struct, frozen=True):
         )
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Hold(Value, frozen=True, kw_only=True):
     """A hold in memory; `parts` is how many pieces each warehouse gives."""
 
     order_id: UUID
@@ -124,7 +125,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[UUID, int] = {}
 
 
-class Movement(msgspec.Struct, frozen=True, kw_only=True):
+class Movement(Value, frozen=True, kw_only=True):
     """A change that is to be written: a row before and after, and why."""
 
     sku: str

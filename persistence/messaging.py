@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlmodel import Field, SQLModel
 
-from bus.kit.values import Page
+from bus.kit.values import Page, Value
 from bus.messaging import MessageView
 from persistence.kit.database import Db
 from persistence.kit.handled import day_of
@@ -92,7 +92,7 @@ class Mail(Table, table=True):
     )
 
 
-class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+class NewMessage(Value, frozen=True, kw_only=True):
     """A message that is to be queued, or logged as failed from the start."""
 
     message_id: UUID
@@ -106,7 +106,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     data: str
 
 
-class Queued(msgspec.Struct, frozen=True, kw_only=True):
+class Queued(Value, frozen=True, kw_only=True):
     """What is needed to send a message."""
 
     message_id: UUID
@@ -119,7 +119,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(Value, frozen=True, kw_only=True):
     """How a try that failed leaves a message; `next_attempt_at` None: given up."""
 
     message_id: UUID
@@ -127,7 +127,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime | None
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(Value, frozen=True):
     """What an event says of a message."""
 
     message_id: UUID

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlmodel import Field, SQLModel
 
-from bus.kit.values import Page
+from bus.kit.values import Page, Value
 from bus.notifications import Channel, NotificationType, NotificationView
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
@@ -78,7 +78,7 @@ class PreferencesRow(Table, table=True):
 Choices = dict[NotificationType, dict[Channel, bool]]
 
 
-class Preferences(msgspec.Struct, frozen=True, kw_only=True):
+class Preferences(Value, frozen=True, kw_only=True):
     """A person's choices; version 0: none yet."""
 
     choices: Choices = {}
@@ -86,7 +86,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime | None = None
 
 
-class Notification(msgspec.Struct, frozen=True, kw_only=True):
+class Notification(Value, frozen=True, kw_only=True):
     """A notification to be written, with the channels that were decided for it."""
 
     id: UUID
@@ -100,7 +100,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     sms: bool
 
 
-class Carried(msgspec.Struct, frozen=True):
+class Carried(Value, frozen=True):
     """The channels that were decided when the notification was written."""
 
     email: bool

@@ -4,10 +4,10 @@ import hashlib
 import io
 from typing import BinaryIO
 
-import msgspec
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from bus.files import PICTURE_SIZES, picture_too_large, unsupported_media
+from bus.kit.values import Value
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 """What is taken. SVG is a document with scripts, so it is not."""
@@ -21,7 +21,7 @@ ETAG_BYTES = 16
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, MemoryError)
 
 
-class Encoded(msgspec.Struct, frozen=True):
+class Encoded(Value, frozen=True):
     """One size of a picture."""
 
     data: bytes

@@ -15,7 +15,7 @@ from actors.kit.domain import Domain
 from actors.kit.lane import Address, ShardGone
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
-from bus.kit import logs
+from bus.kit import logs, memory
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
 from bus.kit.settings import Settings
@@ -202,6 +202,7 @@ class ShardActor:
             leave=self._leave,
             log=log,
         )
+        memory.settle()
         self._starting: asyncio.Task[None] | None = None
         self._myself = ray.get_runtime_context().current_actor
         self._myself.start.remote()
@@ -271,6 +272,7 @@ class BridgeActor:
             log=logs.get("bridge"),
             replicas=settings.nats_replicas,
         )
+        memory.settle()
         self._ready = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
         ray.get_runtime_context().current_actor.start.remote()

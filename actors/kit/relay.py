@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import msgspec
-
+from bus.kit.values import Value
 from persistence.kit import outbox
 from persistence.kit.database import CONNECTION_LOST, Db
 from persistence.kit.outbox import OutboxRow
@@ -18,7 +17,7 @@ RETRY_SECONDS = 0.3
 LOOK_SECONDS = 30.0
 
 
-class Published(msgspec.Struct, frozen=True, array_like=True):
+class Published(Value, frozen=True, array_like=True):
     """What the bridge published: the last number of each slot, and the stream seen.
 
     `created` and `sequence` are the stream's creation time and its last number; rows

@@ -9,9 +9,10 @@ import msgspec
 from bus.kit.context import Context
 from bus.kit.messages import Message, decode, encode, reply_type
 from bus.kit.refusals import Failed, Refusal, RefusalData, Unavailable, Unknown
+from bus.kit.values import Value
 
 
-class Sent(msgspec.Struct, frozen=True, array_like=True):
+class Sent(Value, frozen=True, array_like=True):
     """One message under way.
 
     `deadline` is in seconds since the epoch; a message whose deadline has passed
@@ -29,7 +30,7 @@ class Sent(msgspec.Struct, frozen=True, array_like=True):
     sequence: int = 0
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(Value, frozen=True, array_like=True):
     """Messages of one lane that go together."""
 
     lane: str
@@ -48,14 +49,14 @@ class End(enum.IntEnum):
     TICKET = 6
 
 
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
+class Outcome(Value, frozen=True, array_like=True):
     """A message's end and, by its kind, the reply, the refusal or the new owner."""
 
     end: End
     body: msgspec.Raw = msgspec.Raw(b"\xc0")
 
 
-class Answers(msgspec.Struct, frozen=True, array_like=True):
+class Answers(Value, frozen=True, array_like=True):
     """The outcomes of an envelope, in its order, and of tickets that have finished."""
 
     outcomes: list[Outcome]

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from uuid import UUID
 
-import msgspec
+from bus.kit.values import Value
 
 LINE_MAX = 998  # RFC 5322 §2.1.1, without CRLF
 SUBJECT_MAX = 200
@@ -18,7 +18,7 @@ ADDRESS_MAX = 254  # RFC 5321 §4.5.3.1.3, without the brackets
 _FORBIDDEN = frozenset('<>()[],;:\\"')
 
 
-class Letter(msgspec.Struct, frozen=True):
+class Letter(Value, frozen=True):
     """What SMTP is handed: the envelope's addresses and the message."""
 
     message_id: UUID

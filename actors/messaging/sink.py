@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
-import msgspec
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from bus.kit.addressing import new_id
+from bus.kit.values import Value
 
 CAUGHT_MAX = 5_000
 LETTER_BYTES_MAX = 1 << 20
@@ -23,7 +23,7 @@ HOST = "127.0.0.1"
 _PLAIN = re.compile(r"<([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+)>(.*)")
 
 
-class Caught(msgspec.Struct, frozen=True):
+class Caught(Value, frozen=True):
     """A mail or an SMS that nobody sends on; a mail's `content` is its raw bytes."""
 
     id: UUID

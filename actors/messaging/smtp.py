@@ -12,9 +12,9 @@ from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-import msgspec
 
 from actors.messaging.letter import Letter
+from bus.kit.values import Value
 
 WINDOW_MAX = 32
 CONNECT_SECONDS_MAX = 10.0
@@ -25,7 +25,7 @@ _STAGES = ("session", "sender", "recipient", "content")
 _PORTS = {"smtp": 25, "smtps": 465}
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(Value, frozen=True):
     """Why a letter was not taken: a code without the server's words.
 
     Servers repeat the address in their words, and a reason goes into events.

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import msgspec
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
 from mjml import mjml2html
+
+from bus.kit.values import Value
 
 FOLDER = Path(__file__).parent / "templates"
 LOCALE_DEFAULT = "en"
@@ -22,7 +23,7 @@ class UnusableTemplate(Exception):
     """There is no such template, or its data lack something; the text is a code."""
 
 
-class Rendered(msgspec.Struct, frozen=True):
+class Rendered(Value, frozen=True):
     """A mail's subject and its two parts."""
 
     subject: str
@@ -30,7 +31,7 @@ class Rendered(msgspec.Struct, frozen=True):
     html: str
 
 
-class _Template(msgspec.Struct, frozen=True):
+class _Template(Value, frozen=True):
     subject: jinja2.Template
     text: jinja2.Template
     html: jinja2.Template

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from bus.inventory import StockLow
+from bus.kit.values import Value
 from bus.notifications import DEFAULTS, Channel, ChannelChoice, NotificationType
 from bus.orders import (
     OrderCancelled,
@@ -23,7 +22,7 @@ from persistence.notifications import Preferences
 _TOLD_AT_CHECKOUT = frozenset({"payment-declined", "out-of-stock", "price-changed"})
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
+class Telling(Value, frozen=True, kw_only=True):
     """What is to be told of a fact, whoever it is told to."""
 
     type: NotificationType

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from bus.kit.tasks import end_tasks
+from bus.kit.values import Value
 
 LINES_MAX = 500
 WAITING_MAX = 10_000
@@ -21,7 +22,7 @@ TAKEN_SECONDS_MAX = 0.25
 ANSWER_BYTES_MAX = 1 << 16
 
 
-class AnswerLine(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerLine(Value, frozen=True, kw_only=True):
     """A line of an answer; what else it says depends on what was asked."""
 
     key: str | None

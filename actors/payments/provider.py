@@ -3,16 +3,14 @@
 from typing import Protocol
 from uuid import UUID
 
-import msgspec
-
-from bus.kit.values import Money
+from bus.kit.values import Money, Value
 from bus.payments import MethodFacts, Outcome, RefundOutcome, WebhookFacts
 
 PROVIDER_TIMEOUT_SECONDS = 15.0
 """How long one ask of a provider may take; a bank that takes 10 s still answers."""
 
 
-class ChargeAsk(msgspec.Struct, frozen=True, kw_only=True):
+class ChargeAsk(Value, frozen=True, kw_only=True):
     """A charge to ask for; `key` is its idempotency key, the same each time."""
 
     key: UUID
@@ -22,7 +20,7 @@ class ChargeAsk(msgspec.Struct, frozen=True, kw_only=True):
     token: str
 
 
-class RefundAsk(msgspec.Struct, frozen=True, kw_only=True):
+class RefundAsk(Value, frozen=True, kw_only=True):
     """A refund to ask for; `charge_key` is the key of what was captured."""
 
     key: UUID

@@ -17,6 +17,7 @@ from actors.payments.lines import (
 )
 from actors.payments.provider import ChargeAsk, RefundAsk
 from bus.kit.refusals import Unavailable
+from bus.kit.values import Value
 from bus.payments import (
     AttemptStatus,
     MethodFacts,
@@ -66,7 +67,7 @@ class RefundAnswer(AnswerLine, frozen=True, kw_only=True):
     reference: str | None = None
 
 
-class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+class Webhook(Value, frozen=True, kw_only=True):
     """What the bank sends when it has settled a charge."""
 
     id: UUID

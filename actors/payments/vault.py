@@ -4,10 +4,11 @@ import msgspec
 from cryptography.fernet import Fernet, MultiFernet
 
 from bus.kit.settings import SettingsError
+from bus.kit.values import Value
 from bus.payments import MethodFacts
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class Sealed(Value, frozen=True):
     """What is inside a stored method."""
 
     token: str

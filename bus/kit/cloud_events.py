@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 
 from bus.kit.messages import MESSAGE_TYPES
+from bus.kit.values import Value
 
 ASK_SECONDS = 20.0
 
 Ask = Callable[..., Awaitable[Any]]
 
 
-class CloudEvent(msgspec.Struct, frozen=True):
+class CloudEvent(Value, frozen=True):
     """The members of a CloudEvents document that a consumer needs."""
 
     id: UUID

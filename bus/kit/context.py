@@ -2,10 +2,10 @@
 
 from contextvars import ContextVar
 
-import msgspec
+from bus.kit.values import Value
 
 
-class Context(msgspec.Struct, frozen=True, array_like=True):
+class Context(Value, frozen=True, array_like=True):
     """The request that work is done for; `traceparent` as in W3C Trace Context."""
 
     request_id: str | None = None

@@ -17,6 +17,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.errors import APIError, NoStreamResponseError
 
+from bus.kit.values import Value
+
 BATCH_MAX = 1_000
 NO_RESPONDERS = "503"
 START, APPEND, COMMIT = 0, 1, 2
@@ -30,7 +32,7 @@ class Row(Protocol):
     payload: str
 
 
-class Ack(msgspec.Struct, frozen=True):
+class Ack(Value, frozen=True):
     """What the server says of a batch; `type` is set where it only says "go on"."""
 
     type: str | None = None

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 import msgspec
 
 from bus.kit.addressing import slot_of
+from bus.kit.values import Value
 
 Reply = TypeVar("Reply")
 MessageType = TypeVar("MessageType", bound="Message")
@@ -28,7 +29,7 @@ ANY = by("")
 """The key of a query that any shard of its domain can answer."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(Value, frozen=True, kw_only=True):
     """One thing said to one domain; it travels as msgpack, never as a pickled object.
 
     A message belongs to the domain of its module (`bus.orders` → `orders`) and is

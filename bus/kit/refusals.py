@@ -3,7 +3,7 @@
 import enum
 from typing import Any
 
-import msgspec
+from bus.kit.values import Value
 
 
 class RefusalKind(enum.StrEnum):
@@ -36,7 +36,7 @@ STATUS: dict[RefusalKind, int] = {
 """The one table from kind to HTTP status, for HTTP and for NATS services."""
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(Value, frozen=True):
     """One field (or line) that is wrong, as in the `errors` of a problem document."""
 
     field: str
@@ -44,7 +44,7 @@ class FieldError(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-class RefusalData(msgspec.Struct, frozen=True, array_like=True):
+class RefusalData(Value, frozen=True, array_like=True):
     """A refusal as it crosses between processes and rests in a handled row."""
 
     kind: RefusalKind

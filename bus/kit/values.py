@@ -1,4 +1,4 @@
-"""Values that several domains speak of: money, addresses, pages."""
+"""Values, and those that several domains speak of: money, addresses, pages."""
 
 from typing import Generic, TypeVar
 
@@ -10,7 +10,15 @@ LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 
 
-class Money(msgspec.Struct, frozen=True, order=True):
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """Something that is what it says, and never changes.
+
+    It is never part of a cycle, so the garbage collector need not look at it: a shard
+    that keeps thousands of them would spend a quarter of its time on that.
+    """
+
+
+class Money(Value, frozen=True, order=True):
     """An amount in integer minor units of an ISO 4217 currency; never a float."""
 
     amount: int
@@ -20,7 +28,7 @@ class Money(msgspec.Struct, frozen=True, order=True):
         return Money(self.amount * quantity, self.currency)
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class Address(Value, frozen=True, kw_only=True):
     """A postal address; `country` is ISO 3166 alpha-2, `phone` E.164."""
 
     name: str
@@ -34,12 +42,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     phone: str | None = None
 
 
-class Page(msgspec.Struct, Generic[Item], frozen=True):
+class Page(Value, Generic[Item], frozen=True):
     """Some items of a list and where the next ones begin; None at the end."""
 
     items: tuple[Item, ...]
     next_cursor: str | None = None
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(Value, frozen=True):
     """The reply of a command that has nothing to tell but that it is done."""

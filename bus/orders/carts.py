@@ -3,10 +3,8 @@
 A buyer is a user's id, or a guest cart's id: the SHA-256 (hex) of its token.
 """
 
-import msgspec
-
 from bus.kit.messages import Command, Query, by
-from bus.kit.values import Money
+from bus.kit.values import Money, Value
 
 LINES_MAX = 100
 QUANTITY_MAX = 999
@@ -14,7 +12,7 @@ QUANTITY_MAX = 999
 # --- views -------------------------------------------------------------------
 
 
-class CartLine(msgspec.Struct, frozen=True, kw_only=True):
+class CartLine(Value, frozen=True, kw_only=True):
     """So many pieces of one SKU, at the price that the buyer was shown."""
 
     sku: str
@@ -27,7 +25,7 @@ class CartLine(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class CartView(msgspec.Struct, frozen=True, kw_only=True):
+class CartView(Value, frozen=True, kw_only=True):
     """A buyer's cart; `version` counts its changes, 0 where there is none yet."""
 
     id: str
@@ -93,7 +91,7 @@ class GetCart(Query[CartView], frozen=True, kw_only=True):
 # --- steps -------------------------------------------------------------------
 
 
-class LineOffer(msgspec.Struct, frozen=True, kw_only=True):
+class LineOffer(Value, frozen=True, kw_only=True):
     """What products and inventory say of a SKU at this moment."""
 
     sku: str

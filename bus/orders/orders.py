@@ -8,7 +8,7 @@ import msgspec
 
 from bus.kit.messages import ANY, Command, Query, by
 from bus.kit.refusals import RefusalData
-from bus.kit.values import Address, Done, Money, Page
+from bus.kit.values import Address, Done, Money, Page, Value
 
 
 class OrderStatus(enum.StrEnum):
@@ -27,7 +27,7 @@ class OrderStatus(enum.StrEnum):
 # --- views -------------------------------------------------------------------
 
 
-class Totals(msgspec.Struct, frozen=True, kw_only=True):
+class Totals(Value, frozen=True, kw_only=True):
     """What an order costs; grand = items - discount + shipping + tax."""
 
     items: Money
@@ -37,7 +37,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     grand: Money
 
 
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+class OrderLine(Value, frozen=True, kw_only=True):
     """What was bought, as it was named and priced when it was."""
 
     sku: str
@@ -54,7 +54,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int = 0
 
 
-class OrderPayment(msgspec.Struct, frozen=True, kw_only=True):
+class OrderPayment(Value, frozen=True, kw_only=True):
     """How an order is paid; `status` NEW, PENDING, UNKNOWN, SUCCEEDED or DECLINED."""
 
     id: UUID | None
@@ -62,7 +62,7 @@ class OrderPayment(msgspec.Struct, frozen=True, kw_only=True):
     status: str
 
 
-class Shipment(msgspec.Struct, frozen=True, kw_only=True):
+class Shipment(Value, frozen=True, kw_only=True):
     """A parcel: what is in it and how to follow it."""
 
     id: UUID
@@ -72,7 +72,7 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+class OrderView(Value, frozen=True, kw_only=True):
     """An order as its owner sees it."""
 
     id: UUID
@@ -89,7 +89,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
+class Placed(Value, frozen=True, kw_only=True):
     """How `PlaceOrder` ended, in ids only, so that it can be remembered.
 
     `refusal` says why an order was left cancelled (402, 409). `order` is given to the
@@ -109,7 +109,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, order=None)
 
 
-class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(Value, frozen=True, kw_only=True):
     """One change of an order: to what, by whom (None: the shop), and why."""
 
     status: OrderStatus
@@ -118,7 +118,7 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class OrderContact(msgspec.Struct, frozen=True, kw_only=True):
+class OrderContact(Value, frozen=True, kw_only=True):
     """Whom to write to about an order; a guest's address stands on the order."""
 
     order_id: UUID
@@ -129,7 +129,7 @@ class OrderContact(msgspec.Struct, frozen=True, kw_only=True):
     locale: str = "en"
 
 
-class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+class Viewer(Value, frozen=True, kw_only=True):
     """Who asks: a person, the holder of an order token (its SHA-256), or staff."""
 
     user_id: UUID | None = None
@@ -137,7 +137,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     token_hash: bytes | None = None
 
 
-class WantedLine(msgspec.Struct, frozen=True, kw_only=True):
+class WantedLine(Value, frozen=True, kw_only=True):
     """A line of a request for an order; `seen_price` is what the buyer was shown."""
 
     sku: str

@@ -4,12 +4,10 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.addressing import derived_id
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import Refusal, conflict, forbidden, invalid
-from bus.kit.values import Done, Money, Page
+from bus.kit.values import Done, Money, Page, Value
 
 AMOUNT_MAX = 1_000_000_000_000
 ATTEMPTS_MAX = 20
@@ -52,7 +50,7 @@ class RefundStatus(enum.StrEnum):
 # --- views -------------------------------------------------------------------
 
 
-class ChargeResult(msgspec.Struct, frozen=True, kw_only=True):
+class ChargeResult(Value, frozen=True, kw_only=True):
     """How an attempt stands: SUCCEEDED, DECLINED, PENDING or UNKNOWN."""
 
     payment_id: UUID
@@ -61,7 +59,7 @@ class ChargeResult(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
 
 
-class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptView(Value, frozen=True, kw_only=True):
     """One attempt to charge; `captured` is what it took."""
 
     number: int
@@ -75,7 +73,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
 
 
-class RefundView(msgspec.Struct, frozen=True, kw_only=True):
+class RefundView(Value, frozen=True, kw_only=True):
     """Money on its way back, gone back (COMPLETED), or refused by the provider."""
 
     id: UUID
@@ -87,7 +85,7 @@ class RefundView(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
 
 
-class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentView(Value, frozen=True, kw_only=True):
     """An order's payment: its attempts, what was captured and what went back."""
 
     id: UUID
@@ -105,7 +103,7 @@ class PaymentView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(Value, frozen=True, kw_only=True):
     """What a provider answered; `reference` is its own id of the charge."""
 
     status: AttemptStatus
@@ -113,7 +111,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
 
 
-class WebhookFacts(msgspec.Struct, frozen=True, kw_only=True):
+class WebhookFacts(Value, frozen=True, kw_only=True):
     """What a verified webhook says of an attempt."""
 
     event_id: UUID

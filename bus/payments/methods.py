@@ -4,11 +4,9 @@ import re
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.messages import Command, Query, by
 from bus.kit.refusals import Refusal, conflict, invalid, not_found
-from bus.kit.values import Done, Page
+from bus.kit.values import Done, Page, Value
 
 METHODS_MAX = 20
 TOKEN_CHARACTERS_MAX = 255
@@ -27,7 +25,7 @@ TEST_CARDS = {
 # --- views -------------------------------------------------------------------
 
 
-class MethodView(msgspec.Struct, frozen=True, kw_only=True):
+class MethodView(Value, frozen=True, kw_only=True):
     """A stored method, as far as it is shown: never its token."""
 
     id: UUID
@@ -141,7 +139,7 @@ def holds_card_number(text: str) -> bool:
 # --- steps -------------------------------------------------------------------
 
 
-class MethodFacts(msgspec.Struct, frozen=True, kw_only=True):
+class MethodFacts(Value, frozen=True, kw_only=True):
     """What a provider tells of a token: all of it that is kept."""
 
     brand: str

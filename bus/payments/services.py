@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from bus.kit.values import Money
+from bus.kit.values import Money, Value
 from bus.payments.charges import AMOUNT_MAX, ATTEMPTS_MAX, Charge, PaymentMethod
 from bus.payments.methods import (
     TOKEN_CHARACTERS_MAX,
@@ -19,16 +19,14 @@ Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARACTERS_MA
 IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 
 
-class AskedMoney(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AskedMoney(Value, frozen=True, forbid_unknown_fields=True):
     """An amount in minor units, as it is asked for."""
 
     amount: Amount
     currency: Currency
 
 
-class ProcessPayment(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class ProcessPayment(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`payment.process`: charge an order; once by (order_id, attempt).
 
     The `idempotency_key` names the request; the attempt makes it act once.

@@ -2,10 +2,8 @@
 
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.messages import Command, by
-from bus.kit.values import Done, Money
+from bus.kit.values import Done, Money, Value
 from bus.payments.charges import (
     Charge,
     ChargeResult,
@@ -16,7 +14,7 @@ from bus.payments.charges import (
 )
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class Opened(Value, frozen=True, kw_only=True):
     """An attempt to ask the provider for, or its `result` when that is known.
 
     `key` is the provider's idempotency key: the same each time it is asked.
@@ -65,7 +63,7 @@ class SettleAttempt(Command[Done], frozen=True, kw_only=True):
     attempt: int
 
 
-class OpenedRefund(msgspec.Struct, frozen=True, kw_only=True):
+class OpenedRefund(Value, frozen=True, kw_only=True):
     """A refund to ask the provider for; final ones are only shown."""
 
     refund: RefundView
@@ -90,7 +88,7 @@ class ResumeRefund(Command[OpenedRefund], frozen=True, kw_only=True):
     refund_id: UUID
 
 
-class RefundOutcome(msgspec.Struct, frozen=True, kw_only=True):
+class RefundOutcome(Value, frozen=True, kw_only=True):
     """What a provider answered to a refund; PENDING: not known yet."""
 
     status: RefundStatus

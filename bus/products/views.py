@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from bus.kit.values import (
     Money,
+    Value,
 )
 
 OFFERS_MAX = 200
@@ -20,14 +20,14 @@ ReviewStatus = Literal["PENDING", "APPROVED", "REJECTED"]
 Sort = Literal["relevance", "newest", "price", "-price", "rating"]
 
 
-class Option(msgspec.Struct, frozen=True):
+class Option(Value, frozen=True):
     """One way in which variants differ, and the values it can take, in order."""
 
     name: str
     values: tuple[str, ...]
 
 
-class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
+class VariantDraft(Value, frozen=True, kw_only=True):
     """A variant as its seller writes it; `sku` is one product's for ever."""
 
     sku: str
@@ -38,7 +38,7 @@ class VariantDraft(msgspec.Struct, frozen=True, kw_only=True):
     weight_grams: int | None = None
 
 
-class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
+class ProductDraft(Value, frozen=True, kw_only=True):
     """A product as its seller writes it.
 
     Without a slug one is made from the name, and made longer when that is taken.
@@ -53,7 +53,7 @@ class ProductDraft(msgspec.Struct, frozen=True, kw_only=True):
     status: ProductStatus = "ACTIVE"
 
 
-class ProductChanges(msgspec.Struct, frozen=True, kw_only=True):
+class ProductChanges(Value, frozen=True, kw_only=True):
     """What an edit changes; what is absent stays, `variants` replaces them all."""
 
     name: str | UnsetType = UNSET
@@ -65,7 +65,7 @@ class ProductChanges(msgspec.Struct, frozen=True, kw_only=True):
     status: ProductStatus | UnsetType = UNSET
 
 
-class CategoryDraft(msgspec.Struct, frozen=True, kw_only=True):
+class CategoryDraft(Value, frozen=True, kw_only=True):
     """A category as it is written; without a slug one is made from the name."""
 
     name: str
@@ -74,14 +74,14 @@ class CategoryDraft(msgspec.Struct, frozen=True, kw_only=True):
     position: int = 0
 
 
-class Image(msgspec.Struct, frozen=True):
+class Image(Value, frozen=True):
     """A picture of a product; `id` is its file's."""
 
     id: UUID
     alt: str
 
 
-class ImageView(msgspec.Struct, frozen=True):
+class ImageView(Value, frozen=True):
     """A picture with the addresses of its sizes."""
 
     id: UUID
@@ -90,21 +90,21 @@ class ImageView(msgspec.Struct, frozen=True):
     sizes: dict[str, str]
 
 
-class Rating(msgspec.Struct, frozen=True):
+class Rating(Value, frozen=True):
     """The exact mean of approved reviews, to two decimals, and their number."""
 
     average: float
     count: int
 
 
-class PriceRange(msgspec.Struct, frozen=True):
+class PriceRange(Value, frozen=True):
     """The lowest and the highest price of a product's variants."""
 
     min: Money
     max: Money
 
 
-class ProductView(msgspec.Struct, frozen=True, kw_only=True):
+class ProductView(Value, frozen=True, kw_only=True):
     """A product with its variants in order; the edge adds what is available."""
 
     id: UUID
@@ -125,7 +125,7 @@ class ProductView(msgspec.Struct, frozen=True, kw_only=True):
     in_stock: bool = False
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer(Value, frozen=True, kw_only=True):
     """What an order needs to know of a SKU; `image` is an address."""
 
     sku: str
@@ -138,13 +138,13 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     active: bool
 
 
-class Offers(msgspec.Struct, frozen=True):
+class Offers(Value, frozen=True):
     """The offers of the SKUs that exist."""
 
     offers: tuple[Offer, ...]
 
 
-class FacetCount(msgspec.Struct, frozen=True):
+class FacetCount(Value, frozen=True):
     """How many of the products found share a value; `name` is an option's."""
 
     value: str
@@ -152,7 +152,7 @@ class FacetCount(msgspec.Struct, frozen=True):
     name: str | None = None
 
 
-class Facets(msgspec.Struct, frozen=True, kw_only=True):
+class Facets(Value, frozen=True, kw_only=True):
     """Counts over all products found, not only those on the page.
 
     A price band is `from-to` in minor units, without `to` for the last one; a
@@ -165,7 +165,7 @@ class Facets(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[FacetCount, ...]
 
 
-class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
+class ProductPage(Value, frozen=True, kw_only=True):
     """Some products of a list, and its facets when they were asked for."""
 
     items: tuple[ProductView, ...]
@@ -173,7 +173,7 @@ class ProductPage(msgspec.Struct, frozen=True, kw_only=True):
     facets: Facets | None = None
 
 
-class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
+class CategoryView(Value, frozen=True, kw_only=True):
     """A category; its place in the tree follows from `parent_id` and `position`."""
 
     id: UUID
@@ -186,13 +186,13 @@ class CategoryView(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
-class Categories(msgspec.Struct, frozen=True):
+class Categories(Value, frozen=True):
     """All categories, parents before their children."""
 
     items: tuple[CategoryView, ...]
 
 
-class ReviewReceipt(msgspec.Struct, frozen=True, kw_only=True):
+class ReviewReceipt(Value, frozen=True, kw_only=True):
     """That a review was taken; its words stay in the review's own row."""
 
     id: UUID
@@ -201,7 +201,7 @@ class ReviewReceipt(msgspec.Struct, frozen=True, kw_only=True):
     status: ReviewStatus
 
 
-class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
+class ReviewView(Value, frozen=True, kw_only=True):
     """A review; `reason` is the moderator's."""
 
     id: UUID

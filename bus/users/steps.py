@@ -3,14 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.messages import Command, by
-from bus.kit.values import Done
+from bus.kit.values import Done, Value
 from bus.users.views import Purpose, Role, SignedIn
 
 
-class SessionStart(msgspec.Struct, frozen=True, kw_only=True):
+class SessionStart(Value, frozen=True, kw_only=True):
     """A session to open: its token is made before, its row only holds the hash."""
 
     session_id: UUID
@@ -18,27 +16,27 @@ class SessionStart(msgspec.Struct, frozen=True, kw_only=True):
     client: str
 
 
-class AccountOpened(msgspec.Struct, frozen=True, kw_only=True):
+class AccountOpened(Value, frozen=True, kw_only=True):
     """The password that counts: of an account made before, the one it was made with."""
 
     password_hash: str
 
 
-class LoginTry(msgspec.Struct, frozen=True, kw_only=True):
+class LoginTry(Value, frozen=True, kw_only=True):
     """What a password is checked against; a locked one says for how long."""
 
     password_hash: str | None = None
     locked_seconds: int = 0
 
 
-class TokenSwap(msgspec.Struct, frozen=True, kw_only=True):
+class TokenSwap(Value, frozen=True, kw_only=True):
     """The new pair; or none, and whether that was a used token, now ended."""
 
     signed_in: SignedIn | None = None
     reused: bool = False
 
 
-class CodeIssued(msgspec.Struct, frozen=True, kw_only=True):
+class CodeIssued(Value, frozen=True, kw_only=True):
     """Whom the code is to be mailed to; nobody: it was not issued."""
 
     email: str | None = None
@@ -47,7 +45,7 @@ class CodeIssued(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
-class CodeTry(msgspec.Struct, frozen=True, kw_only=True):
+class CodeTry(Value, frozen=True, kw_only=True):
     """Whether a code was right, or was once, and whose it is.
 
     The new password must be unlike the person; `password_hash` is the present one's.

@@ -4,9 +4,7 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
-from bus.kit.values import Address
+from bus.kit.values import Address, Value
 
 
 class Role(enum.StrEnum):
@@ -31,7 +29,7 @@ class Purpose(enum.StrEnum):
     RESET_PASSWORD = "RESET_PASSWORD"  # noqa: S105 - a purpose
 
 
-class UserView(msgspec.Struct, frozen=True, kw_only=True):
+class UserView(Value, frozen=True, kw_only=True):
     """A person, as that person and administrators see them."""
 
     id: UUID
@@ -48,7 +46,7 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
-class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+class SignedIn(Value, frozen=True, kw_only=True):
     """A session: who it is for and what the edge needs to make its tokens.
 
     `refresh_token` is `<session id>.<256-bit secret>`; only its SHA-256 is stored.
@@ -61,7 +59,7 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class Standing(Value, frozen=True, kw_only=True):
     """What decides whether an access token still counts: all but the token itself."""
 
     user_id: UUID
@@ -71,7 +69,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     session_lives: bool
 
 
-class RaisedEpochs(msgspec.Struct, frozen=True, kw_only=True):
+class RaisedEpochs(Value, frozen=True, kw_only=True):
     """Epochs raised and sessions ended lately: older tokens of these count no more.
 
     `as_of` is the `since` of the next ask. It lies some seconds before the reading, so
@@ -83,7 +81,7 @@ class RaisedEpochs(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
 
 
-class Contact(msgspec.Struct, frozen=True, kw_only=True):
+class Contact(Value, frozen=True, kw_only=True):
     """Where and how a person is written to."""
 
     user_id: UUID
@@ -111,7 +109,7 @@ class AddressView(Address, frozen=True, kw_only=True):
         return Address(**{field: getattr(self, field) for field in fields})
 
 
-class AddressAdded(msgspec.Struct, frozen=True, kw_only=True):
+class AddressAdded(Value, frozen=True, kw_only=True):
     """What adding an address decided; the address itself is the asker's to know."""
 
     address_id: UUID
@@ -121,13 +119,13 @@ class AddressAdded(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class Saved(msgspec.Struct, frozen=True):
+class Saved(Value, frozen=True):
     """The version that an edited resource has now."""
 
     version: int
 
 
-class AccountFound(msgspec.Struct, frozen=True):
+class AccountFound(Value, frozen=True):
     """The id of an address's account; for an unknown address one that nobody has.
 
     An unknown address is then treated like a known one all the way, in the same time.
@@ -136,7 +134,7 @@ class AccountFound(msgspec.Struct, frozen=True):
     user_id: UUID
 
 
-class UserIds(msgspec.Struct, frozen=True):
+class UserIds(Value, frozen=True):
     """Some people."""
 
     user_ids: tuple[UUID, ...]

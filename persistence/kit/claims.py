@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from bus.kit.values import Value
 
 
-class Claim(msgspec.Struct, frozen=True, order=True):
+class Claim(Value, frozen=True, order=True):
     """`owner_id` wants to be the one that holds `value` among its `kind`."""
 
     kind: str

@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.messages import MESSAGE_TYPES, Message, decode, encode
+from bus.kit.values import Value
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
+class Due(Value, frozen=True, kw_only=True):
     """`message` at `at`; a later one of the same `name` takes its place."""
 
     name: str

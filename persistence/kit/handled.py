@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from bus.kit.values import Value
 
 
 class State(enum.IntEnum):
@@ -17,7 +17,7 @@ class State(enum.IntEnum):
     DONE = 2
 
 
-class Handled(msgspec.Struct, frozen=True, kw_only=True):
+class Handled(Value, frozen=True, kw_only=True):
     """One command's row. `resume` is how to take it up again after a crash."""
 
     command_id: UUID

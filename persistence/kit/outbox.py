@@ -10,9 +10,10 @@ import msgspec
 
 from bus.kit.addressing import new_id
 from bus.kit.messages import Event
+from bus.kit.values import Value
 
 
-class OutboxRow(msgspec.Struct, frozen=True, array_like=True):
+class OutboxRow(Value, frozen=True, array_like=True):
     """An event on its way: `n` counts a slot's events without a gap."""
 
     slot: int
@@ -22,7 +23,7 @@ class OutboxRow(msgspec.Struct, frozen=True, array_like=True):
     payload: str
 
 
-class Told(msgspec.Struct, frozen=True):
+class Told(Value, frozen=True):
     """An event as a handler told it, before it has its numbers."""
 
     slot: int

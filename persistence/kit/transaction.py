@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from bus.kit.addressing import new_id
 from bus.kit.messages import Event, Message
+from bus.kit.values import Value
 from persistence.kit import claims, due
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
@@ -20,7 +20,7 @@ Key = TypeVar("Key")
 Loader = Callable[["Tx", list[Any]], Awaitable[dict[Any, Any]]]
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
+class Meta(Value, frozen=True, kw_only=True):
     """What the kit knows of a message besides its fields.
 
     `id` is the command's (or event's) id, `sequence` the number that an event has

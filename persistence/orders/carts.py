@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from bus.kit.values import Money
+from bus.kit.values import Money, Value
 from bus.orders import CartLine, CartView
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
@@ -13,7 +13,7 @@ from persistence.kit.transaction import Tx
 OPEN, MERGED = "OPEN", "MERGED"
 
 
-class Cart(msgspec.Struct, frozen=True, kw_only=True):
+class Cart(Value, frozen=True, kw_only=True):
     """A cart in memory; `ordering` is the order that is being made from it."""
 
     buyer: str

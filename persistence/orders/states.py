@@ -4,10 +4,8 @@ import enum
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from bus.kit.refusals import RefusalData
-from bus.kit.values import Address, Money
+from bus.kit.values import Address, Money, Value
 from bus.orders import (
     OrderLine,
     OrderPayment,
@@ -29,7 +27,7 @@ class Stage(enum.StrEnum):
     SETTLED = "SETTLED"
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(Value, frozen=True, kw_only=True):
     """All of an order; amounts are minor units of `currency`."""
 
     id: UUID
@@ -116,7 +114,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class Step(Value, frozen=True, kw_only=True):
     """A line of an order's timeline that is to be written."""
 
     order: Order

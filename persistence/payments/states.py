@@ -3,12 +3,11 @@
 from datetime import datetime
 from uuid import UUID, uuid5
 
-import msgspec
-
+from bus.kit.values import Value
 from bus.payments import AttemptStatus, RefundStatus
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(Value, frozen=True, kw_only=True):
     """One attempt to charge; `sealed` is the encrypted token until it is settled.
 
     `asks` counts how often the provider left it unsettled.
@@ -33,7 +32,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
 
 
-class Refund(msgspec.Struct, frozen=True, kw_only=True):
+class Refund(Value, frozen=True, kw_only=True):
     """Money on its way back, or gone back, or refused by the provider."""
 
     id: UUID
@@ -52,7 +51,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is not RefundStatus.PENDING
 
 
-class Payment(msgspec.Struct, frozen=True, kw_only=True):
+class Payment(Value, frozen=True, kw_only=True):
     """An order's payment; `refunding_minor` is set aside for refunds under way."""
 
     id: UUID
@@ -84,7 +83,7 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
         return next((r for r in self.refunds if r.id == refund_id), None)
 
 
-class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerLine(Value, frozen=True, kw_only=True):
     """One line of a double-entry transaction; its lines' amounts sum to zero.
 
     Positive is a debit, negative a credit.
@@ -98,7 +97,7 @@ class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
 
 
-class StoredMethod(msgspec.Struct, frozen=True, kw_only=True):
+class StoredMethod(Value, frozen=True, kw_only=True):
     """A person's stored method; all that describes it is in `sealed`, encrypted."""
 
     id: UUID

@@ -3,13 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
-from bus.kit.values import Money
+from bus.kit.values import Money, Value
 from bus.products import Image, Option, PriceRange, ProductStatus, VariantDraft
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True):
+class Product(Value, frozen=True, kw_only=True):
     """A product; `retired` are its SKUs that are sold no longer."""
 
     id: UUID

@@ -15,7 +15,7 @@ from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
 from actors.kit.pool import connect
-from bus.kit import logs
+from bus.kit import logs, memory
 from bus.kit.settings import Settings
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.outermost import answer_here
@@ -94,6 +94,7 @@ class Replica:
         self._following = asyncio.create_task(self._gateway.epochs.follow())
         self._app: ASGIApp = parts.build(self._gateway, domains)
         answer_here(self._gateway)
+        memory.settle()
         _log.info("gateway ready", replica=replica)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
