@@ -47,6 +47,7 @@ class RayTransport:
     """Reaches shards by their actors' names."""
 
     def __init__(self) -> None:
+        self.calls_total = 0
         self._handles: dict[str, Any] = {}
 
     async def receive(self, address: Address, envelope: bytes) -> bytes:
@@ -102,6 +103,7 @@ class RayTransport:
         return data
 
     async def _handle(self, name: str) -> Any:
+        self.calls_total += 1
         handle = self._handles.get(name)
         if handle is None:
             try:
@@ -119,6 +121,11 @@ class ShopAsker(Asker):
         self._reach = RayTransport()
         self._settings = settings
         super().__init__(self._reach, settings.shards)
+
+    @property
+    def calls_total(self) -> int:
+        """How many Ray calls this process has made."""
+        return self._reach.calls_total
 
     async def health(self) -> dict[str, dict[str, bool]]:
         """For each domain whether all its shards and their databases answer."""
@@ -186,7 +193,7 @@ class ShardActor:
         self._name = f"{name}/{number}"
         logs.configure(settings, self._name)
         log = logs.get(name)
-        transport = RayTransport()
+        self._transport = transport = RayTransport()
         domain = domain_class(name)()
         domain.settings = settings
         domain.ask = Asker(transport, settings.shards).ask
@@ -223,7 +230,8 @@ class ShardActor:
 
     async def health(self) -> bytes:
         """What the shard counts, and whether its database answers."""
-        return encode(await self._shard.health())
+        calls = {"calls_total": self._transport.calls_total}
+        return encode(await self._shard.health() | calls)
 
     @ray.method(concurrency_group="control")
     async def ping(self) -> bytes:
@@ -263,9 +271,10 @@ class BridgeActor:
             if index % settings.bridges == number
         ]
         consumers = {domain: domain_class(domain).consumes() for domain in mine}
+        self._asker = connect(settings)
         self._bridge = Bridge(
             settings.nats_url,
-            connect(settings).ask,
+            self._asker.ask,
             name=name,
             consumers={domain: kinds for domain, kinds in consumers.items() if kinds},
             services=services(),
@@ -295,6 +304,7 @@ class BridgeActor:
         return encode(
             {
                 "connected": self._bridge.connected,
+                "calls_total": self._asker.calls_total,
                 "published_total": self._bridge.published_total,
                 "delivered_total": {
                     one.domain: one.delivered_total for one in self._bridge.consumers

@@ -39,6 +39,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     cpu_ms_per_order: dict[str, float]
     client_cpu_ms_per_order: float
     batch_sizes: dict[str, float]
+    calls_per_order: dict[str, float]
 
 
 class Bench:
@@ -85,6 +86,7 @@ class Bench:
             applied=applied,
             spent=spent,
             batches=_batches(shards, later),
+            calls=_calls(shards, later),
         )
 
     async def _orders(self, clients: int, seconds: float, requests_max: int) -> Load:
@@ -115,6 +117,7 @@ def _measured(
     applied: bool,
     spent: dict[str, float],
     batches: dict[str, float],
+    calls: dict[str, int],
 ) -> Measured:
     count = len(load.order_ids)
     orders = max(count, 1)
@@ -142,6 +145,7 @@ def _measured(
         },
         client_cpu_ms_per_order=load.cpu_seconds / orders * 1000,
         batch_sizes=batches,
+        calls_per_order={name: count / orders for name, count in calls.items()},
     )
 
 
@@ -154,3 +158,12 @@ def _batches(before: dict[str, Shard], after: dict[str, Shard]) -> dict[str, flo
             messages = now.messages_total - then.messages_total
             found[name] = messages / (now.batches_total - then.batches_total)
     return found
+
+
+def _calls(before: dict[str, Shard], after: dict[str, Shard]) -> dict[str, int]:
+    """The Ray calls that each shard and bridge made between two probes."""
+    return {
+        name: now.calls_total - before[name].calls_total
+        for name, now in after.items()
+        if name in before
+    }

@@ -24,6 +24,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     messages_total: int = 0
     batches_total: int = 0
+    calls_total: int = 0
 
 
 async def probe(place: Place, address: str | None) -> dict[str, Shard]:
@@ -61,18 +62,21 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
 async def _ask(settings: Settings) -> dict[str, Shard]:
     from actors.kit.pool import RayTransport, connect  # noqa: PLC0415 - it brings Ray
 
-    reach = RayTransport()
+    reach, asker = RayTransport(), connect(settings)
     found = {
         name: Shard(
             pid=await reach.call(name, "pid"),
             messages_total=report.get("messages_total", 0),
             batches_total=report.get("batches_total", 0),
+            calls_total=report.get("calls_total", 0),
         )
-        for name, report in (await connect(settings).shards()).items()
+        for name, report in (await asker.shards()).items()
     }
-    for number in range(settings.bridges):
+    for number, report in enumerate(await asker.bridges()):
         name = f"bridge/{number}"
-        found[name] = Shard(pid=await reach.call(name, "pid"))
+        found[name] = Shard(
+            pid=await reach.call(name, "pid"), calls_total=report.get("calls_total", 0)
+        )
     return found
 
 

@@ -13,7 +13,11 @@ def show(console: Console, measured: list[Measured]) -> None:
     console.print(_rates(measured))
     console.print(_costs(measured))
     if any(one.batch_sizes for one in measured):
-        console.print(_batches(measured))
+        sizes = [one.batch_sizes for one in measured]
+        calls = [one.calls_per_order for one in measured]
+        title = "messages from other actors in a transaction"
+        console.print(_by_shard(title, measured, sizes, 1))
+        console.print(_by_shard("Ray calls an order", measured, calls, 2))
     for one in measured:
         if one.errors:
             said = ", ".join(f"{n} of {name}" for name, n in sorted(one.errors.items()))
@@ -72,14 +76,18 @@ def _costs(measured: list[Measured]) -> Table:
     return table
 
 
-def _batches(measured: list[Measured]) -> Table:
-    table = _table("messages from other actors in a transaction")
+def _by_shard(
+    title: str, measured: list[Measured], figures: list[dict[str, float]], digits: int
+) -> Table:
+    table = _table(title)
     table.add_column("shard")
     for one in measured:
         table.add_column(f"{one.clients} clients", justify="right")
-    for name in sorted({name for one in measured for name in one.batch_sizes}):
-        sizes = [one.batch_sizes.get(name) for one in measured]
-        table.add_row(name, *("" if size is None else f"{size:.1f}" for size in sizes))
+    for name in sorted({name for each in figures for name in each}):
+        row = [each.get(name) for each in figures]
+        table.add_row(
+            name, *("" if one is None else f"{one:.{digits}f}" for one in row)
+        )
     return table
 
 

@@ -160,6 +160,7 @@ def test_the_tables_name_errors_and_what_was_not_applied(
         cpu_ms_per_order={"orders/0": 1.25, "gateway": 0.5},
         client_cpu_ms_per_order=0.4,
         batch_sizes={"orders/0": 3.5},
+        calls_per_order={"orders/0": 0.25},
     )
     show(Console(width=100), [one])
     said = " ".join(capsys.readouterr().out.split())
