@@ -14,7 +14,6 @@ from scripts.launcher.environment import ROOT
 from scripts.launcher.failures import Failure
 
 START_SECONDS_MAX = 300.0
-RATE_PER_MINUTE = 1_000_000
 
 
 @contextmanager
@@ -28,8 +27,6 @@ def own_shop() -> Iterator[Settings]:
             "SOUK_PG_PORT": str(free_port()),
             "SOUK_NATS_PORT": str(free_port()),
             "SOUK_NATS_MONITOR_PORT": "0",
-            # All clients of the bench are one caller, by their address.
-            "SOUK_RATE_PER_MINUTE": str(RATE_PER_MINUTE),
         }
         try:
             _run(environ, "up", "--detach")

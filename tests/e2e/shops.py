@@ -58,7 +58,6 @@ class LiveShop:
             "SOUK_SHARDS": os.environ.get("SOUK_SHARDS", "1"),
             # Tests sign in more often than a person does.
             "SOUK_AUTH_RATE_PER_MINUTE": "100000",
-            "SOUK_RATE_PER_MINUTE": "1000000",
             **(variables or {}),
         }
 

@@ -14,7 +14,7 @@ DUE, ENTITIES = "persistence/kit/due.py", "persistence/kit/entities.py"
 FENCE, HANDLED = "persistence/kit/fence.py", "persistence/kit/handled.py"
 OUTBOX, TRANSACTION = "persistence/kit/outbox.py", "persistence/kit/transaction.py"
 BRIDGE, CONSUMER = "bus/kit/bridge.py", "bus/kit/consumer.py"
-DEAD = "bus/kit/dead_letters.py"
+DEAD, INGEST = "bus/kit/dead_letters.py", "bus/kit/ingest.py"
 
 
 class Deletion(NamedTuple):
