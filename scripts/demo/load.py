@@ -1,10 +1,7 @@
 """Loads the demo shop into an empty store; a second time changes nothing."""
 
 import asyncio
-import base64
-import hmac
 import os
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -35,6 +32,7 @@ from scripts.demo.goods import (
     demo_id,
     read_goods,
 )
+from scripts.launcher.keys import account_password
 
 Ask = Callable[..., Awaitable[Any]]
 Accounts = dict[str, dict[str, str]]
@@ -236,11 +234,13 @@ def _accounts(settings: Settings) -> Accounts:
     """The three accounts.
 
     Their passwords follow from the shop's own secret, so they are known again after a
-    kill; without a secret (in a test) they are made anew.
+    kill.
     """
-    secret = settings.encryption_keys or settings.jwt_keys or secrets.token_hex()
     accounts = {
-        role.lower(): {"email": email, "password": _password(secret, role)}
+        role.lower(): {
+            "email": email,
+            "password": account_password(settings, f"demo:{role}"),
+        }
         for role, (email, *_) in PEOPLE.items()
     }
     if settings.admin_email:
@@ -248,11 +248,6 @@ def _accounts(settings: Settings) -> Accounts:
     if settings.admin_password:
         accounts["admin"]["password"] = settings.admin_password
     return accounts
-
-
-def _password(secret: str, role: Role) -> str:
-    digest = hmac.digest(secret.encode(), f"demo:{role}".encode(), "sha256")
-    return base64.b32encode(digest)[:20].decode().lower()
 
 
 def _user(role: Role) -> UUID:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from scripts.launcher.failures import Failure
 
 NAMESPACE = "souk"
 START_TRIES_MAX = 2
+CONNECT_SECONDS_MAX = 5.0
 LOG_BYTES_MAX = 5 << 20
 OBJECT_STORE_BYTES = 80 << 20  # envelopes are small; Ray's own least is 75 MiB
 
@@ -27,6 +29,7 @@ def start(settings: Settings, temp_dir: Path) -> None:
         "logging_level": logging.WARNING,
     }
     if settings.ray_address:
+        _must_answer(settings.ray_address)
         options |= {
             "address": settings.ray_address,
             "runtime_env": {"env_vars": settings.export()},
@@ -49,6 +52,20 @@ def start(settings: Settings, temp_dir: Path) -> None:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise Failure(f"Ray did not start: {reason[0]}") from error
         return
+
+
+def _must_answer(address: str) -> None:
+    """Raise where nobody listens: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if not port.isdigit():
+        return  # `auto`, or another word that Ray knows
+    try:
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS_MAX):
+            return
+    except (OSError, OverflowError) as error:
+        raise Failure(
+            f"SOUK_RAY_ADDRESS: nothing answers at {address} ({error})"
+        ) from error
 
 
 def stop(temp_dir: Path, kept_logs: Path) -> None:

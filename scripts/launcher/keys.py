@@ -1,6 +1,7 @@
 """Secrets that the launcher makes at the first start, and the accounts for people."""
 
 import base64
+import hmac
 import json
 import os
 import secrets
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
+
+from bus.kit.settings import Settings
 
 SECRETS = "secrets.json"
 CREDENTIALS = "credentials.json"
@@ -35,6 +38,16 @@ def ensure_secrets(data_dir: Path, databases: Iterable[str]) -> dict[str, Any]:
     if not token.exists():
         write_private(token, secrets.token_hex(32))
     return made
+
+
+def account_password(settings: Settings, purpose: str) -> str:
+    """A password that follows from the shop's own secret, so that it is known again.
+
+    Without a secret (in a test) it is made anew.
+    """
+    secret = settings.encryption_keys or settings.jwt_keys or secrets.token_hex()
+    digest = hmac.digest(secret.encode(), purpose.encode(), "sha256")
+    return base64.b32encode(digest)[:20].decode().lower()
 
 
 def write_credentials(data_dir: Path, accounts: Mapping[str, object]) -> Path:

@@ -13,6 +13,7 @@ from actors import DOMAINS
 from bus.kit.settings import Settings
 from scripts.embedded.process import Identity
 from scripts.launcher import cluster, servers
+from scripts.launcher.administrator import first_administrator
 from scripts.launcher.environment import embedded_databases
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import write_credentials
@@ -68,6 +69,8 @@ class Shop:
             await self._until_ready()
         if self.settings.demo:
             await self._load_demo()
+        else:
+            await self._make_administrator()
         write_credentials(self.settings.data_dir, self.accounts)
 
     def local_url(self) -> str:
@@ -178,6 +181,12 @@ class Shop:
         with self._show.step("demo shop"):
             loaded = load(self.settings, connect(self.settings).ask)
             self.accounts |= await loaded if inspect.isawaitable(loaded) else loaded
+
+    async def _make_administrator(self) -> None:
+        from actors.kit.pool import connect  # noqa: PLC0415
+
+        ask = connect(self.settings).ask
+        self.accounts |= await first_administrator(self.settings, ask)
 
     def _ends_with(self, server: Server, name: str) -> None:
         self._stops.append((name, lambda: self._in_thread(server.stop)))

@@ -31,6 +31,8 @@ FLAGS = (
     "no:cacheprovider",
     "-p",
     "pytest_asyncio.plugin",
+    "-p",
+    "pytest_timeout",
 )
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 

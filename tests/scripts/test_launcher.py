@@ -12,7 +12,7 @@ import pytest
 
 from bus.kit.settings import Settings
 from scripts.embedded.process import Identity, wait_until
-from scripts.launcher import checks, ending
+from scripts.launcher import checks, cluster, ending
 from scripts.launcher.environment import (
     ROOT,
     chosen_ports,
@@ -206,3 +206,11 @@ def test_the_locks_name_no_index_and_no_folder() -> None:
 def test_the_record_is_plain_json(tmp_path: Path) -> None:
     Run("m", Identity(1, 2.5)).write(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["keeper"]["pid"] == 1
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_does_not_answer_is_named_at_once(tmp_path, scheme) -> None:
+    address = f"{scheme}127.0.0.1:{free_port()}"
+    settings = Settings(data_dir=tmp_path, ray_address=address)
+    with pytest.raises(Failure, match=f"nothing answers at {address}"):
+        cluster.start(settings, tmp_path)
