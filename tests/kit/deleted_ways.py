@@ -153,7 +153,7 @@ OWNERS = [
         SHARD,
         "item.finish(Moved(self.shard))",
         "pass",
-        "test_fence.py::test_who_asks_is_led_from_the_old_copy_to_the_new",
+        "test_fence.py::test_an_old_copy_answers_what_it_held",
     ),
     Deletion(
         ASKER,
@@ -260,7 +260,8 @@ FACTS = [
         CONSUMER,
         "while before is not None and not before.done():",
         "while False:",
-        "test_consumers.py::test_an_entity_has_one_event_under_way_and_others_pass_it",
+        "test_consumers.py"
+        "::test_what_fails_at_first_still_acts_before_what_comes_later",
     ),
     Deletion(
         RECEPTION,

@@ -89,7 +89,7 @@ async def echoed(s, count: int, entity: str | None = None) -> list[str]:
 async def test_an_entity_has_one_event_under_way_and_others_pass_it(
     toys, nats_server, js
 ) -> None:
-    """Guards consumer.py: `await asyncio.wait({before}, …)` in `_handle`."""
+    """A shard runs an entity's events in their order, and the others beside them."""
     async with toys("echo") as s, bridged(s, nats_server) as bridge:
         one, two = names(0)[0], names(1)[0]
         gate = close_gate("echo:1")
@@ -101,6 +101,22 @@ async def test_an_entity_has_one_event_under_way_and_others_pass_it(
         assert bridge.consumers[0].under_way == 1
         gate.set()
         assert await echoed(s, 6, one) == ["1 1", "2 2", "3 3"]
+
+
+async def test_what_fails_at_first_still_acts_before_what_comes_later(
+    toys, nats_server, js, monkeypatch
+) -> None:
+    """Guards consumer.py: `while before is not None …` in `_handle`."""
+    monkeypatch.setattr(consumer, "BACKOFF_SECONDS", 0.2)
+    Echo.failing = {"1"}
+    async with toys("echo") as s, bridged(s, nats_server):
+        one, two = names(0)[0], names(1)[0]
+        await tell(s, one, "1", "2", "3")
+        await tell(s, two, "a")
+        assert await echoed(s, 1) == ["a 1"]
+        assert BEGUN.count("echo:1") < consumer.TRIES_MAX
+        Echo.failing = set()
+        assert await echoed(s, 4, one) == ["1 1", "2 2", "3 3"]
 
 
 async def test_what_is_delivered_again_acts_once(toys, nats_server, js) -> None:

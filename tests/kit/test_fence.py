@@ -9,7 +9,7 @@ from msgspec import Raw
 from actors.kit import shard as shards
 from actors.kit.lane import Address
 from actors.kit.shard import Shard
-from actors.kit.wire import Answers, End, Envelope, Sent
+from actors.kit.wire import Answers, End, Envelope, Moved, Sent, unpack
 from bus.kit.addressing import new_id
 from bus.kit.messages import decode, encode
 from persistence.kit import fence
@@ -56,6 +56,30 @@ async def test_a_copy_that_thaws_commits_nothing_and_leaves(toys, unchecked) -> 
         assert (await s.ask(Note(name=one))).total == 2
         assert len(await journal(s)) == 2
         await old.stop()
+
+
+async def test_an_old_copy_answers_what_it_held(toys, unchecked) -> None:
+    """Guards shard.py: `item.finish(Moved(self.shard))` in `_refuse`."""
+    async with toys() as s:
+        old = s.shard("toy", 0)
+        new = s.make("toy", 0)
+        await new.start()
+        note = Note(name=names(0)[0])
+        sent = Sent(
+            kind=note.kind(),
+            id=new_id(),
+            deadline=s.clock.now() + 10,
+            body=Raw(encode(note)),
+        )
+        async with asyncio.timeout(3):
+            data = await old.receive(encode(Envelope("a lane", [sent])))
+        (outcome,) = decode(Answers, data).outcomes
+        moved = unpack(Note, outcome)
+        assert isinstance(moved, Moved)
+        assert moved.shard == 0
+        assert await journal(s) == []
+        await old.stop()
+        s.transport.shards[Address(("toy", 0))] = new
 
 
 async def test_nor_does_it_answer_where_all_is_refused(toys, unchecked) -> None:

@@ -79,6 +79,8 @@ async def test_a_process_goes_on_with_the_new_owner_who_answers(toys) -> None:
         await move(s, name, 1)
         await until(lambda: slot_of(name) in s.shard("toy", 1).batches.epochs)
         await until(lambda: not s.shard("toy", 0).processes.running)
+        # Asked again, it joins what has been taken up and waits at the gate.
+        await until(lambda: s.shard("toy", 1).reception.messages_total == 1)
         gate.set()
         assert (await asking).total == 3
         await until(lambda: not s.shard("toy", 1).processes.running)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from actors.kit.reading import ROUNDS_MAX
 from bus.kit.refusals import Failed
 from tests.kit.faults import caller, names, until
 from tests.kit.toy import BEGUN, Look, Note, Peek, Stall, close_gate
@@ -41,7 +42,15 @@ async def test_queries_gather_while_others_are_read(toys) -> None:
     """Guards reading.py: `if self._rounds[handler] < ROUNDS_MAX`."""
     async with toys(shards=1) as s:
         name = names(0)[0]
-        await asyncio.gather(*(s.ask(Peek(name=name)) for _ in range(200)))
+        gate = close_gate("peek 1")
+        asks = []
+        for count in range(1, 21):  # one after another, by as many callers
+            asks.append(asyncio.ensure_future(caller(s)(Peek(name=name))))
+            await until(lambda count=count: s.transport.receives == count)
+        await asyncio.sleep(0.1)
+        assert BEGUN == ["peek 1"] * ROUNDS_MAX
+        gate.set()
+        assert [noted.total for noted in await asyncio.gather(*asks)] == [0] * 20
         sizes = [int(line.split()[1]) for line in BEGUN]
-        assert sum(sizes) == 200
-        assert len(sizes) <= 4
+        assert sum(sizes) == 20
+        assert len(sizes) <= ROUNDS_MAX + 2

@@ -93,7 +93,7 @@ async def test_a_stopped_bridge_loses_nothing_and_holds_nobody_up(toys) -> None:
             await tell(s, here, "1", "2")
             await tell(s, there, "1", "2")
         assert s.shard("toy", 0).relay.backlog == 2
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(2.5)  # nothing new comes that could wake it
         assert s.published == []
         s.bus_down = False
         await until(lambda: len(s.published) == 4)
