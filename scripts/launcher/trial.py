@@ -18,7 +18,7 @@ from scripts.launcher.failures import Failure
 from scripts.launcher.proofs import Proof
 from scripts.launcher.proved import write_proof
 
-RESULTS = ROOT / ".souk-test" / "full.json"
+RESULTS = ROOT / ".souk-test" / "results.json"
 FAST_MINUTES_MAX = 15
 COVERED = "--fail-under=80"
 FAST = "not full and not notebooks"
