@@ -26,7 +26,7 @@ PYTEST_FOUND_NOTHING = 5
 
 _MEASURED = ("python", "-m", "coverage", "run", "-m", "pytest")
 
-_ALONE = ("--ignore=tests/kit", "-m", f"{FAST} and not e2e", "-n", "4")
+_ALONE = ("--ignore=tests/kit", "-m", f"{FAST} and not e2e", "-n", "3")
 
 _FAST_STEPS: dict[str, tuple[str, ...]] = {
     "lint": ("python", "-m", "ruff", "check", "."),
