@@ -323,6 +323,18 @@ FACTS = [
         "::test_the_events_of_an_hour_without_nats_arrive_each_once[a batch]",
     ),
     Deletion(
+        INGEST,
+        "if ack.error is not None or ack.count != last:",
+        "if False:",
+        "test_ingest.py::test_a_batch_that_is_stored_in_part_is_not_stored",
+    ),
+    Deletion(
+        "bus/kit/tasks.py",
+        "while left:",
+        "if left:",
+        "test_tasks.py::test_a_task_that_forgets_a_cancellation_is_told_again",
+    ),
+    Deletion(
         BRIDGE,
         "return row.slot, done, repr(error)",
         "continue",
