@@ -1,4 +1,8 @@
-"""A shard freezes, is taken over, and thaws: it changes nothing and leaves."""
+"""A shard's process freezes: its callers have it killed, and nothing is lost.
+
+On Ray it is dead before it could thaw. What one does that is not killed, when it is
+taken over and thaws, is tried in `tests/kit/test_fence.py`.
+"""
 
 import asyncio
 import os
@@ -26,7 +30,7 @@ pytestmark = pytest.mark.full
 
 
 @pytest.mark.parametrize("actor", ["orders/0", "inventory/0", "payments/0"])
-async def test_a_frozen_shard_is_taken_over_and_changes_nothing_when_it_thaws(
+async def test_a_frozen_shard_is_replaced_and_nothing_is_lost(
     live_shop: LiveShop, customer: MakePerson, keeper: Person, actor: str
 ) -> None:
     sku = await new_goods(keeper, stock=STOCK, amount=300)
@@ -45,7 +49,7 @@ async def test_a_frozen_shard_is_taken_over_and_changes_nothing_when_it_thaws(
         assert Counter(answer.status for answer in crowd.answers) == {201: ORDERS}
         await live_shop.rest()
     finally:
-        if frozen.is_running():
+        if frozen.is_running():  # where nobody had it killed
             frozen.send_signal(signal.SIGCONT)
 
     async def left() -> bool:
