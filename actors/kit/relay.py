@@ -14,7 +14,7 @@ from persistence.kit.outbox import OutboxRow
 RELAY_ROWS_MAX = 20_000
 PUBLISH_ROWS_MAX = 1_000
 GATHER_MIN = 4
-GATHER_SECONDS_MAX = 0.1
+GATHER_SECONDS = 0.15
 RETRY_SECONDS = 0.3
 LOOK_SECONDS = 30.0
 
@@ -106,18 +106,15 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever; what fails is tried again from the first unacknowledged."""
-        loop = asyncio.get_running_loop()
         while True:
             idle = not await self._woken()
             try:
                 if idle:
                     await self._send([])  # nothing new: is the stream still the same?
                 while rows := await self._next():
-                    began_at = loop.time()
                     await self._send(rows)
                     if len(rows) >= GATHER_MIN:
-                        took = loop.time() - began_at
-                        await asyncio.sleep(min(took, GATHER_SECONDS_MAX))
+                        await asyncio.sleep(GATHER_SECONDS)
             except (*CONNECTION_LOST, ConnectionError) as error:
                 self._log.warning(
                     "relay-waits", error=repr(error), backlog=self.backlog

@@ -64,7 +64,7 @@ def configure(settings: Settings, process_name: str, *, console: bool = False) -
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    file = RotatingFileHandler(
+    file = _File(
         folder / f"{process_name.replace('/', '-')}.log",
         maxBytes=settings.log_file_bytes_max,
         backupCount=settings.log_files_max,
@@ -90,6 +90,19 @@ def configure(settings: Settings, process_name: str, *, console: bool = False) -
     root.setLevel(settings.log_level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _File(RotatingFileHandler):
+    """A rotating file; the library renders a line for its length, then to write it."""
+
+    _record: logging.LogRecord | None = None
+    _line = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, rendered once."""
+        if record is not self._record:
+            self._line, self._record = super().format(record), record
+        return self._line
 
 
 def _is_ours(handler: logging.Handler) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from bus.kit.settings import Settings
-from scripts.launcher.environment import ROOT
+from scripts.launcher.environment import RAY_AT_REST, ROOT
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import RAY_TOKEN, write_private
+from scripts.launcher.scheduling import run_in_batches
 from serve_app.kit.serving import environment
 
 USAGE = "usage: scripts/cluster head|worker [options of ray start]"
@@ -28,6 +29,7 @@ def start(settings: Settings, arguments: list[str]) -> NoReturn:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
         write_private(token, secrets.token_hex(32))
     ray = Path(sys.executable).with_name("ray")
+    run_in_batches()
     head = ["--head"] if part == "head" else []
     os.execve(  # noqa: S606 - it takes our place
         ray, [str(ray), "start", *head, *options], variables(settings, token)
@@ -40,8 +42,8 @@ def variables(settings: Settings, token: Path) -> Mapping[str, str]:
     return {
         **os.environ,
         **environment(settings),
+        **RAY_AT_REST,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),
-        "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }

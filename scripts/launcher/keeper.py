@@ -29,6 +29,7 @@ from scripts.launcher.failures import Exit, Failure
 from scripts.launcher.keys import ensure_secrets
 from scripts.launcher.progress import Progress, own_console
 from scripts.launcher.record import RUN, Run, descendants, sole_keeper
+from scripts.launcher.scheduling import run_in_batches
 from scripts.launcher.shop import Shop
 from scripts.launcher.welcome import welcome
 
@@ -107,6 +108,7 @@ def _run(settings: Settings, show: Progress) -> int:
     run = Run(secrets.token_hex(16), keeper, temp_dir=str(temp_dir), ports=ports)
     run.write(full.data_dir)
     install(full, ray_environment(full, ports, temp_dir), run.mark)
+    run_in_batches()
     shop = Shop(full, keys, run, show)
     try:
         return asyncio.run(_hold(shop, settings, run, show))
