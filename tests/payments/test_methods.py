@@ -34,7 +34,8 @@ async def test_a_method_is_kept_encrypted_and_shown_without_its_token(
         assert (view.brand, view.last4, view.exp_year) == ("visa", "4242", 2034)
         assert view.is_default
         (row,) = await s.rows("payments", "SELECT * FROM payment_methods")
-        assert not any(word in str(row) for word in ("tok_", "visa", "4242"))
+        plain = ("tok_", "visa", "'4242'", '"4242"')  # bare digits come by chance
+        assert not any(word in str(row) for word in plain)
 
 
 async def test_a_stored_method_pays(shop, bank) -> None:
