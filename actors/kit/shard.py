@@ -84,6 +84,8 @@ class Shard:
         self._stream: tuple[str, int] | None = None
         self._tidy = False
         self._partitioned = 0.0
+        self._enough = BATCH_MAX
+        self._gathered: asyncio.Future[None] = _future()
         self.next_batch: asyncio.Future[None] = _future()
         self.batch_sizes: deque[int] = deque(maxlen=1_000)
         self.batches_total = 0
@@ -218,6 +220,8 @@ class Shard:
         """Let a step wait for the next batch."""
         self._inbox.append(item)
         self._wake.set()
+        if len(self._inbox) >= self._enough and not self._gathered.done():
+            self._gathered.set_result(None)
 
     async def _work(self) -> None:
         """One batch after another; while one commits, the next gathers."""
@@ -239,13 +243,17 @@ class Shard:
                 await self._write_marks()
 
     async def _gather(self, count: int, seconds: float) -> None:
-        """Under load, rest as long as the last batch took: the next one is larger.
+        """Under load, rest until the next batch is as large, or as long as it took.
 
         A transaction costs the same for one message as for many. Resting leaves the
         machine to those whose messages will come.
         """
-        rest = min(seconds, GATHER_SECONDS_MAX) if count >= GATHER_MIN else 0.0
-        await asyncio.sleep(rest)
+        if count < GATHER_MIN or len(self._inbox) >= count:
+            await asyncio.sleep(0)
+            return
+        self._enough, self._gathered = count, _future()
+        rest = min(seconds, GATHER_SECONDS_MAX)
+        await asyncio.wait({self._gathered}, timeout=rest)
 
     async def _write_marks(self) -> None:
         """Write what no batch took along: watermarks, ends of processes, the stream.

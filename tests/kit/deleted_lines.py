@@ -129,6 +129,20 @@ LANES = [
 BATCHES = [
     Deletion(
         SHARD,
+        "timeout=rest)",
+        "timeout=0)",
+        "test_batches.py::"
+        "test_after_a_large_batch_the_next_gathers_until_it_is_as_large",
+    ),
+    Deletion(
+        SHARD,
+        "self._gathered.set_result(None)",
+        "pass",
+        "test_batches.py::"
+        "test_after_a_large_batch_the_next_gathers_until_it_is_as_large",
+    ),
+    Deletion(
+        SHARD,
         "count = min(len(self._inbox), BATCH_MAX)",
         "count = 1",
         "test_batches.py::test_a_batch_is_one_transaction",

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from actors.kit import batch as batches
+from actors.kit import shard as shards
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Failed, Refusal, Unavailable
@@ -311,3 +312,24 @@ async def test_a_batch_past_its_deadline_while_the_database_is_away_is_unknown(
         assert not isinstance(end, Moved | Unavailable)
         monkeypatch.undo()
         assert (await s.ask(Note(name=name))).total == 1
+
+
+async def test_after_a_large_batch_the_next_gathers_until_it_is_as_large(
+    toys, monkeypatch
+) -> None:
+    """Guards shard.py: `timeout=rest` and `self._gathered.set_result(None)`."""
+    monkeypatch.setattr(shards, "GATHER_SECONDS_MAX", 60.0)
+    async with toys() as s:
+        slow, *others = names(0, 5)
+        gate = close_gate(f"stall:{slow}")
+        large = [Stall(name=slow), *(Note(name=name) for name in others[:3])]
+        running = [asyncio.ensure_future(s.ask(message)) for message in large]
+        await asyncio.sleep(1.0)  # the next batch may gather for as long
+        gate.set()
+        await asyncio.gather(*running)
+        few = [asyncio.ensure_future(s.ask(Note(name=name))) for name in others[:3]]
+        await asyncio.sleep(0.3)
+        assert not any(ask.done() for ask in few)
+        few.append(asyncio.ensure_future(s.ask(Note(name=others[3]))))
+        async with asyncio.timeout(0.4):
+            await asyncio.gather(*few)
