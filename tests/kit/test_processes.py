@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from actors.kit import process
+from actors.kit import process, reception
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Unavailable
 from tests.kit.faults import Doom, caller, journal, names, until
@@ -141,6 +141,7 @@ async def test_a_late_answer_comes_by_collect(toys) -> None:
             asyncio.ensure_future(ask(Nap(name=name))) for ask in (s.ask, caller(s))
         ]
         await until(lambda: len(BEGUN) == 2)
+        await asyncio.sleep(2 * reception.PACE_SECONDS)  # their envelope is answered
         gate.set()
         async with asyncio.timeout(6):
             await asyncio.gather(*naps)
