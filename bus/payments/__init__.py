@@ -60,6 +60,7 @@ from bus.payments.methods import (
     unknown_method,
     unknown_token,
 )
+from bus.payments.providers import ProviderFailing, ProviderRecovered
 from bus.payments.services import (
     SERVICES,
     ProcessPayment,
@@ -113,6 +114,8 @@ __all__ = [
     "PaymentSucceeded",
     "PaymentView",
     "ProcessPayment",
+    "ProviderFailing",
+    "ProviderRecovered",
     "RefundCompleted",
     "RefundEvent",
     "RefundOrder",
