@@ -17,6 +17,7 @@ def _marked(marker: str) -> tuple[str, ...]:
 
 PARTS = {
     "full": Proof(_marked("full"), 60),
+    "coverage": Proof(("python", "-m", "scripts.launcher.covered"), 30),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
     "bench": Proof(("python", "-m", "scripts.benching", "--start"), 20),
     "notebooks": Proof(_marked("notebooks"), 10),
