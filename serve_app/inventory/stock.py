@@ -1,76 +1,30 @@
-"""How the world reaches inventory: availability for all, stock for who keeps it."""
-
-from typing import Annotated
-from uuid import UUID
+"""Routes of stock: availability for all, stock for who keeps it."""
 
 import msgspec
-from pydantic import Field, model_validator
 
 from bus.inventory import (
-    QUANTITY_MAX,
     AdjustStock,
-    CreateWarehouse,
     GetAvailability,
     GetStock,
     ListLowStock,
     ListMovements,
-    ListWarehouses,
     MovementView,
     SetThreshold,
     StockView,
-    WarehouseView,
 )
-from bus.kit.addressing import derived_id
 from bus.kit.refusals import forbidden
 from bus.kit.values import Page
 from bus.products import GetOffers
-from serve_app.kit.bodies import Body, Line, Sku
+from serve_app.inventory.bodies import AdjustStockBody, ThresholdBody
+from serve_app.inventory.router import router
+from serve_app.kit.bodies import Sku
 from serve_app.kit.routing import (
-    ADMIN,
     PUBLIC,
     SELLER,
-    Answer,
     Caller,
     Pages,
-    Router,
     ask,
-    created,
 )
-
-router = Router("inventory")
-
-Pieces = Annotated[int, Field(ge=0, le=QUANTITY_MAX)]
-Code = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,31}$")]
-
-
-class AdjustStockBody(Body):
-    """A count (`on_hand`) or a change (`delta`) of a warehouse's pieces."""
-
-    reason: Line
-    warehouse_id: Annotated[UUID, Field(strict=False)] | None = None
-    delta: Annotated[int, Field(ge=-QUANTITY_MAX, le=QUANTITY_MAX)] | None = None
-    on_hand: Pieces | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> "AdjustStockBody":
-        if (self.delta is None) == (self.on_hand is None):
-            raise ValueError("Give either delta or on_hand")
-        return self
-
-
-class ThresholdBody(Body):
-    """At how many available pieces a SKU counts as low."""
-
-    threshold: Pieces
-    warehouse_id: Annotated[UUID, Field(strict=False)] | None = None
-
-
-class WarehouseBody(Body):
-    """A warehouse; stock is taken from the lowest `priority` first."""
-
-    code: Code
-    name: Line
-    priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
 
 
 class PublicStock(msgspec.Struct, frozen=True):
@@ -138,30 +92,6 @@ async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockV
     return await ask(
         SetThreshold(sku=sku, threshold=body.threshold, warehouse_id=body.warehouse_id)
     )
-
-
-@router.get("/warehouses", access=ADMIN)
-async def list_warehouses() -> Page[WarehouseView]:
-    """List the warehouses, in the order in which stock is taken from them."""
-    return await ask(ListWarehouses())
-
-
-@router.post("/warehouses", access=ADMIN, idempotent=True, status=201)
-async def create_warehouse(
-    body: WarehouseBody, caller: Caller
-) -> Answer[WarehouseView]:
-    """Open a warehouse; 409 `warehouse-code-taken`."""
-    command_id = caller.command_id()
-    warehouse = await ask(
-        CreateWarehouse(
-            warehouse_id=derived_id(command_id, "warehouse"),
-            code=body.code,
-            name=body.name,
-            priority=body.priority,
-        ),
-        id=command_id,
-    )
-    return created(warehouse, f"/warehouses/{warehouse.id}")
 
 
 async def _own(caller: Caller, skus: list[str]) -> set[str]:

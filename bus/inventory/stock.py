@@ -1,0 +1,64 @@
+"""What keepers of stock say and ask: counts, thresholds, movements."""
+
+from uuid import UUID
+
+from bus.inventory.views import Availability, MovementView, StockView
+from bus.kit.messages import ANY, Command, Query, by
+from bus.kit.values import Page
+
+
+class AdjustStock(Command[StockView], frozen=True, kw_only=True):
+    """Set (`on_hand`) or change (`delta`) the pieces in a warehouse.
+
+    Exactly one of the two is given. Without a warehouse the first one is meant.
+    Refused as `below-zero` or `below-reserved`.
+    """
+
+    key = by("sku")
+    sku: str
+    reason: str
+    warehouse_id: UUID | None = None
+    delta: int | None = None
+    on_hand: int | None = None
+    actor_id: UUID | None = None
+
+
+class SetThreshold(Command[StockView], frozen=True, kw_only=True):
+    """Set the number of available pieces at which a SKU counts as low."""
+
+    key = by("sku")
+    sku: str
+    threshold: int
+    warehouse_id: UUID | None = None
+
+
+class GetStock(Query[StockView], frozen=True, kw_only=True):
+    """The stock of one SKU; 404 when no warehouse ever held it."""
+
+    key = by("sku")
+    sku: str
+
+
+class GetAvailability(Query[Availability], frozen=True, kw_only=True):
+    """How many pieces of each of `skus` may be promised."""
+
+    key = ANY
+    skus: tuple[str, ...]
+
+
+class ListMovements(Query[Page[MovementView]], frozen=True, kw_only=True):
+    """The movements of a SKU, newest first."""
+
+    key = by("sku")
+    sku: str
+    limit: int = 20
+    cursor: str | None = None
+
+
+class ListLowStock(Query[Page[StockView]], frozen=True, kw_only=True):
+    """The SKUs whose available pieces are at or below their threshold."""
+
+    key = ANY
+    limit: int = 20
+    cursor: str | None = None
+    skus: tuple[str, ...] | None = None
