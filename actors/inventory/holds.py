@@ -1,14 +1,25 @@
 """Holds: pieces promised to an order, given back, sold, shipped."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
-from actors.inventory.ledger import Ledger, allocate, changed, tell_adjusted
+from actors.inventory.allocation import allocate
+from actors.inventory.ledger import Ledger, changed
+from actors.inventory.promises import (
+    COMMITTED,
+    HELD,
+    RELEASED,
+    decide_each,
+    done,
+    give_back,
+    promise,
+    tombstone,
+)
 from actors.kit.domain import Domain, handles_many
 from bus.inventory import (
     CommitStock,
+    HoldPieces,
     ReleaseStock,
     Reserved,
     ReserveStock,
@@ -18,15 +29,11 @@ from bus.inventory import (
     StockReserved,
     out_of_stock,
 )
+from bus.kit.messages import Message
 from bus.kit.refusals import Refusal, conflict, invalid
 from bus.kit.values import Done
-from persistence import inventory as store
-from persistence.inventory import Hold, Stock
+from persistence.inventory import Hold
 from persistence.kit.transaction import Tx
-
-M = TypeVar("M", ReserveStock, ReleaseStock, CommitStock, ShipStock)
-
-HELD, COMMITTED, RELEASED = "HELD", "COMMITTED", "RELEASED"
 
 
 class Holds(Domain):
@@ -41,42 +48,21 @@ class Holds(Domain):
         def decide(
             m: ReserveStock, hold: Hold | None, ledger: Ledger
         ) -> Hold | Refusal:
-            stock = ledger.stocks[m.sku]
             if hold is not None and hold.attempt >= m.attempt:
                 if hold.state != RELEASED:
                     return hold
                 return conflict("hold-released", "This hold was already given back.")
-            if not m.quantity > 0:
-                return invalid("quantity-out-of-range")
-            parts = allocate(stock, m.quantity)
-            if parts is None:
-                return out_of_stock((m.sku, stock.available))
-            for warehouse_id, pieces in parts.items():
-                row = changed(ledger.row(m.sku, warehouse_id), reserved=pieces)
-                ledger.move(
-                    m.sku, row, kind="RESERVE", reason="order", order_id=m.order_id
-                )
-            available = ledger.stocks[m.sku].available
-            tx.tell(
-                StockReserved(
-                    sku=m.sku,
-                    order_id=m.order_id,
-                    quantity=m.quantity,
-                    available=available,
-                ),
-                about=m,
-            )
-            return Hold(
+            wanted = Hold(
                 order_id=m.order_id,
                 sku=m.sku,
                 attempt=m.attempt,
                 state=HELD,
                 quantity=m.quantity,
-                parts=parts,
             )
+            return self._hold(ledger, wanted, m, "order")
 
-        return await _each(
-            tx, messages, decide, lambda _, stock: Reserved(stock.available)
+        return await decide_each(
+            tx, messages, decide, lambda _, __, stock: Reserved(stock.available)
         )
 
     @handles_many(ReleaseStock)
@@ -89,32 +75,12 @@ class Holds(Domain):
             m: ReleaseStock, hold: Hold | None, ledger: Ledger
         ) -> Hold | Refusal:
             if hold is None or (hold.attempt < m.attempt and hold.state == RELEASED):
-                return Hold(
-                    order_id=m.order_id,
-                    sku=m.sku,
-                    attempt=m.attempt,
-                    state=RELEASED,
-                    quantity=0,
-                )
+                return tombstone(m.order_id, m.sku, m.attempt)
             if hold.state == RELEASED or hold.attempt > m.attempt:
                 return hold
-            back = 0
-            for warehouse_id, pieces in hold.parts.items():
-                row = changed(ledger.row(m.sku, warehouse_id), reserved=-pieces)
-                ledger.move(
-                    m.sku, row, kind="RELEASE", reason="order", order_id=m.order_id
-                )
-                back += pieces
-            available = ledger.stocks[m.sku].available
-            tx.tell(
-                StockReleased(
-                    sku=m.sku, order_id=m.order_id, quantity=back, available=available
-                ),
-                about=m,
-            )
-            return msgspec.structs.replace(hold, state=RELEASED, parts={})
+            return released(ledger, hold, m, "order")
 
-        return await _each(tx, messages, decide, _done)
+        return await decide_each(tx, messages, decide, done)
 
     @handles_many(CommitStock)
     async def commit_stock(
@@ -139,7 +105,7 @@ class Holds(Domain):
             )
             return msgspec.structs.replace(hold, state=COMMITTED)
 
-        return await _each(tx, messages, decide, _done)
+        return await decide_each(tx, messages, decide, done)
 
     @handles_many(ShipStock)
     async def ship_stock(
@@ -162,44 +128,48 @@ class Holds(Domain):
                     ledger.move(
                         m.sku, row, kind="SHIP", reason="shipment", order_id=m.order_id
                     )
-                    tell_adjusted(tx, ledger, m.sku, row, -gone, m.order_id)
+                    ledger.tell_adjusted(m.sku, warehouse_id, -gone, m.order_id)
             return msgspec.structs.replace(
                 hold,
                 shipped=hold.shipped + m.quantity,
                 parts={key: pieces for key, pieces in parts.items() if pieces},
             )
 
-        return await _each(tx, messages, decide, _done)
+        return await decide_each(tx, messages, decide, done)
+
+    def _hold(
+        self, ledger: Ledger, wanted: Hold, m: ReserveStock | HoldPieces, reason: str
+    ) -> Hold | Refusal:
+        """Promise what is wanted by the shop's rule, and tell of it."""
+        stock, sku = ledger.stocks[wanted.sku], wanted.sku
+        if not wanted.quantity > 0:
+            return invalid("quantity-out-of-range")
+        parts = allocate(stock, wanted.quantity, self.settings.allocation)
+        if parts is None:
+            return out_of_stock((sku, stock.available))
+        promise(ledger, sku, parts, reason=reason, order_id=wanted.order_id)
+        ledger.tx.tell(
+            StockReserved(
+                sku=sku,
+                order_id=wanted.order_id,
+                quantity=wanted.quantity,
+                available=ledger.stocks[sku].available,
+            ),
+            about=m,
+        )
+        return msgspec.structs.replace(wanted, parts=parts)
 
 
-# --- private -----------------------------------------------------------------
-
-
-async def _each(
-    tx: Tx,
-    messages: Sequence[M],
-    decide: Callable[[M, Hold | None, Ledger], Hold | Refusal],
-    reply: Callable[[Hold, Stock], object],
-) -> list[Any]:
-    """Decide a round in memory, one message after another, then write it at once."""
-    ledger = Ledger(tx, await store.load_stock(tx, {m.sku for m in messages}))
-    holds = await store.load_holds(tx, [(m.order_id, m.sku) for m in messages])
-    before = dict(holds)
-    answers: list[Any] = []
-    for message in messages:
-        key = (message.order_id, message.sku)
-        hold = decide(message, holds.get(key), ledger)
-        if isinstance(hold, Refusal):
-            answers.append(hold)
-            continue
-        holds[key] = hold
-        answers.append(reply(hold, ledger.stocks[message.sku]))
-    if ledger.moves:
-        await store.save_stock(tx, ledger.stocks, ledger.moves)
-    if new := [hold for key, hold in holds.items() if before.get(key) != hold]:
-        await store.save_holds(tx, new)
-    return answers
-
-
-def _done(_: Hold, __: Stock) -> Done:
-    return Done()
+def released(ledger: Ledger, hold: Hold, m: Message, reason: str) -> Hold:
+    """Give a hold back, and tell of it."""
+    after = give_back(ledger, hold, reason=reason, order_id=hold.order_id)
+    ledger.tx.tell(
+        StockReleased(
+            sku=hold.sku,
+            order_id=hold.order_id,
+            quantity=sum(hold.parts.values()),
+            available=ledger.stocks[hold.sku].available,
+        ),
+        about=m,
+    )
+    return after

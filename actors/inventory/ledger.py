@@ -1,29 +1,21 @@
-"""Stock while it is decided: which warehouse gives, and a movement for every change."""
+"""Stock while it is decided: a movement for every change, an alert for every fall."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from bus.inventory import StockAdjusted, StockLow, StockReplenished, WarehouseStock
-from persistence.inventory import Movement, Stock
+from bus.inventory import (
+    StockAdjusted,
+    StockLow,
+    StockReplenished,
+    StockSoldOut,
+    WarehouseStock,
+)
+from persistence import inventory as store
+from persistence.inventory import Level, Movement, Stock
 from persistence.kit.transaction import Tx
-
-
-def allocate(stock: Stock, quantity: int) -> dict[UUID, int] | None:
-    """Which warehouses give how many pieces; None when there are too few.
-
-    The first warehouse that has all of them gives all; else they give in their
-    order.
-    """
-    for row in stock.rows:
-        if row.available >= quantity:
-            return {row.warehouse_id: quantity}
-    parts: dict[UUID, int] = {}
-    for row in stock.rows:
-        if (taken := min(row.available, quantity - sum(parts.values()))) > 0:
-            parts[row.warehouse_id] = taken
-    return parts if sum(parts.values()) == quantity else None
 
 
 def changed(row: WarehouseStock, on_hand: int = 0, reserved: int = 0) -> WarehouseStock:
@@ -39,65 +31,93 @@ def changed(row: WarehouseStock, on_hand: int = 0, reserved: int = 0) -> Warehou
 class Ledger:
     """The stock of a round while it is decided: each change leaves a movement."""
 
-    def __init__(self, tx: Tx, stocks: dict[str, Stock]) -> None:
+    def __init__(self, tx: Tx, stocks: dict[str, Stock], generation: int) -> None:
         self.tx = tx
         self.stocks = stocks
         self.moves: list[Movement] = []
+        self._levels: dict[str, Level] = {}
+        self._generation = generation
 
-    def move(self, sku: str, after: WarehouseStock, **why: Any) -> None:
-        """Replace one row of a SKU, or add it, and remember why."""
+    def row(self, sku: str, warehouse_id: UUID) -> WarehouseStock:
+        """One row as it stands now; an empty one where the SKU never lay there."""
+        for row in self.stocks[sku].rows:
+            if row.warehouse_id == warehouse_id:
+                return row
+        return WarehouseStock(
+            warehouse_id=warehouse_id,
+            on_hand=0,
+            reserved=0,
+            threshold=self.stocks[sku].threshold,
+        )
+
+    def move(
+        self,
+        sku: str,
+        after: WarehouseStock,
+        order: Sequence[UUID] | None = None,
+        **why: Any,
+    ) -> None:
+        """Replace one row of a SKU, or add it, and remember why.
+
+        Only where a row may be new, `order` says after which warehouses it gives.
+        """
         stock = self.stocks[sku]
+        before = self.row(sku, after.warehouse_id)
         ids = [row.warehouse_id for row in stock.rows]
         if after.warehouse_id in ids:
-            before = stock.rows[ids.index(after.warehouse_id)]
             rows = tuple(
                 after if row.warehouse_id == after.warehouse_id else row
                 for row in stock.rows
             )
         else:
-            before = WarehouseStock(
-                warehouse_id=after.warehouse_id, on_hand=0, reserved=0, threshold=0
+            place = list(order or ()).index
+            rows = tuple(
+                sorted((*stock.rows, after), key=lambda row: place(row.warehouse_id))
             )
-            rows = (*stock.rows, after)
-        move = Movement(sku=sku, before=before, after=after, **why)
-        self.stocks[sku] = Stock(sku, rows)
-        self.moves.append(move)
-        self._tell_level(stock, self.stocks[sku])
-
-    def row(self, sku: str, warehouse_id: UUID) -> WarehouseStock:
-        """One row as it stands now."""
-        rows = self.stocks[sku].rows
-        return next(row for row in rows if row.warehouse_id == warehouse_id)
-
-    def _tell_level(self, before: Stock, after: Stock) -> None:
-        """Low, once a fall (or to none); replenished, once a rise (or from none)."""
-        low, level = after.threshold, after.available
-        if before.rows and (
-            before.available > low >= level or before.available > 0 >= level
-        ):
-            self.tx.tell(StockLow(sku=after.sku, available=level, threshold=low))
-        elif (before.available <= low < level) or (before.available <= 0 < level):
-            self.tx.tell(
-                StockReplenished(sku=after.sku, available=level, threshold=low)
-            )
-
-
-def tell_adjusted(
-    tx: Tx,
-    ledger: Ledger,
-    sku: str,
-    row: WarehouseStock,
-    delta: int,
-    order_id: UUID | None,
-) -> None:
-    """Say how many pieces a warehouse has now, and by how many it changed."""
-    tx.tell(
-        StockAdjusted(
-            sku=sku,
-            warehouse_id=row.warehouse_id,
-            delta=delta,
-            on_hand=row.on_hand,
-            available=ledger.stocks[sku].available,
-            order_id=order_id,
+        self.stocks[sku] = msgspec.structs.replace(stock, rows=rows)
+        number = self.stocks[sku].version
+        self.moves.append(
+            Movement(sku=sku, number=number, before=before, after=after, **why)
         )
-    )
+
+    def tell_level(self, sku: str) -> None:
+        """Say when a SKU has run low or out, or is there again: once a change.
+
+        What was told is remembered with the stock, so a fall is told once however it
+        comes about, and again only after a rise above the threshold.
+        """
+        stock = self.stocks[sku]
+        now, told = stock.level, stock.told
+        if now is told:
+            return
+        left, low = stock.available, stock.threshold
+        if now < told:
+            self.tx.tell(StockReplenished(sku=sku, available=left, threshold=low))
+        elif told is Level.FINE:
+            self.tx.tell(StockLow(sku=sku, available=left, threshold=low))
+        if now is Level.OUT:
+            self.tx.tell(StockSoldOut(sku=sku, available=left))
+        self.stocks[sku] = msgspec.structs.replace(stock, told=now)
+        self._levels[sku] = now
+
+    def tell_adjusted(
+        self, sku: str, warehouse_id: UUID, delta: int, order_id: UUID | None = None
+    ) -> None:
+        """Say how many pieces a warehouse has now, and by how many it changed."""
+        self.tx.tell(
+            StockAdjusted(
+                sku=sku,
+                warehouse_id=warehouse_id,
+                delta=delta,
+                on_hand=self.row(sku, warehouse_id).on_hand,
+                available=self.stocks[sku].available,
+                order_id=order_id,
+            )
+        )
+
+    async def save(self) -> None:
+        """Write what was decided."""
+        if self.moves:
+            await store.save_stock(
+                self.tx, self.stocks, self.moves, self._levels, self._generation
+            )

@@ -10,9 +10,9 @@ from actors.kit.domain import Domain, handles, handles_many
 from actors.kit.process import Run
 from actors.products import decide, show
 from bus.files import GetFile
-from bus.inventory import StockAdjusted, StockLow, StockReplenished
+from bus.inventory import StockAdjusted, StockReplenished, StockSoldOut
 from bus.kit.refusals import Refusal, RefusalKind
-from bus.kit.values import Done
+from bus.kit.values import Done, Page
 from bus.products import (
     OFFERS_MAX,
     AddImage,
@@ -23,6 +23,7 @@ from bus.products import (
     GetProduct,
     HangImage,
     ListProducts,
+    ListSkus,
     Offers,
     PriceChanged,
     ProductArchived,
@@ -52,6 +53,7 @@ from persistence.products import (
     find_product,
     find_products,
     hold_categories,
+    list_skus,
     load_offers,
     load_products,
     save_products,
@@ -226,6 +228,13 @@ class Catalogue(Domain):
             for q in queries
         ]
 
+    @handles(ListSkus)
+    async def list_skus(self, db: Db, query: ListSkus) -> Page[str]:
+        """A seller's SKUs; those sold no longer are the seller's still."""
+        limit = min(query.limit, OFFERS_MAX)
+        skus = await list_skus(db, query.seller_id, query.after, limit)
+        return Page(tuple(skus), skus[-1] if len(skus) == limit else None)
+
     @handles(GetProduct)
     async def get_product(self, db: Db, query: GetProduct) -> ProductView:
         """One product, by its id or its slug."""
@@ -247,10 +256,10 @@ class Catalogue(Domain):
         return ProductPage(items=items, next_cursor=cursor, facets=facets)
 
     @handles_many(StockAdjusted)
-    @handles_many(StockLow)
     @handles_many(StockReplenished)
+    @handles_many(StockSoldOut)
     async def note_stock(
-        self, tx: Tx, events: Sequence[StockAdjusted | StockLow | StockReplenished]
+        self, tx: Tx, events: Sequence[StockAdjusted | StockReplenished | StockSoldOut]
     ) -> list[Done]:
         """Remember of each SKU whether there is any, by its newest event."""
         known: dict[str, tuple[int, bool]] = {}

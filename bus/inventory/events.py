@@ -52,7 +52,7 @@ class StockAdjusted(Event, frozen=True, kw_only=True):
 
 
 class StockLow(Event, frozen=True, kw_only=True):
-    """Available pieces fell to the threshold, or to none; told once per fall."""
+    """Available pieces fell to the threshold; told once until they rise above it."""
 
     key = by("sku")
     subject = by("sku")
@@ -69,3 +69,12 @@ class StockReplenished(Event, frozen=True, kw_only=True):
     sku: str
     available: int
     threshold: int
+
+
+class StockSoldOut(Event, frozen=True, kw_only=True):
+    """The last available piece was promised or has left."""
+
+    key = by("sku")
+    subject = by("sku")
+    sku: str
+    available: int

@@ -6,12 +6,16 @@ from bus.inventory.views import Availability, MovementView, StockView
 from bus.kit.messages import ANY, Command, Query, by
 from bus.kit.values import Page
 
+NATS_CALLER = UUID("00000000-0000-7000-8000-6e6174730000")
+"""Who stands in a movement that was asked for over NATS."""
+
 
 class AdjustStock(Command[StockView], frozen=True, kw_only=True):
     """Set (`on_hand`) or change (`delta`) the pieces in a warehouse.
 
-    Exactly one of the two is given. Without a warehouse the first one is meant.
-    Refused as `below-zero` or `below-reserved`.
+    Exactly one of the two is given. The warehouse is named by id or by code; without
+    either the first one is meant. Refused as `below-zero`, `below-reserved` or
+    `above-maximum`.
     """
 
     key = by("sku")
@@ -21,15 +25,21 @@ class AdjustStock(Command[StockView], frozen=True, kw_only=True):
     delta: int | None = None
     on_hand: int | None = None
     actor_id: UUID | None = None
+    warehouse_code: str | None = None
 
 
 class SetThreshold(Command[StockView], frozen=True, kw_only=True):
-    """Set the number of available pieces at which a SKU counts as low."""
+    """Set the number of available pieces at which a SKU counts as low.
+
+    It is looked at at once: a threshold raised above what is available tells
+    StockLow, one lowered beneath it StockReplenished.
+    """
 
     key = by("sku")
     sku: str
     threshold: int
     warehouse_id: UUID | None = None
+    actor_id: UUID | None = None
 
 
 class GetStock(Query[StockView], frozen=True, kw_only=True):

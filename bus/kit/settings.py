@@ -113,6 +113,9 @@ class Settings(BaseModel):
     bank_webhook_secret: Secret = ""
     """Secret that signs the sandbox bank's webhooks; made when absent."""
 
+    allocation: Literal["priority", "most_stock", "fewest_parcels"] = "priority"
+    """Which warehouse gives: the first with all, the fullest, or as few as can be."""
+
     shards_each: Annotated[Shards, Field(alias="shards")] = 1
     """Pool actors of a domain that `SOUK_<DOMAIN>_SHARDS` does not name."""
     bridges: Shards = 1

@@ -31,6 +31,7 @@ from bus.products.queries import (
     ListCategories,
     ListProducts,
     ListReviews,
+    ListSkus,
 )
 from bus.products.refusals import (
     bad_variants,
@@ -100,6 +101,7 @@ __all__ = [
     "ListCategories",
     "ListProducts",
     "ListReviews",
+    "ListSkus",
     "ModerateReview",
     "Offer",
     "Offers",

@@ -28,6 +28,15 @@ class GetOffers(Query[Offers], frozen=True, kw_only=True):
     skus: tuple[str, ...]
 
 
+class ListSkus(Query[Page[str]], frozen=True, kw_only=True):
+    """The SKUs of a seller, on sale or not, in their order, after `after`."""
+
+    key = ANY
+    seller_id: UUID
+    after: str = ""
+    limit: int = LIMIT_DEFAULT
+
+
 class GetProduct(Query[ProductView], frozen=True, kw_only=True):
     """A product by its id or slug; one not on sale only for seller and admins."""
 

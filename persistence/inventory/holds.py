@@ -1,27 +1,36 @@
-"""Holds: what is promised to an order, by SKU."""
+"""Holds: what is promised to an order, to a transfer or for a time, by SKU."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from persistence.inventory.states import Hold
+from persistence.inventory.states import Hold, TimedHold
+from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 
+Key = tuple[UUID, str]
 
-async def load_holds(
-    tx: Tx, keys: Iterable[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], Hold]:
-    """The holds of (order, SKU) pairs; absent ones are left out."""
+
+async def load_holds(tx: Tx, keys: Iterable[Key]) -> tuple[dict[Key, Hold], int]:
+    """The holds of (order, SKU) pairs, and the warehouses' generation.
+
+    Absent holds are left out. The generation comes along so that a round which only
+    promises pieces asks for nothing else; `keys` must not be empty.
+    """
     wanted = sorted(set(keys))
     rows = await tx.fetch(
-        """SELECT order_id, sku, attempt, state, quantity, shipped, parts FROM holds
-           WHERE (order_id, sku) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))""",
+        """SELECT (SELECT sum(version)::int FROM warehouses) AS generation,
+             wanted.order_id, wanted.sku, attempt, state, quantity, shipped, parts
+           FROM unnest($1::uuid[], $2::text[]) AS wanted (order_id, sku)
+             LEFT JOIN holds ON holds.order_id = wanted.order_id
+               AND holds.sku = wanted.sku""",
         [order_id for order_id, _ in wanted],
         [sku for _, sku in wanted],
     )
-    return {(row["order_id"], row["sku"]): _hold(row) for row in rows}
+    found = {(row["order_id"], row["sku"]): _hold(row) for row in rows if row["state"]}
+    return found, rows[0]["generation"]
 
 
 async def save_holds(tx: Tx, holds: Iterable[Hold]) -> None:
@@ -47,6 +56,43 @@ async def save_holds(tx: Tx, holds: Iterable[Hold]) -> None:
         [_encode_parts(hold) for hold in rows],
         tx.now,
     )
+
+
+async def load_timed(tx: Tx, keys: Iterable[Key]) -> dict[Key, TimedHold]:
+    """Of those holds that end by the clock, when they do."""
+    wanted = sorted(set(keys))
+    rows = await tx.fetch(
+        """SELECT hold_id, sku, expires_at, order_id FROM timed_holds
+           WHERE (hold_id, sku) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))""",
+        [hold_id for hold_id, _ in wanted],
+        [sku for _, sku in wanted],
+    )
+    return {(row["hold_id"], row["sku"]): TimedHold(**dict(row)) for row in rows}
+
+
+async def save_timed(tx: Tx, timed: Iterable[TimedHold]) -> None:
+    """Remember that these holds end by the clock; once each."""
+    rows = sorted(timed, key=lambda one: (one.hold_id, one.sku))
+    await tx.execute(
+        """INSERT INTO timed_holds (hold_id, sku, expires_at, order_id)
+           SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::uuid[])
+           ON CONFLICT DO NOTHING""",
+        [one.hold_id for one in rows],
+        [one.sku for one in rows],
+        [one.expires_at for one in rows],
+        [one.order_id for one in rows],
+    )
+
+
+async def read_timed(db: Db, hold_id: UUID) -> Sequence[Hold]:
+    """The lines of a hold that ends by the clock, by SKU; none for any other."""
+    rows = await db.fetch(
+        """SELECT holds.order_id, sku, attempt, state, quantity, shipped, parts
+           FROM timed_holds JOIN holds USING (sku)
+           WHERE timed_holds.hold_id = $1 AND holds.order_id = $1 ORDER BY sku""",
+        hold_id,
+    )
+    return [_hold(row) for row in rows]
 
 
 def _encode_parts(hold: Hold) -> str:

@@ -1,46 +1,33 @@
 """Stock rows and their movements: read, and written a round at a time."""
 
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
 from bus.inventory import MovementView, WarehouseStock
 from bus.kit.addressing import new_id
-from persistence.inventory.states import Movement, Stock
+from persistence.inventory.states import Level, Movement, Stock
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 
 
-async def load_stock(tx: Tx, skus: Iterable[str]) -> dict[str, Stock]:
-    """The stock of SKUs, from memory where it is known; absent ones have no rows."""
-    states = await tx.load("stock", skus, _read_stock)
+async def load_stock(tx: Tx, skus: Iterable[str], generation: int) -> dict[str, Stock]:
+    """The stock of SKUs, from memory where it is known; absent ones have no rows.
+
+    What is remembered has its rows in the order of the warehouses' `generation`, which
+    every caller reads in its own transaction: a shard that has not heard of a changed
+    priority, or of a closed warehouse, finds nothing under the new number and reads.
+    """
+    states = await tx.load(_kind(generation), skus, _read_stock)
     return {sku: stock or Stock(sku) for sku, stock in states.items()}
 
 
-async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
-    rows = await db.fetch(
-        """SELECT sku, warehouse_id, on_hand, reserved, threshold, stock.version
-           FROM stock JOIN warehouses ON warehouses.id = warehouse_id
-           WHERE sku = ANY($1) ORDER BY priority, warehouse_id""",
-        list(skus),
-    )
-    by_sku: dict[str, list[WarehouseStock]] = {}
-    for row in rows:
-        by_sku.setdefault(row["sku"], []).append(
-            WarehouseStock(
-                warehouse_id=row["warehouse_id"],
-                on_hand=row["on_hand"],
-                reserved=row["reserved"],
-                threshold=row["threshold"],
-                version=row["version"],
-            )
-        )
-    return {sku: Stock(sku, tuple(found)) for sku, found in by_sku.items()}
-
-
 async def save_stock(
-    tx: Tx, stocks: dict[str, Stock], moves: Sequence[Movement]
+    tx: Tx,
+    stocks: dict[str, Stock],
+    moves: Sequence[Movement],
+    levels: dict[str, Level],
+    generation: int,
 ) -> None:
-    """Write the changed rows and their movements, each in one statement."""
+    """Write the changed rows, their movements, and the levels that were told."""
     last = {(move.sku, move.after.warehouse_id): move.after for move in moves}
     keys = sorted(last)
     await tx.execute(
@@ -58,32 +45,10 @@ async def save_stock(
         [last[key].version for key in keys],
     )
     await _insert_movements(tx, moves)
+    if levels:
+        await _save_levels(tx, levels)
     for sku in {move.sku for move in moves}:
-        tx.keep("stock", sku, stocks[sku])
-
-
-async def _insert_movements(tx: Tx, moves: Sequence[Movement]) -> None:
-    await tx.execute(
-        """INSERT INTO movements (sku, warehouse_id, version, id, kind, reason,
-             actor_id, order_id, on_hand_before, on_hand_after, reserved_before,
-             reserved_after, created_at)
-           SELECT *, $13 FROM unnest($1::text[], $2::uuid[], $3::int[], $4::uuid[],
-             $5::text[], $6::text[], $7::uuid[], $8::uuid[], $9::int[], $10::int[],
-             $11::int[], $12::int[])""",
-        [move.sku for move in moves],
-        [move.after.warehouse_id for move in moves],
-        [move.after.version for move in moves],
-        [new_id(move.sku) for move in moves],
-        [move.kind for move in moves],
-        [move.reason for move in moves],
-        [move.actor_id for move in moves],
-        [move.order_id for move in moves],
-        [move.before.on_hand for move in moves],
-        [move.after.on_hand for move in moves],
-        [move.before.reserved for move in moves],
-        [move.after.reserved for move in moves],
-        tx.now,
-    )
+        tx.keep(_kind(generation), sku, stocks[sku])
 
 
 async def read_stock(db: Db, sku: str) -> Stock | None:
@@ -106,8 +71,9 @@ async def read_low(
 ) -> list[Stock]:
     """The SKUs at or below their threshold, by SKU, after `after`."""
     rows = await db.fetch(
-        """SELECT sku FROM stock
+        """SELECT sku FROM stock JOIN warehouses ON warehouses.id = warehouse_id
            WHERE sku > $1 AND ($3::text[] IS NULL OR sku = ANY($3))
+             AND closed_at IS NULL
            GROUP BY sku HAVING sum(on_hand - reserved) <= max(threshold)
            ORDER BY sku LIMIT $2""",
         after,
@@ -120,16 +86,95 @@ async def read_low(
 
 
 async def read_movements(
-    db: Db, sku: str, before: UUID | None, limit: int
+    db: Db, sku: str, before: int | None, limit: int
 ) -> list[MovementView]:
-    """A SKU's movements, newest first, from before the movement `before`."""
+    """A SKU's movements, newest first, from before the one numbered `before`."""
     rows = await db.fetch(
-        """SELECT id, sku, warehouse_id, kind, reason, actor_id, order_id,
-             on_hand_before, on_hand_after, reserved_before, reserved_after, created_at
-           FROM movements WHERE sku = $1 AND ($2::uuid IS NULL OR id < $2)
-           ORDER BY id DESC LIMIT $3""",
+        """SELECT id, sku, number, warehouse_id, kind, reason, actor_id, order_id,
+             transfer_id, on_hand_before, on_hand_after, reserved_before,
+             reserved_after, created_at
+           FROM movements WHERE sku = $1 AND ($2::int IS NULL OR number < $2)
+           ORDER BY number DESC LIMIT $3""",
         sku,
         before,
         limit,
     )
     return [MovementView(**dict(row)) for row in rows]
+
+
+# --- private -----------------------------------------------------------------
+
+
+def _kind(generation: int) -> str:
+    return f"stock@{generation}"
+
+
+async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
+    rows = await db.fetch(
+        """SELECT stock.sku, warehouse_id, on_hand, reserved, threshold, stock.version,
+             closed_at IS NOT NULL AS closed, coalesce(told, $2) AS told
+           FROM stock JOIN warehouses ON warehouses.id = warehouse_id
+             LEFT JOIN levels ON levels.sku = stock.sku
+           WHERE stock.sku = ANY($1) ORDER BY priority, warehouse_id""",
+        list(skus),
+        int(Level.OUT),
+    )
+    found: dict[str, list[WarehouseStock]] = {}
+    told: dict[str, Level] = {}
+    closed: dict[str, int] = {}
+    for row in rows:
+        sku = row["sku"]
+        told[sku] = Level(row["told"])
+        found.setdefault(sku, [])
+        if row["closed"]:
+            closed[sku] = closed.get(sku, 0) + row["version"]
+            continue
+        found[sku].append(
+            WarehouseStock(
+                warehouse_id=row["warehouse_id"],
+                on_hand=row["on_hand"],
+                reserved=row["reserved"],
+                threshold=row["threshold"],
+                version=row["version"],
+            )
+        )
+    return {
+        sku: Stock(sku, tuple(found[sku]), told[sku], closed.get(sku, 0))
+        for sku in found
+    }
+
+
+async def _insert_movements(tx: Tx, moves: Sequence[Movement]) -> None:
+    await tx.execute(
+        """INSERT INTO movements (sku, number, warehouse_id, version, id, kind, reason,
+             actor_id, order_id, transfer_id, on_hand_before, on_hand_after,
+             reserved_before, reserved_after, created_at)
+           SELECT *, $15 FROM unnest($1::text[], $2::int[], $3::uuid[], $4::int[],
+             $5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
+             $11::int[], $12::int[], $13::int[], $14::int[])""",
+        [move.sku for move in moves],
+        [move.number for move in moves],
+        [move.after.warehouse_id for move in moves],
+        [move.after.version for move in moves],
+        [new_id(move.sku) for move in moves],
+        [move.kind for move in moves],
+        [move.reason for move in moves],
+        [move.actor_id for move in moves],
+        [move.order_id for move in moves],
+        [move.transfer_id for move in moves],
+        [move.before.on_hand for move in moves],
+        [move.after.on_hand for move in moves],
+        [move.before.reserved for move in moves],
+        [move.after.reserved for move in moves],
+        tx.now,
+    )
+
+
+async def _save_levels(tx: Tx, levels: dict[str, Level]) -> None:
+    skus = sorted(levels)
+    await tx.execute(
+        """INSERT INTO levels SELECT * FROM unnest($1::text[], $2::smallint[])
+           ON CONFLICT (sku) DO UPDATE SET told = excluded.told""",
+        skus,
+        [int(levels[sku]) for sku in skus],
+    )

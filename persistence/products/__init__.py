@@ -2,6 +2,7 @@
 
 from persistence.products.catalogue import (
     find_product,
+    list_skus,
     load_offers,
     load_products,
     save_products,
@@ -37,6 +38,7 @@ __all__ = [
     "hold_categories",
     "insert_review",
     "list_categories",
+    "list_skus",
     "load_offers",
     "load_products",
     "load_review",

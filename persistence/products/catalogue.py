@@ -144,6 +144,18 @@ async def load_offers(
     return offers
 
 
+async def list_skus(db: Db, seller_id: UUID, after: str, limit: int) -> list[str]:
+    """A seller's SKUs, on sale or not, in their order, after `after`."""
+    rows = await db.fetch(
+        """SELECT sku FROM variants JOIN products ON products.id = product_id
+           WHERE seller_id = $1 AND sku > $2 ORDER BY sku LIMIT $3""",
+        seller_id,
+        after,
+        limit,
+    )
+    return [row["sku"] for row in rows]
+
+
 async def save_stock(tx: Tx, known: dict[str, tuple[int, bool]]) -> None:
     """By SKU the number of inventory's event and whether there is stock after it.
 

@@ -1,10 +1,12 @@
 """Routes of stock: availability for all, stock for who keeps it."""
 
+from uuid import UUID
+
 import msgspec
 
 from bus.inventory import (
+    SKUS_MAX,
     AdjustStock,
-    GetAvailability,
     GetStock,
     ListLowStock,
     ListMovements,
@@ -12,9 +14,9 @@ from bus.inventory import (
     SetThreshold,
     StockView,
 )
-from bus.kit.refusals import forbidden
+from bus.kit.refusals import Refusal, RefusalKind, forbidden, not_found
 from bus.kit.values import Page
-from bus.products import GetOffers
+from bus.products import GetOffers, ListSkus
 from serve_app.inventory.bodies import AdjustStockBody, ThresholdBody
 from serve_app.inventory.router import router
 from serve_app.kit.bodies import Sku
@@ -23,8 +25,12 @@ from serve_app.kit.routing import (
     SELLER,
     Caller,
     Pages,
+    Paging,
     ask,
 )
+
+PARTS_MAX = 200
+"""Parts of a seller's SKUs that one page of what runs low goes through at most."""
 
 
 class PublicStock(msgspec.Struct, frozen=True):
@@ -36,12 +42,10 @@ class PublicStock(msgspec.Struct, frozen=True):
 
 @router.get("/inventory/low-stock", access=SELLER)
 async def list_low_stock(pages: Pages, caller: Caller) -> Page[StockView]:
-    """List the SKUs at or below their threshold."""
-    page = await ask(ListLowStock(limit=pages.limit, cursor=pages.cursor))
+    """List the SKUs at or below their threshold: a seller's own, or all."""
     if caller.is_admin:
-        return page
-    own = await _own(caller, [stock.sku for stock in page.items])
-    return Page(tuple(one for one in page.items if one.sku in own), page.next_cursor)
+        return await ask(ListLowStock(limit=pages.limit, cursor=pages.cursor))
+    return await _own_low(caller.person, pages)
 
 
 @router.get("/inventory/{sku}", access=PUBLIC)
@@ -51,11 +55,14 @@ async def get_stock(sku: Sku, caller: Caller) -> PublicStock | StockView:
     Anybody sees `available`; a seller (of own SKUs) and administrators also `on_hand`,
     `reserved` and `threshold` of each warehouse.
     """
-    if caller.is_staff and (caller.is_admin or await _own(caller, [sku])):
-        return await ask(GetStock(sku=sku))
-    await ask(GetStock(sku=sku))
-    available = (await ask(GetAvailability(skus=(sku,)))).available
-    return PublicStock(sku, available[sku])
+    keeper = caller.is_admin or (caller.is_staff and bool(await _own(caller, [sku])))
+    try:
+        stock = await ask(GetStock(sku=sku))
+    except Refusal as refusal:
+        if refusal.data.kind is not RefusalKind.NOT_FOUND or not await _sellers(sku):
+            raise
+        stock = StockView(sku=sku, available=0)  # for sale, and never counted yet
+    return stock if keeper else PublicStock(sku, stock.available)
 
 
 @router.put("/inventory/{sku}", access=SELLER)
@@ -73,7 +80,7 @@ async def adjust_stock(sku: Sku, body: AdjustStockBody, caller: Caller) -> Stock
             warehouse_id=body.warehouse_id,
             delta=body.delta,
             on_hand=body.on_hand,
-            actor_id=caller.user_id,
+            actor_id=caller.person,
         )
     )
 
@@ -87,21 +94,57 @@ async def list_movements(sku: Sku, pages: Pages, caller: Caller) -> Page[Movemen
 
 @router.put("/inventory/{sku}/threshold", access=SELLER)
 async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockView:
-    """Set at how many available pieces a SKU counts as low."""
+    """Set at how many available pieces a SKU counts as low.
+
+    All its warehouses together are meant, and the highest threshold of any counts.
+    Who keeps it is alerted once a fall, and again only after a refill.
+    """
     await _check_own(caller, sku)
     return await ask(
-        SetThreshold(sku=sku, threshold=body.threshold, warehouse_id=body.warehouse_id)
+        SetThreshold(
+            sku=sku,
+            threshold=body.threshold,
+            warehouse_id=body.warehouse_id,
+            actor_id=caller.person,
+        )
     )
+
+
+async def _own_low(seller_id: UUID, pages: Paging) -> Page[StockView]:
+    """A full page of a seller's own: all own SKUs are gone through in their order."""
+    found: list[StockView] = []
+    after = pages.cursor or ""
+    for _ in range(PARTS_MAX):
+        own = await ask(ListSkus(seller_id=seller_id, after=after, limit=SKUS_MAX))
+        if not own.items:
+            return Page(tuple(found))
+        wanted = pages.limit + 1 - len(found)
+        low = await ask(ListLowStock(skus=own.items, limit=wanted))
+        found += low.items
+        if len(found) > pages.limit:
+            return Page(tuple(found[: pages.limit]), found[pages.limit - 1].sku)
+        after = own.items[-1]
+    return Page(tuple(found), after)
 
 
 async def _own(caller: Caller, skus: list[str]) -> set[str]:
     """Which of these SKUs are the caller's own goods."""
-    if not skus:
-        return set()
     found = await ask(GetOffers(skus=tuple(skus)))
     return {one.sku for one in found.offers if one.seller_id == caller.user_id}
 
 
+async def _sellers(sku: str) -> list[UUID | None]:
+    """The seller of a SKU that the catalogue knows, on sale or not; else none."""
+    found = await ask(GetOffers(skus=(sku,)))
+    return [one.seller_id for one in found.offers]
+
+
 async def _check_own(caller: Caller, sku: str) -> None:
-    if not caller.is_admin and not await _own(caller, [sku]):
+    """Refuse a SKU that nobody knows, and to a seller one of somebody else's."""
+    sellers = await _sellers(sku)
+    if not sellers:
+        if not caller.is_admin:
+            raise not_found("SKU")
+        await ask(GetStock(sku=sku))  # what the catalogue has lost may lie there still
+    elif not caller.is_admin and caller.user_id not in sellers:
         raise forbidden("Not one of your products.")
