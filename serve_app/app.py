@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -115,5 +116,8 @@ def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     for router in domains:
         for event, tags in router.forgetting:
             heard.on(event, forgetting(tags))
+        for event, note in router.hearing:
+            heard.on(event, partial(note, gateway.facts))
+    heard.on_loss(gateway.facts.clear)
     heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
     return heard

@@ -48,9 +48,11 @@ class Holds(Domain):
         def decide(
             m: ReserveStock, hold: Hold | None, ledger: Ledger
         ) -> Hold | Refusal:
+            if hold is not None and hold.state != RELEASED:
+                # An earlier attempt's pieces are the order's still: it keeps them.
+                attempt = max(hold.attempt, m.attempt)
+                return msgspec.structs.replace(hold, attempt=attempt)
             if hold is not None and hold.attempt >= m.attempt:
-                if hold.state != RELEASED:
-                    return hold
                 return conflict("hold-released", "This hold was already given back.")
             wanted = Hold(
                 order_id=m.order_id,
@@ -78,7 +80,8 @@ class Holds(Domain):
                 return tombstone(m.order_id, m.sku, m.attempt)
             if hold.state == RELEASED or hold.attempt > m.attempt:
                 return hold
-            return released(ledger, hold, m, "order")
+            after = released(ledger, hold, m, "order")
+            return msgspec.structs.replace(after, attempt=m.attempt)
 
         return await decide_each(tx, messages, decide, done)
 

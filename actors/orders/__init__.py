@@ -7,10 +7,11 @@ hangs on; `changes` its steps; `fulfilment` shipping, cancelling, refunds, queri
 from actors.orders.carts import Carts
 from actors.orders.changes import Changes
 from actors.orders.fulfilment import Fulfilment
+from actors.orders.known import Known
 from actors.orders.placing import Placing
 
 
-class Orders(Carts, Placing, Changes, Fulfilment):
+class Orders(Carts, Placing, Changes, Fulfilment, Known):
     """Owns the carts and orders of its buyers."""
 
     name = "orders"

@@ -21,6 +21,7 @@ from bus.orders.events import (
     OrderRefunded,
     OrderShipped,
 )
+from bus.orders.known import KnownOrder, WasPlaced
 from bus.orders.orders import (
     AdvanceOrder,
     CancelOrder,
@@ -55,6 +56,7 @@ __all__ = [
     "GetOrder",
     "GetOrderContact",
     "GetTimeline",
+    "KnownOrder",
     "ListOrders",
     "MergeCart",
     "OrderCancelled",
@@ -78,4 +80,5 @@ __all__ = [
     "Totals",
     "Viewer",
     "WantedLine",
+    "WasPlaced",
 ]

@@ -13,6 +13,7 @@ from serve_app.kit.answers import matches
 from serve_app.kit.asking import ASKER
 from serve_app.kit.caller import CALLER, Caller, checked_token
 from serve_app.kit.exchange import Exchange, Meter
+from serve_app.kit.facts import FACTS
 from serve_app.kit.failing import as_problem
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.heads import RequestHead
@@ -86,6 +87,7 @@ class Edge:
         CALLER.set(caller)
         ASKER.set(gateway.asker)
         TOKENS.set(gateway.tokens)
+        FACTS.set(gateway.facts)
         await _identify(gateway, head, caller)
         if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
             raise Problem(422, "invalid-request", "NUL is not allowed.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bus.kit.settings import Settings
 from serve_app.kit.asking import Asker
 from serve_app.kit.epochs import Epochs, Sessions
+from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
 from serve_app.kit.measures import Measures
 from serve_app.kit.near_cache import NearCache
@@ -22,6 +23,7 @@ class Gateway:
     near: NearCache
     measures: Measures
     bus_connected: Callable[[], bool] = field(default=lambda: False)
+    facts: Facts = field(default_factory=Facts)
     draining: bool = False
 
     @classmethod

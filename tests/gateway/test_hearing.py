@@ -127,10 +127,13 @@ async def test_a_lost_connection_drops_all_when_it_goes_and_when_it_comes(
     server: Server, hearing: Hearing, near: NearCache
 ) -> None:
     keep(near)
+    lost: list[bool] = []
+    hearing.on_loss(lambda: lost.append(True))
     assert hearing.connected()
     server.stop()
     await until(lambda: len(near) == 0)
     assert not hearing.connected()
+    assert lost
     keep(near)
     server.start()
     await until(hearing.connected)

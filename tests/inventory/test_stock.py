@@ -62,6 +62,19 @@ async def test_a_late_hold_finds_the_tombstone_of_its_release(shop) -> None:
         assert (await s.ask(again)).available == 3
 
 
+async def test_a_later_attempt_keeps_what_an_earlier_one_holds(shop) -> None:
+    async with shop("inventory") as s:
+        await stocked(s, "A", 5)
+        order_id = new_id()
+        await s.ask(reserve("A", 2, order_id))
+        again = ReserveStock(order_id=order_id, sku="A", quantity=2, attempt=2)
+        assert (await s.ask(again)).available == 3
+        await s.ask(ReleaseStock(order_id=order_id, sku="A", attempt=1))  # too late
+        assert (await s.ask(GetStock(sku="A"))).available == 3
+        await s.ask(ReleaseStock(order_id=order_id, sku="A", attempt=2))
+        assert (await s.ask(GetStock(sku="A"))).available == 5
+
+
 async def test_shipping_lowers_both_and_a_release_gives_back_only_the_rest(
     shop,
 ) -> None:
