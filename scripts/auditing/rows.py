@@ -68,7 +68,48 @@ class Stock(Row, frozen=True):
     warehouse_id: UUID
     on_hand: int
     reserved: int
+    threshold: int
     version: int
+
+
+class Warehouse(Row, frozen=True):
+    """Where pieces lie, until it is closed."""
+
+    database = "inventory"
+    table = "warehouses"
+    id: UUID
+    closed_at: datetime | None
+
+
+class Level(Row, frozen=True):
+    """What was last told of a SKU: 0 fine, 1 low, 2 sold out."""
+
+    database = "inventory"
+    table = "levels"
+    sku: str
+    told: int
+
+
+class Transfer(Row, frozen=True):
+    """Pieces that go from one warehouse to another; `lines` is JSON: SKU → pieces."""
+
+    database = "inventory"
+    table = "transfers"
+    id: UUID
+    from_warehouse_id: UUID
+    to_warehouse_id: UUID
+    status: str
+    lines: str
+
+
+class TimedHold(Row, frozen=True):
+    """That a hold is no order's, and when it ends by itself."""
+
+    database = "inventory"
+    table = "timed_holds"
+    hold_id: UUID
+    sku: str
+    expires_at: datetime
 
 
 class Hold(Row, frozen=True):
@@ -90,10 +131,13 @@ class Movement(Row, frozen=True):
     database = "inventory"
     table = "movements"
     sku: str
+    number: int
     warehouse_id: UUID
     version: int
     kind: str
+    reason: str
     order_id: UUID | None
+    transfer_id: UUID | None
     on_hand_before: int
     on_hand_after: int
     reserved_before: int

@@ -2,7 +2,8 @@
 
 from tests.audit.events_plants import EFFECTS, EVENTS, PRIVACY, PROCESSES
 from tests.audit.planting import Plant
-from tests.audit.rows_plants import HOLDS, MONEY, ORDERS, STOCK
+from tests.audit.rows_plants import MONEY, ORDERS
+from tests.audit.stock_plants import HOLDS, STOCK
 
 PLANTS: tuple[Plant, ...] = (
     *ORDERS,

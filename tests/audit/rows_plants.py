@@ -1,4 +1,4 @@
-"""What can be wrong with orders, holds, stock and money."""
+"""What can be wrong with orders and money."""
 
 from uuid import uuid4
 
@@ -114,86 +114,6 @@ ORDERS = (
         " VALUES (gen_random_uuid(), current_date, 0, 2, 0, "
         + packed({"order_id": str(uuid4()), "status": "CONFIRMED"})
         + ")",
-    ),
-)
-
-HOLDS = (
-    one(
-        "order-held",
-        "inventory",
-        "UPDATE holds SET state = 'HELD' WHERE order_id = '%(confirmed)s'",
-    ),
-    one(
-        "order-pending-held",
-        "inventory",
-        "UPDATE holds SET state = 'COMMITTED' WHERE order_id = '%(pending)s'",
-    ),
-    one(
-        "order-cancelled-free",
-        "inventory",
-        "UPDATE holds SET state = 'HELD', quantity = 0"
-        " WHERE order_id = '%(cancelled)s'",
-    ),
-    one(
-        "hold-of-order",
-        "inventory",
-        "INSERT INTO holds VALUES (gen_random_uuid(), 'MANY', 1, 'RELEASED', 0, 0,"
-        " '{}', now())",
-    ),
-    one(
-        "hold-parts",
-        "inventory",
-        "UPDATE holds SET parts = jsonb_build_object(gen_random_uuid(), 1)"
-        " WHERE order_id = '%(cancelled)s'",
-    ),
-    one(
-        "hold-shipped",
-        "orders",
-        "UPDATE order_lines SET shipped = 0, delivered = 0"
-        " WHERE order_id = '%(delivered)s'",
-    ),
-    one(
-        "hold-shipped",
-        "orders",
-        "UPDATE orders SET shipments = '[]' WHERE id = '%(partly)s'",
-        why="parcels",
-    ),
-)
-
-STOCK = (
-    one(
-        "stock-bounds",
-        "inventory",
-        "ALTER TABLE stock DROP CONSTRAINT stock_sane",
-        "UPDATE stock SET on_hand = 0 WHERE sku = 'LAST'",
-        "UPDATE movements SET on_hand_after = 0 WHERE sku = 'LAST' AND version ="
-        " (SELECT max(version) FROM movements WHERE sku = 'LAST')",
-    ),
-    one(
-        "stock-movements",
-        "inventory",
-        "UPDATE movements SET on_hand_before = on_hand_before + 1"
-        " WHERE sku = 'MANY' AND version = 2",
-    ),
-    one(
-        "stock-movements",
-        "inventory",
-        "DELETE FROM movements WHERE sku = 'MANY' AND kind = 'RESERVE' AND version ="
-        " (SELECT min(version) FROM movements WHERE sku = 'MANY' AND kind = 'RESERVE')",
-        why="a gap",
-    ),
-    one(
-        "stock-movements",
-        "inventory",
-        "UPDATE stock SET on_hand = on_hand + 1 WHERE sku = 'MANY'",
-        why="the row",
-    ),
-    one(
-        "stock-reserved",
-        "inventory",
-        "UPDATE stock SET reserved = reserved + 1 WHERE sku = 'MANY'",
-        "UPDATE movements SET reserved_after = reserved_after + 1 WHERE sku = 'MANY'"
-        " AND version = (SELECT version FROM stock WHERE sku = 'MANY')",
     ),
 )
 

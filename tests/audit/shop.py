@@ -13,7 +13,15 @@ import structlog
 
 from actors import DOMAINS
 from actors.kit.relay import Published
-from bus.inventory import AdjustStock
+from bus.inventory import (
+    AdjustStock,
+    CreateWarehouse,
+    HeldLine,
+    HoldStock,
+    ListWarehouses,
+    TransferLine,
+    TransferStock,
+)
 from bus.kit.addressing import new_id
 from bus.kit.bridge import Bridge
 from bus.kit.values import Address, Money
@@ -187,6 +195,30 @@ async def _sell(shop: LocalShop, sold: Sold) -> None:
         order_id=order_id, refund_id=new_id(order_id), amount=some, reason="a scratch"
     )
     await shop.ask(refund)
+    await _move(shop)
+
+
+async def _move(shop: LocalShop) -> None:
+    """A second warehouse, a transfer that was carried out, one that was not, a hold."""
+    east = new_id()
+    await shop.ask(CreateWarehouse(warehouse_id=east, code="EAST", name="East"))
+    [main] = [
+        one.id for one in (await shop.ask(ListWarehouses())).items if one.id != east
+    ]
+    for pieces in (5, 500):
+        move = TransferStock(
+            transfer_id=new_id(),
+            from_warehouse_id=main,
+            to_warehouse_id=east,
+            lines=(
+                TransferLine(sku="FEW", quantity=1),
+                TransferLine(sku="MANY", quantity=pieces),
+            ),
+            reason="nearer",
+        )
+        await shop.ask(move)
+    line = HeldLine(sku="MANY", quantity=2)
+    await shop.ask(HoldStock(hold_id=new_id(), lines=(line,), expires_seconds=9_000))
 
 
 def _placing(shop: LocalShop, sold: Sold) -> Any:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -11,6 +12,8 @@ from scripts.auditing.checks.orders import PAID
 from scripts.auditing.rows import Hold, Line, many, one
 
 OPEN = frozenset({"HELD", "COMMITTED"})
+ENDED = frozenset({"RELEASED", "MOVED"})
+OVERDUE_SECONDS_MAX = 30.0
 
 
 def parts_of(hold: Hold) -> dict[UUID, int]:
@@ -37,8 +40,14 @@ def order_cancelled_free(books: Books) -> Iterator[Finding]:
 
 
 def hold_of_order(books: Books) -> Iterator[Finding]:
-    """Every hold is for a line of an order."""
+    """Every hold is for a line of an order or of a transfer, or ends by the clock."""
     known = {(line.order_id, line.sku) for line in books.lines}
+    known |= {(timed.hold_id, timed.sku) for timed in books.timed_holds}
+    known |= {
+        (transfer.id, sku)
+        for transfer in books.transfers
+        for sku in msgspec.json.decode(transfer.lines)
+    }
     for hold in books.holds:
         if (hold.order_id, hold.sku) not in known:
             yield _ids(hold), f"{hold.state} for no order's line"
@@ -48,13 +57,23 @@ def hold_parts(books: Books) -> Iterator[Finding]:
     """A hold's parts and what has shipped of it are its quantity; freed: nothing."""
     for hold in books.holds:
         parts = sum(parts_of(hold).values())
-        if hold.state not in (*OPEN, "RELEASED"):
+        if hold.state not in (*OPEN, *ENDED):
             yield _ids(hold), f"state {hold.state}"
-        elif hold.state == "RELEASED" and parts:
-            yield _ids(hold), f"RELEASED with {parts} pieces"
+        elif hold.state in ENDED and parts:
+            yield _ids(hold), f"{hold.state} with {parts} pieces"
         elif hold.state in OPEN and parts + hold.shipped != hold.quantity:
             shipped = hold.shipped
             yield _ids(hold), f"{parts} held and {shipped} shipped of {hold.quantity}"
+
+
+def hold_in_time(books: Books) -> Iterator[Finding]:
+    """A hold that ends by the clock has ended when its time is up."""
+    holds = one(books.holds, lambda hold: (hold.order_id, hold.sku))
+    old = books.now - timedelta(seconds=OVERDUE_SECONDS_MAX)
+    for timed in books.timed_holds:
+        hold = holds.get((timed.hold_id, timed.sku))
+        if hold is not None and hold.state in OPEN and timed.expires_at < old:
+            yield _ids(hold), f"{hold.state}, and its time was {timed.expires_at}"
 
 
 def hold_shipped(books: Books) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from scripts.auditing.books import Books, Finding
 from scripts.auditing.checks.holds import OPEN, parts_of
-from scripts.auditing.rows import Movement, many, one
+from scripts.auditing.rows import Movement, Stock, Transfer, many, one
 
 Place = tuple[str, UUID]
+FINE, LOW, OUT = range(3)
 
 
 def stock_bounds(books: Books) -> Iterator[Finding]:
@@ -45,6 +46,47 @@ def stock_reserved(books: Books) -> Iterator[Finding]:
         if reserved.get(place, 0) != held[place]:
             detail = f"reserved {reserved.get(place, 0)}, holds {held[place]}"
             yield f"{place[0]} {place[1]}", detail
+
+
+def stock_level(books: Books) -> Iterator[Finding]:
+    """What was last told of a SKU is how much of it there is.
+
+    Not where it moves just now, which is not told, nor where a warehouse was closed,
+    whose threshold counts until the next movement.
+    """
+    moving = {transfer.id for transfer in books.transfers if _under_way(transfer)}
+    apart = {hold.sku for hold in books.holds if hold.order_id in moving}
+    closed = _closed(books)
+    apart |= {row.sku for row in books.stock if row.warehouse_id in closed}
+    told = {level.sku: level.told for level in books.levels}
+    for sku, rows in many(books.stock, lambda row: row.sku).items():
+        level = _level(rows)
+        if sku not in apart and told.get(sku, OUT) != level:
+            yield sku, f"told {told.get(sku, OUT)}, is {level}"
+
+
+def warehouse_closed_empty(books: Books) -> Iterator[Finding]:
+    """Nothing lies in a warehouse that is closed."""
+    closed = _closed(books)
+    for row in books.stock:
+        if row.warehouse_id in closed and (row.on_hand or row.reserved):
+            ids = f"{row.sku} {row.warehouse_id}"
+            yield ids, f"closed with {row.on_hand} on hand, {row.reserved} reserved"
+
+
+def _closed(books: Books) -> set[UUID]:
+    return {house.id for house in books.warehouses if house.closed_at is not None}
+
+
+def _level(rows: list[Stock]) -> int:
+    available = sum(row.on_hand - row.reserved for row in rows)
+    if available <= 0:
+        return OUT
+    return LOW if available <= max(row.threshold for row in rows) else FINE
+
+
+def _under_way(transfer: Transfer) -> bool:
+    return transfer.status == "IN_TRANSIT"
 
 
 def _replay(moves: list[Movement]) -> tuple[tuple[int, int, int], str | None]:
