@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from actors.inventory.holds import Holds, released
 from actors.inventory.ledger import Ledger
 from actors.inventory.promises import (
+    COMMITTED,
     HELD,
     RELEASED,
     decide_each,
@@ -18,22 +20,29 @@ from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from bus.inventory import (
     BeginHold,
+    CommitStock,
     EndHold,
     Held,
+    HeldLine,
     HeldStock,
     HoldPieces,
     HoldStock,
     Released,
     ReleaseHold,
+    ShipStock,
+    TakeHold,
+    Taken,
     out_of_stock,
 )
+from bus.kit.addressing import derived_id
 from bus.kit.refusals import FieldError, Refusal, conflict, not_found
 from bus.kit.values import Done
 from persistence import inventory as store
 from persistence.inventory import Hold, TimedHold
 from persistence.kit.transaction import Tx
 
-EXPIRED, GIVEN_BACK, SHORT = "expired", "given back", "another line is short"
+EXPIRED, GIVEN_BACK = "expired", "given back"
+SHORT, NOT_TAKEN = "another line is short", "another line has ended"
 
 
 class TimedHolds(Holds):
@@ -78,6 +87,28 @@ class TimedHolds(Holds):
             raise not_found("hold")
         await self._end(run, m.hold_id, [line.sku for line in lines], GIVEN_BACK)
         return Released(hold_id=m.hold_id)
+
+    @handles(TakeHold)
+    async def take_hold(self, run: Run, m: TakeHold) -> Taken:
+        """Sell every line, which stops its clock, then let all of them leave."""
+        async with self.read() as db:
+            lines = await store.read_timed(db, m.hold_id)
+        if not lines:
+            raise not_found("hold")
+        await run.step(BeginHold(hold_id=m.hold_id), opens=m)
+        skus = [line.sku for line in lines]
+        ends = await asyncio.gather(
+            *(run.ask(CommitStock(order_id=m.hold_id, sku=sku)) for sku in skus),
+            return_exceptions=True,
+        )
+        if first_refusal(ends, out_of_stock()):
+            await self._end(run, m.hold_id, skus, NOT_TAKEN)
+            raise conflict("hold-ended", "Its time was up, or it was given back.")
+        await asyncio.gather(
+            *(run.ask(_ship(line), id=_ship_id(line)) for line in lines if line.parts)
+        )
+        items = (HeldLine(sku=line.sku, quantity=line.quantity) for line in lines)
+        return Taken(hold_id=m.hold_id, items=tuple(items))
 
     @handles(BeginHold)
     async def begin_hold(self, tx: Tx, _: BeginHold) -> Done:  # noqa: ARG002
@@ -128,23 +159,28 @@ class TimedHolds(Holds):
         return answers
 
     @handles_many(EndHold)
-    async def end_hold(self, tx: Tx, messages: Sequence[EndHold]) -> list[Done]:
+    async def end_hold(
+        self, tx: Tx, messages: Sequence[EndHold]
+    ) -> list[Done | Refusal]:
         """Give pieces back; where there are none yet, leave a tombstone."""
 
         def decide(m: EndHold, hold: Hold | None, ledger: Ledger) -> Hold | Refusal:
             if hold is None:
                 return tombstone(m.hold_id, m.sku)
-            if hold.state == RELEASED:
-                return hold
-            return released(ledger, hold, m, m.reason)
+            if hold.state == COMMITTED and (m.reason != NOT_TAKEN or hold.shipped):
+                # Sold in time. Only who sells it may think better of it.
+                return hold_taken() if m.reason == GIVEN_BACK else hold
+            return (
+                hold if hold.state == RELEASED else released(ledger, hold, m, m.reason)
+            )
 
         answers = await decide_each(tx, messages, decide, done, holder="hold_id")
-        for m in messages:
-            if m.reason != EXPIRED:
+        for m, answer in zip(messages, answers, strict=True):
+            if m.reason != EXPIRED and isinstance(answer, Done):
                 tx.cancel_due(_due_name(m))
         return answers
 
-    async def _end(self, run: Run, hold_id: Any, skus: list[str], reason: str) -> None:
+    async def _end(self, run: Run, hold_id: UUID, skus: list[str], reason: str) -> None:
         await asyncio.gather(
             *(run.ask(EndHold(hold_id=hold_id, sku=sku, reason=reason)) for sku in skus)
         )
@@ -164,6 +200,11 @@ def first_refusal(ends: Sequence[Any], named: Refusal) -> Refusal | None:
     return Refusal(data.kind, data.code, data.detail, tuple(errors))
 
 
+def hold_taken() -> Refusal:
+    """Its pieces are sold, and leave or have left."""
+    return conflict("hold-taken", "Its pieces were taken.")
+
+
 def _timed(tx: Tx, m: HoldPieces) -> TimedHold:
     return TimedHold(
         hold_id=m.hold_id,
@@ -171,6 +212,20 @@ def _timed(tx: Tx, m: HoldPieces) -> TimedHold:
         expires_at=tx.now + timedelta(seconds=m.expires_seconds),
         order_id=m.order_id,
     )
+
+
+def _ship(line: Hold) -> ShipStock:
+    return ShipStock(
+        order_id=line.order_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        shipment_id=line.order_id,
+    )
+
+
+def _ship_id(line: Hold) -> UUID:
+    """The id of the one time that a line of a hold leaves."""
+    return derived_id(line.order_id, f"taken:{line.sku}", line.sku)
 
 
 def _due_name(m: EndHold) -> str:

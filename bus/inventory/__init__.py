@@ -40,6 +40,7 @@ from bus.inventory.timed import (
     HoldPieces,
     HoldStock,
     ReleaseHold,
+    TakeHold,
 )
 from bus.inventory.transfers import (
     TRANSFER_LINES_MAX,
@@ -59,6 +60,7 @@ from bus.inventory.views import (
     Released,
     Reserved,
     StockView,
+    Taken,
     TransferEnd,
     TransferLine,
     TransferStatus,
@@ -124,6 +126,8 @@ __all__ = [
     "StockReserved",
     "StockSoldOut",
     "StockView",
+    "TakeHold",
+    "Taken",
     "TransferEnd",
     "TransferLine",
     "TransferStatus",

@@ -12,6 +12,7 @@ from bus.inventory.timed import (
     HOLD_SECONDS_MAX,
     HoldStock,
     ReleaseHold,
+    TakeHold,
 )
 from bus.inventory.views import ON_HAND_MAX, QUANTITY_MAX, HeldLine
 from bus.kit.addressing import derived_id, new_id
@@ -110,22 +111,32 @@ class ReserveStockRequest(Value, frozen=True, kw_only=True, forbid_unknown_field
 class UpdateStockRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `inventory.update-stock`: count pieces anew, or in and out.
 
-    Either `delta` or `on_hand`. The warehouse is named by `warehouse_id` or by its
-    `warehouse` code; without either the shop's first one is meant. With an
+    To count: `sku`, `reason` and either `delta` or `on_hand`. The warehouse is named
+    by `warehouse_id` or by its `warehouse` code; without either the shop's first one
+    is meant. Or `hold_id` alone: what was held was sold, and its pieces leave. With an
     `idempotency_key` it acts once.
     """
 
-    sku: Sku
-    reason: Reason
+    sku: Sku | None = None
+    reason: Reason | None = None
     delta: Annotated[int, msgspec.Meta(ge=-ON_HAND_MAX, le=QUANTITY_MAX)] | None = None
     on_hand: Annotated[int, msgspec.Meta(ge=0, le=QUANTITY_MAX)] | None = None
     warehouse_id: UUID | None = None
     warehouse: Code | None = None
+    hold_id: UUID | None = None
     idempotency_key: IdempotencyKey | None = None
 
-    def to_message(self) -> AdjustStock:
-        """The command that it asks for."""
-        if self.warehouse_id is not None and self.warehouse is not None:
+    def to_message(self) -> AdjustStock | TakeHold:
+        """The command that it asks for; refuses what says too much or too little."""
+        counts = (self.sku, self.reason, self.delta, self.on_hand)
+        places = (self.warehouse_id, self.warehouse)
+        if self.hold_id is not None:
+            if any(value is not None for value in (*counts, *places)):
+                raise invalid("hold-or-count", "What is taken is the whole hold.")
+            return TakeHold(hold_id=self.hold_id)
+        if self.sku is None or self.reason is None:
+            raise invalid("sku-and-reason", "Give `sku` and `reason`, or `hold_id`.")
+        if None not in places:
             raise invalid("one-warehouse", "Give `warehouse_id` or `warehouse`.")
         return AdjustStock(
             sku=self.sku,

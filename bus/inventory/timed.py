@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from bus.inventory.views import Held, HeldLine, HeldStock, Released
+from bus.inventory.views import Held, HeldLine, HeldStock, Released, Taken
 from bus.kit.messages import Command, by
 from bus.kit.values import Done
 
@@ -28,11 +28,23 @@ class HoldStock(Command[HeldStock], frozen=True, kw_only=True):
 class ReleaseHold(Command[Released], frozen=True, kw_only=True):
     """Give a timed hold back before its time; 404 for one that never was.
 
-    An order's hold is none: it ends by its order's process alone.
+    An order's hold is none: it ends by its order's process alone. Refused as
+    `hold-taken` when its pieces have left.
     """
 
     key = by("hold_id")
     remembered = False
+    hold_id: UUID
+
+
+class TakeHold(Command[Taken], frozen=True, kw_only=True):
+    """What a timed hold stood for was sold: all its pieces leave, or none.
+
+    404 for one that never was; `hold-ended` when any line was given back already, and
+    then the others are, too.
+    """
+
+    key = by("hold_id")
     hold_id: UUID
 
 

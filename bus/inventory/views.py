@@ -154,3 +154,10 @@ class Released(Value, frozen=True, kw_only=True):
 
     hold_id: UUID
     released: bool = True
+
+
+class Taken(Value, frozen=True, kw_only=True):
+    """The pieces of a timed hold have left; again changes nothing."""
+
+    hold_id: UUID
+    items: tuple[HeldLine, ...]

@@ -15,6 +15,8 @@ from bus.inventory import (
     ListMovements,
     ReleaseHold,
     ReserveStock,
+    TakeHold,
+    Taken,
 )
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
@@ -169,6 +171,72 @@ async def test_a_hold_is_given_back_before_its_time_and_twice_is_once(shop) -> N
         await check_books(s)
 
 
+async def test_what_was_sold_elsewhere_leaves_once_and_its_clock_stops(shop) -> None:
+    async with shop("inventory", shards=2) as s:
+        a, b = skus_in_shards(2)
+        for sku in (a, b):
+            await counted(s, sku, 4)
+        held = await s.ask(holding((a, 2), (b, 3), seconds=1))
+        body = {"hold_id": str(held.hold_id), "idempotency_key": KEY + "take"}
+        first = await served(s, "inventory.update-stock", **body)
+        assert first["items"] == [
+            {"sku": a, "quantity": 2},
+            {"sku": b, "quantity": 3},
+        ]
+        assert await served(s, "inventory.update-stock", **body) == first
+        again = {"hold_id": str(held.hold_id)}
+        assert await served(s, "inventory.update-stock", **again) == first
+        back = {**again, "release": True}
+        assert await refused(s, "inventory.reserve-stock", **back) == "hold-taken"
+        async with asyncio.timeout(10):  # its time comes, and does nothing
+            while await s.rows("inventory", "SELECT FROM due"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert await pieces(s, a) == {MAIN: (2, 0)}
+        assert await pieces(s, b) == {MAIN: (1, 0)}
+        await check_books(s)
+
+
+async def test_a_hold_of_which_a_part_has_ended_is_not_taken(shop) -> None:
+    async with shop("inventory", shards=2) as s:
+        a, b = skus_in_shards(2)
+        for sku in (a, b):
+            await counted(s, sku, 4)
+        held = await s.ask(holding((a, 2), (b, 3)))
+        await s.ask(EndHold(hold_id=held.hold_id, sku=a, reason="expired"))
+        take = TakeHold(hold_id=held.hold_id)
+        assert await refusal(s, take) == "hold-ended"
+        for sku in (a, b):
+            assert await pieces(s, sku) == {MAIN: (4, 0)}
+        order_id = new_id()
+        await s.ask(ReserveStock(order_id=order_id, sku=a, quantity=1))
+        assert await refusal(s, TakeHold(hold_id=order_id)) == "not-found"
+        await check_books(s)
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_a_hold_taken_and_given_back_at_once_is_the_one_or_the_other(
+    shop, shards
+) -> None:
+    async with shop("inventory", shards=shards) as s:
+        skus, left = skus_in_shards(3), 40
+        for sku in skus:
+            await counted(s, sku, left)
+        for n in range(10):
+            held = await s.ask(holding(*((sku, 1) for sku in skus)))
+            take = [TakeHold(hold_id=held.hold_id)] * 2
+            back = [ReleaseHold(hold_id=held.hold_id)] * 2
+            ends = await asyncio.gather(
+                *(s.ask(one) for one in (take + back if n % 2 else back + take)),
+                return_exceptions=True,
+            )
+            codes = {end.code for end in ends if isinstance(end, Refusal)}
+            assert codes and codes <= {"hold-taken", "hold-ended"}
+            left -= any(isinstance(end, Taken) for end in ends)
+            for sku in skus:
+                assert await pieces(s, sku) == {MAIN: (left, 0)}
+        await check_books(s)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -210,6 +278,8 @@ async def test_stock_is_counted_over_nats_once_by_its_key(shop) -> None:
             ({"warehouse": "WEST"}, "not-found"),
             ({"warehouse": "EAST", "warehouse_id": str(east)}, "one-warehouse"),
             ({"on_hand": 3}, "delta-or-on-hand"),
+            ({"hold_id": str(MAIN)}, "hold-or-count"),
+            ({"reason": None}, "sku-and-reason"),
             ({"delta": -9}, "below-zero"),
             ({"reason": " "}, "invalid-request"),
             ({"actor_id": str(MAIN)}, "invalid-request"),
@@ -247,3 +317,32 @@ async def test_a_hold_survives_a_kill_between_any_two_steps(
             await check_books(s)
 
         assert await walk(s, act, check, after=after, commits_max=15) >= 3
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("shards", [1, 3])
+async def test_a_hold_is_taken_whole_though_killed_between_any_two_steps(
+    shop, shards, after
+) -> None:
+    async with shop("inventory", shards=shards) as s:
+        skus = skus_in_shards(3)
+        for sku in skus:
+            await counted(s, sku, 50)
+        left = 50
+
+        async def act() -> None:
+            nonlocal left
+            held = await s.ask(
+                holding(*((sku, 1) for sku in skus)), timeout_seconds=25.0, join=True
+            )
+            take = TakeHold(hold_id=held.hold_id)
+            await s.ask(take, timeout_seconds=25.0, join=True)
+            left -= 1
+
+        async def check() -> None:
+            for sku in skus:
+                assert await pieces(s, sku) == {MAIN: (left, 0)}
+            await check_books(s)
+
+        assert await walk(s, act, check, after=after, commits_max=30) >= 5

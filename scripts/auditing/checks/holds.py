@@ -67,13 +67,13 @@ def hold_parts(books: Books) -> Iterator[Finding]:
 
 
 def hold_in_time(books: Books) -> Iterator[Finding]:
-    """A hold that ends by the clock has ended when its time is up."""
+    """A hold that ends by the clock has ended, or was sold, when its time is up."""
     holds = one(books.holds, lambda hold: (hold.order_id, hold.sku))
     old = books.now - timedelta(seconds=OVERDUE_SECONDS_MAX)
     for timed in books.timed_holds:
         hold = holds.get((timed.hold_id, timed.sku))
-        if hold is not None and hold.state in OPEN and timed.expires_at < old:
-            yield _ids(hold), f"{hold.state}, and its time was {timed.expires_at}"
+        if hold is not None and hold.state == "HELD" and timed.expires_at < old:
+            yield _ids(hold), f"HELD, and its time was {timed.expires_at}"
 
 
 def hold_shipped(books: Books) -> Iterator[Finding]:
