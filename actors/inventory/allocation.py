@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from bus.inventory import WarehouseStock
-from persistence.inventory import Stock
+from persistence.inventory import Shelf, Stock
 
 Parts = dict[UUID, int]
 Rule = Callable[[Stock, int], Parts | None]
@@ -46,18 +45,18 @@ def allocate(stock: Stock, quantity: int, rule: str = "priority") -> Parts | Non
     return RULES[rule](stock, quantity)
 
 
-def _fullest_first(stock: Stock) -> list[WarehouseStock]:
+def _fullest_first(stock: Stock) -> list[Shelf]:
     return sorted(stock.rows, key=lambda row: -row.available)
 
 
-def _whole(rows: Iterable[WarehouseStock], quantity: int) -> Parts | None:
+def _whole(rows: Iterable[Shelf], quantity: int) -> Parts | None:
     for row in rows:
         if row.available >= quantity:
             return {row.warehouse_id: quantity}
     return None
 
 
-def _in_turn(rows: Iterable[WarehouseStock], quantity: int) -> Parts | None:
+def _in_turn(rows: Iterable[Shelf], quantity: int) -> Parts | None:
     parts: Parts = {}
     left = quantity
     for row in rows:

@@ -11,14 +11,13 @@ from bus.inventory import (
     StockLow,
     StockReplenished,
     StockSoldOut,
-    WarehouseStock,
 )
 from persistence import inventory as store
-from persistence.inventory import Level, Movement, Stock
+from persistence.inventory import Level, Movement, Shelf, Stock
 from persistence.kit.transaction import Tx
 
 
-def changed(row: WarehouseStock, on_hand: int = 0, reserved: int = 0) -> WarehouseStock:
+def changed(row: Shelf, on_hand: int = 0, reserved: int = 0) -> Shelf:
     """The row after so many pieces more in the warehouse, and more promised."""
     return msgspec.structs.replace(
         row,
@@ -38,12 +37,12 @@ class Ledger:
         self._levels: dict[str, Level] = {}
         self._generation = generation
 
-    def row(self, sku: str, warehouse_id: UUID) -> WarehouseStock:
+    def row(self, sku: str, warehouse_id: UUID) -> Shelf:
         """One row as it stands now; an empty one where the SKU never lay there."""
         for row in self.stocks[sku].rows:
             if row.warehouse_id == warehouse_id:
                 return row
-        return WarehouseStock(
+        return Shelf(
             warehouse_id=warehouse_id,
             on_hand=0,
             reserved=0,
@@ -53,7 +52,7 @@ class Ledger:
     def move(
         self,
         sku: str,
-        after: WarehouseStock,
+        after: Shelf,
         order: Sequence[UUID] | None = None,
         **why: Any,
     ) -> None:

@@ -19,12 +19,8 @@ class WarehouseStock(Value, frozen=True, kw_only=True):
     on_hand: int
     reserved: int
     threshold: int
-    version: int = 0
-
-    @property
-    def available(self) -> int:
-        """The pieces that may still be promised."""
-        return self.on_hand - self.reserved
+    version: int
+    available: int = 0
 
 
 class StockView(Value, frozen=True, kw_only=True):
@@ -70,18 +66,18 @@ class MovementView(Value, frozen=True, kw_only=True):
 
     id: UUID
     sku: str
-    number: int
     warehouse_id: UUID
     kind: str
     reason: str
     actor_id: UUID | None
     order_id: UUID | None
-    transfer_id: UUID | None
     on_hand_before: int
     on_hand_after: int
     reserved_before: int
     reserved_after: int
     created_at: datetime
+    number: int = 0
+    transfer_id: UUID | None = None
 
 
 class TransferStatus(enum.StrEnum):

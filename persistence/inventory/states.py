@@ -17,6 +17,32 @@ class Level(enum.IntEnum):
     OUT = 2
 
 
+class Shelf(Value, frozen=True, kw_only=True):
+    """The pieces of one SKU in one warehouse."""
+
+    warehouse_id: UUID
+    on_hand: int
+    reserved: int
+    threshold: int
+    version: int = 0
+
+    @property
+    def available(self) -> int:
+        """The pieces that may still be promised."""
+        return self.on_hand - self.reserved
+
+    def view(self) -> WarehouseStock:
+        """What those see who may see the warehouses."""
+        return WarehouseStock(
+            warehouse_id=self.warehouse_id,
+            on_hand=self.on_hand,
+            reserved=self.reserved,
+            available=self.available,
+            threshold=self.threshold,
+            version=self.version,
+        )
+
+
 class Stock(Value, frozen=True):
     """All rows of one SKU in open warehouses, in the order in which they give.
 
@@ -25,7 +51,7 @@ class Stock(Value, frozen=True):
     """
 
     sku: str
-    rows: tuple[WarehouseStock, ...] = ()
+    rows: tuple[Shelf, ...] = ()
     told: Level = Level.OUT
     closed: int = 0
 
@@ -56,7 +82,7 @@ class Stock(Value, frozen=True):
         return StockView(
             sku=self.sku,
             available=self.available,
-            warehouses=self.rows,
+            warehouses=tuple(row.view() for row in self.rows),
             version=self.version,
         )
 
@@ -91,8 +117,8 @@ class Movement(Value, frozen=True, kw_only=True):
 
     sku: str
     number: int
-    before: WarehouseStock
-    after: WarehouseStock
+    before: Shelf
+    after: Shelf
     kind: str
     reason: str
     actor_id: UUID | None = None

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from bus.inventory import MovementView, WarehouseStock
+from bus.inventory import MovementView
 from bus.kit.addressing import new_id
-from persistence.inventory.states import Level, Movement, Stock
+from persistence.inventory.states import Level, Movement, Shelf, Stock
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 
@@ -119,7 +119,7 @@ async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
         list(skus),
         int(Level.OUT),
     )
-    found: dict[str, list[WarehouseStock]] = {}
+    found: dict[str, list[Shelf]] = {}
     told: dict[str, Level] = {}
     closed: dict[str, int] = {}
     for row in rows:
@@ -130,7 +130,7 @@ async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
             closed[sku] = closed.get(sku, 0) + row["version"]
             continue
         found[sku].append(
-            WarehouseStock(
+            Shelf(
                 warehouse_id=row["warehouse_id"],
                 on_hand=row["on_hand"],
                 reserved=row["reserved"],

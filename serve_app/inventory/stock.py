@@ -19,10 +19,12 @@ from bus.kit.values import Page
 from bus.products import GetOffers, ListSkus
 from serve_app.inventory.bodies import AdjustStockBody, ThresholdBody
 from serve_app.inventory.router import router
+from serve_app.kit.answers import etag
 from serve_app.kit.bodies import Sku
 from serve_app.kit.routing import (
     PUBLIC,
     SELLER,
+    Answer,
     Caller,
     Pages,
     Paging,
@@ -31,6 +33,9 @@ from serve_app.kit.routing import (
 
 PARTS_MAX = 200
 """Parts of a seller's SKUs that one page of what runs low goes through at most."""
+
+
+REVALIDATE = "public, max-age=0, must-revalidate"
 
 
 class PublicStock(msgspec.Struct, frozen=True):
@@ -49,7 +54,7 @@ async def list_low_stock(pages: Pages, caller: Caller) -> Page[StockView]:
 
 
 @router.get("/inventory/{sku}", access=PUBLIC)
-async def get_stock(sku: Sku, caller: Caller) -> PublicStock | StockView:
+async def get_stock(sku: Sku, caller: Caller) -> Answer[PublicStock] | StockView:
     """How many pieces of a SKU may be bought; by warehouse for who keeps them.
 
     Anybody sees `available`; a seller (of own SKUs) and administrators also `on_hand`,
@@ -62,7 +67,7 @@ async def get_stock(sku: Sku, caller: Caller) -> PublicStock | StockView:
         if refusal.data.kind is not RefusalKind.NOT_FOUND or not await _sellers(sku):
             raise
         stock = StockView(sku=sku, available=0)  # for sale, and never counted yet
-    return stock if keeper else PublicStock(sku, stock.available)
+    return stock if keeper else _public(PublicStock(sku, stock.available))
 
 
 @router.put("/inventory/{sku}", access=SELLER)
@@ -108,6 +113,12 @@ async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockV
             actor_id=caller.person,
         )
     )
+
+
+def _public(stock: PublicStock) -> Answer[PublicStock]:
+    """What anybody may keep, if it asks each time whether it is still so."""
+    tag = etag(None, msgspec.json.encode(stock))
+    return Answer(stock, headers={"ETag": tag, "Cache-Control": REVALIDATE})
 
 
 async def _own_low(seller_id: UUID, pages: Paging) -> Page[StockView]:

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from actors.inventory.allocation import RULES, allocate
-from bus.inventory import ReserveStock, WarehouseStock
+from bus.inventory import ReserveStock
 from bus.kit.addressing import new_id
 from bus.kit.settings import Settings, SettingsError
-from persistence.inventory import Stock
+from persistence.inventory import Shelf, Stock
 from tests.inventory.support import MAIN, check_books, counted, opened, pieces
 
 A, B, C = (UUID(int=n) for n in (1, 2, 3))
@@ -20,9 +20,7 @@ def stock(*available: int) -> Stock:
     return Stock(
         "X",
         tuple(
-            WarehouseStock(
-                warehouse_id=UUID(int=n), on_hand=9 + free, reserved=9, threshold=0
-            )
+            Shelf(warehouse_id=UUID(int=n), on_hand=9 + free, reserved=9, threshold=0)
             for n, free in enumerate(available, 1)
         ),
     )

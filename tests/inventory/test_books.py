@@ -126,7 +126,7 @@ async def keep(s, seed: int, commands: int) -> None:
 @pytest.mark.parametrize(("seed", "shards"), [(1, 1), (2, 3)])
 async def test_whatever_is_said_the_books_agree(shop, seed, shards) -> None:
     async with shop("inventory", shards=shards) as s:
-        await keep(s, seed, 240)
+        await keep(s, seed, 132)
 
 
 @pytest.mark.full

@@ -221,7 +221,7 @@ async def test_a_hold_taken_and_given_back_at_once_is_the_one_or_the_other(
         skus, left = skus_in_shards(3), 40
         for sku in skus:
             await counted(s, sku, left)
-        for n in range(10):
+        for n in range(6):
             held = await s.ask(holding(*((sku, 1) for sku in skus)))
             take = [TakeHold(hold_id=held.hold_id)] * 2
             back = [ReleaseHold(hold_id=held.hold_id)] * 2

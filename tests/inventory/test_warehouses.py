@@ -129,7 +129,7 @@ async def test_a_warehouse_that_closes_while_it_is_filled_ends_empty_or_open(
         skus = skus_in_shards(shards, 4 // shards + 1)
         for sku in skus:
             await counted(s, sku, 9)
-        for n in range(6):
+        for n in range(4):
             east = await opened(s, f"EAST-{n}")
             fill = [
                 s.ask(AdjustStock(sku=sku, delta=1, reason="in", warehouse_id=east))
