@@ -1,17 +1,18 @@
 """Orders: carts, the way of an order to rest, and what moves it later.
 
 `carts` is what a buyer does before; `placing` the one function that an order's life
-hangs on; `changes` its steps; `fulfilment` shipping, cancelling, refunds, queries.
+hangs on, `paying` its later attempts; `changes` its steps; `fulfilment` shipping,
+cancelling, refunds, queries; `finding` how a buyer comes back to it.
 """
 
-from actors.orders.carts import Carts
 from actors.orders.changes import Changes
+from actors.orders.finding import Finding
 from actors.orders.fulfilment import Fulfilment
 from actors.orders.known import Known
-from actors.orders.placing import Placing
+from actors.orders.merging import Merging
 
 
-class Orders(Carts, Placing, Changes, Fulfilment, Known):
+class Orders(Merging, Fulfilment, Changes, Finding, Known):
     """Owns the carts and orders of its buyers."""
 
     name = "orders"

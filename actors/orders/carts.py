@@ -1,14 +1,19 @@
-"""Carts: lines at the price that the buyer was shown, with today's warnings."""
+"""Carts: lines at the price that the buyer was shown, with today's warnings.
+
+A cart that nobody touches goes: its one due message is set when the cart is made and
+again when it comes too early, so that no change of a cart writes a timer.
+"""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from actors.kit.domain import Domain, handles, handles_many
 from actors.kit.process import Run
 from bus.inventory import GetAvailability
-from bus.kit.refusals import Refusal, conflict, invalid, not_found
-from bus.kit.values import Money
+from bus.kit.refusals import Refusal, invalid, not_found
+from bus.kit.values import Done
 from bus.orders import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -17,17 +22,20 @@ from bus.orders import (
     CartView,
     ClearCart,
     GetCart,
-    MergeCart,
     RemoveFromCart,
     SetCartLine,
 )
-from bus.orders.carts import CloseGuestCart, LineOffer, PutLine, TakeLines
+from bus.orders.carts import ExpireCart, LineOffer, PutLine
 from bus.orders.steps import ReadCart
 from bus.products import GetOffers
 from persistence import orders as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 from persistence.orders import Cart
+
+PERSON_CHARACTERS = 36  # a user's id; a guest cart's has 64
+MERGES_DAYS_MAX = 30
+ORDERING_HOURS = 1
 
 # --- decisions ---------------------------------------------------------------
 
@@ -42,12 +50,12 @@ def warned(cart: Cart, offers: Iterable[LineOffer], currency: str) -> CartView:
 def _warned(line: CartLine, offer: LineOffer | None) -> CartLine:
     if offer is None:
         return replace(line, warnings=("unavailable",))
-    warnings = []
-    if offer.price != line.unit_price:
-        warnings.append("price-changed")
-    if offer.available < line.quantity:
-        warnings.append("short-stock" if offer.available > 0 else "out-of-stock")
-    return replace(line, warnings=tuple(warnings))
+    price = offer.price if offer.price != line.unit_price else None
+    short = offer.available if offer.available < line.quantity else None
+    warnings = ["price-changed"] if price else []
+    if short is not None:
+        warnings.append("short-stock" if short > 0 else "out-of-stock")
+    return replace(line, warnings=tuple(warnings), current_price=price, available=short)
 
 
 def put_line(cart: Cart, m: PutLine) -> Cart | Refusal:
@@ -71,22 +79,8 @@ def put_line(cart: Cart, m: PutLine) -> Cart | Refusal:
         unit_price=offer.price,
         total=offer.price * quantity,
     )
-    return replace(cart, lines=tuple(before.values()), version=cart.version + 1)
-
-
-def take_lines(cart: Cart, m: TakeLines) -> Cart:
-    """The person's cart with a guest's lines: summed, capped by stock and limits."""
-    stock = {offer.sku: offer.available for offer in m.offers}
-    lines = {line.sku: line for line in cart.lines}
-    for line in m.lines:
-        held = lines[line.sku].quantity if line.sku in lines else 0
-        cap = min(QUANTITY_MAX, max(stock.get(line.sku, QUANTITY_MAX), held))
-        quantity = min(held + line.quantity, cap)
-        if quantity < 1 or (line.sku not in lines and len(lines) >= LINES_MAX):
-            continue
-        total = Money(line.unit_price.amount * quantity, line.unit_price.currency)
-        lines[line.sku] = replace(line, quantity=quantity, total=total, warnings=())
-    return replace(cart, lines=tuple(lines.values()), version=cart.version + 1)
+    lines = tuple(before.values())
+    return replace(cart, lines=lines, state="OPEN", version=cart.version + 1)
 
 
 # --- handlers ----------------------------------------------------------------
@@ -124,7 +118,7 @@ class Carts(Domain):
         before = dict(carts)
         answers: list[CartView | Refusal] = []
         for m in messages:
-            after = put_line(_open(carts[m.buyer]), m)
+            after = put_line(carts[m.buyer], m)
             if isinstance(after, Cart):
                 carts[m.buyer] = after
                 answers.append(warned(after, m.offers, self.settings.currency))
@@ -132,19 +126,21 @@ class Carts(Domain):
                 answers.append(after)
         if changed := [cart for key, cart in carts.items() if cart != before[key]]:
             await store.save_carts(tx, changed)
+            for cart in changed:
+                self._keep_for_long(tx, before[cart.buyer])
         return answers
 
     @handles(RemoveFromCart)
     async def remove_from_cart(self, tx: Tx, m: RemoveFromCart) -> CartView:
         """Take a line out."""
-        cart = _open((await store.load_carts(tx, [m.buyer]))[m.buyer])
+        cart = (await store.load_carts(tx, [m.buyer]))[m.buyer]
         lines = tuple(line for line in cart.lines if line.sku != m.sku)
         return await self._keep(tx, cart, lines)
 
     @handles(ClearCart)
     async def clear_cart(self, tx: Tx, m: ClearCart) -> CartView:
         """Take all lines out."""
-        cart = _open((await store.load_carts(tx, [m.buyer]))[m.buyer])
+        cart = (await store.load_carts(tx, [m.buyer]))[m.buyer]
         return await self._keep(tx, cart, ())
 
     async def _keep(self, tx: Tx, cart: Cart, lines: tuple[CartLine, ...]) -> CartView:
@@ -153,46 +149,36 @@ class Carts(Domain):
             await store.save_carts(tx, [cart])
         return cart.view(self.settings.currency)
 
-    # --- merge: a process over two owners ------------------------------------
+    # --- expiry --------------------------------------------------------------
 
-    @handles(MergeCart)
-    async def merge_cart(self, run: Run, m: MergeCart) -> CartView:
-        """Close the guest cart for this person, then take its lines, once.
-
-        The guest cart gives its lines to the same person again and again, so that a
-        crash between the two loses nothing; to anybody else it is not there.
-        """
-        if m.guest == m.buyer:
-            raise invalid("same-cart", "A cart cannot be merged into itself.")
-        closed = await run.ask(CloseGuestCart(guest=m.guest, into=m.buyer))
-        mine = await run.step(ReadCart(buyer=m.buyer))
-        skus = {line.sku for line in (*closed.items, *mine.items)}
-        offers = await self._offers(run, sorted(skus)) if skus else ()
-        return await run.settle(
-            TakeLines(buyer=m.buyer, guest=m.guest, lines=closed.items, offers=offers)
-        )
-
-    @handles(CloseGuestCart)
-    async def close_guest_cart(self, tx: Tx, m: CloseGuestCart) -> CartView:
-        """OPEN → MERGED into this person; to others it does not exist any more."""
-        cart = (await store.load_carts(tx, [m.guest]))[m.guest]
-        if cart.version == 0 or cart.merged_into not in (None, m.into):
-            raise not_found("cart")
-        if cart.ordering is not None:
-            raise conflict("checkout-in-progress", "This cart is being ordered.")
-        if cart.state == "OPEN":
-            cart = replace(cart, state="MERGED", merged_into=m.into)
-            await store.save_carts(tx, [cart])
-        return cart.view(self.settings.currency)
-
-    @handles(TakeLines)
-    async def take_lines(self, tx: Tx, m: TakeLines) -> CartView:
-        """Add the lines, insert-once by the guest cart."""
+    @handles(ExpireCart)
+    async def expire_cart(self, tx: Tx, m: ExpireCart) -> Done:
+        """Remove the cart, if nobody has touched it since the message was written."""
+        touched = await store.touched_at(tx, m.buyer)
+        if touched is None:
+            return Done()
         cart = (await store.load_carts(tx, [m.buyer]))[m.buyer]
-        if await store.merged(tx, m.buyer, m.guest):
-            cart = take_lines(cart, m)
-            await store.save_carts(tx, [cart])
-        return warned(cart, m.offers, self.settings.currency)
+        at = touched + self._cart_life(m.buyer)
+        if cart.ordering is not None or cart.given is not None:
+            at = max(at, tx.now + timedelta(hours=ORDERING_HOURS))
+        if at > tx.now:
+            tx.due(_due_name(m.buyer), at, m)
+            old = tx.now - timedelta(days=MERGES_DAYS_MAX)
+            await store.forget_merges(tx, m.buyer, old)
+        else:
+            await store.remove_cart(tx, m.buyer)
+        return Done()
+
+    def _keep_for_long(self, tx: Tx, before: Cart) -> None:
+        """A cart that was just made is looked at when it may have been left."""
+        if before.version == 0:
+            at = tx.now + self._cart_life(before.buyer)
+            tx.due(_due_name(before.buyer), at, ExpireCart(buyer=before.buyer))
+
+    def _cart_life(self, buyer: str) -> timedelta:
+        guest = len(buyer) != PERSON_CHARACTERS
+        settings = self.settings
+        return timedelta(days=settings.guest_cart_days if guest else settings.cart_days)
 
     # --- reads ---------------------------------------------------------------
 
@@ -202,12 +188,12 @@ class Carts(Domain):
     ) -> list[CartView | Refusal]:
         """The carts as they are now, without warnings."""
         carts = await store.load_carts(tx, {m.buyer for m in messages})
-        return [_open(carts[m.buyer]).view(self.settings.currency) for m in messages]
+        return [carts[m.buyer].view(self.settings.currency) for m in messages]
 
     @handles(GetCart)
     async def get_cart(self, db: Db, q: GetCart) -> CartView:
         """A cart with today's warnings."""
-        cart = _open(await store.read_cart(db, q.buyer))
+        cart = await store.read_cart(db, q.buyer)
         if not cart.lines:
             return cart.view(self.settings.currency)
         skus = [line.sku for line in cart.lines]
@@ -237,6 +223,5 @@ class Carts(Domain):
         )
 
 
-def _open(cart: Cart) -> Cart:
-    """A cart that was merged away is an empty one to whoever still holds its token."""
-    return cart if cart.state == "OPEN" else replace(cart, lines=())
+def _due_name(buyer: str) -> str:
+    return f"cart:{buyer}"

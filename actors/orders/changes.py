@@ -1,24 +1,28 @@
 """The steps of an order: each one compare-and-set, a whole round in few statements."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
 from actors.kit.domain import Domain, handles_many
 from actors.orders.decisions import (
-    CANCELLABLE,
     look_delay,
-    may_cancel,
     moved,
     payment_deadline,
-    subtract,
     totals,
 )
-from bus.kit.messages import Command
-from bus.kit.refusals import Refusal, conflict, invalid, not_found
-from bus.orders import OrderCancelled, OrderConfirmed, OrderPlaced, OrderStatus, Placed
+from actors.orders.moving import UNPAID, refuse_cancel
+from actors.orders.rounds import change, itself, noted
+from actors.orders.trying import OPEN, TAKEN
+from bus.kit.refusals import Refusal, conflict, not_found
+from bus.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderPlaced,
+    OrderStatus,
+    Placed,
+)
 from bus.orders.steps import (
     Accept,
     AwaitPayment,
@@ -34,9 +38,7 @@ from persistence import orders as store
 from persistence.kit.transaction import Tx
 from persistence.orders import Cart, Order, Stage, Step
 
-M = TypeVar("M", bound=Command[Any])
 S = OrderStatus
-UNPAID = (Stage.RESERVING, Stage.AWAITING)
 
 
 class Changes(Domain):
@@ -62,7 +64,7 @@ class Changes(Domain):
                 _tell_placed(tx, m, order)
         if new:
             await store.insert_orders(tx, new)
-            await store.add_timeline(tx, [Step(order=o, reason="placed") for o in new])
+            await store.add_timeline(tx, [_placing(order) for order in new])
         if taken := [cart for buyer, cart in carts.items() if before[buyer] != cart]:
             await store.save_carts(tx, taken)
         return answers
@@ -100,7 +102,7 @@ class Changes(Domain):
                 return order
             return replace(order, reserve_attempt=m.attempt)
 
-        return await _change(tx, messages, decide, lambda order: order)
+        return await change(tx, messages, decide, itself)
 
     @handles_many(Confirm)
     async def confirm(
@@ -114,8 +116,10 @@ class Changes(Domain):
                 "payment_status": "SUCCEEDED",
                 "token": None,
             }
-            if order.status is S.CANCELLED and order.payment_status != "SUCCEEDED":
-                return replace(order, stage=Stage.COMPENSATING, **paid)
+            if order.attempt != m.attempt:
+                return order
+            if order.status is S.CANCELLED and order.payment_status not in TAKEN:
+                return noted(order, tx.now, stage=Stage.COMPENSATING, **paid)
             if order.status is not S.PENDING:
                 return order
             after = moved(order, S.CONFIRMED, tx.now, stage=Stage.COMMITTING, **paid)
@@ -134,37 +138,41 @@ class Changes(Domain):
                 tx.cancel_due(f"look:{order.id}")
             return after
 
-        return await _change(tx, messages, decide, Order.placed, clears_cart=True)
+        return await change(tx, messages, decide, _placed, clears_cart=True)
 
     @handles_many(AwaitPayment)
     async def await_payment(
         self, tx: Tx, messages: Sequence[AwaitPayment]
     ) -> list[Placed | Refusal]:
-        """Wait for the provider, until the order's deadline."""
+        """Wait for the provider, or for another attempt, until the deadline."""
 
         def decide(order: Order, m: AwaitPayment) -> Order:
             if order.status is not S.PENDING and order.status is not S.CANCELLED:
                 return order
-            open_still = m.payment_status in ("PENDING", "UNKNOWN")
-            if open_still:
+            if order.attempt != m.attempt:
+                return order
+            if m.payment_status in OPEN:
                 look = LookAtPayment(order_id=order.id, look=m.look)
                 tx.due(f"look:{order.id}", tx.now + look_delay(m.look), look)
-            if order.status is S.CANCELLED:
-                return replace(order, payment_status=m.payment_status)
+            else:
+                order = replace(order, token=None)
             if order.stage is Stage.RESERVING:
                 expire = ExpireOrder(order_id=order.id)
                 tx.due(f"expire:{order.id}", payment_deadline(order), expire)
-            changed = order.payment_status != m.payment_status
-            return replace(
+                order = replace(order, stage=Stage.AWAITING)
+            if order.payment_status == m.payment_status:
+                return order
+            return noted(
                 order,
-                stage=Stage.AWAITING,
-                payment_id=m.payment_id,
+                tx.now,
+                payment_id=m.payment_id or order.payment_id,
                 payment_status=m.payment_status,
-                version=order.version + changed,
-                updated_at=tx.now if changed else order.updated_at,
             )
 
-        return await _change(tx, messages, decide, Order.placed, clears_cart=True)
+        def reply(order: Order, m: AwaitPayment) -> Placed:
+            return replace(order.placed(), refusal=m.refusal or order.refusal)
+
+        return await change(tx, messages, decide, reply, clears_cart=True)
 
     @handles_many(BeginCancel)
     async def begin_cancel(
@@ -173,16 +181,12 @@ class Changes(Domain):
         """→ CANCELLED; what it holds is still to be given back."""
 
         def decide(order: Order, m: BeginCancel) -> Order | Refusal:
-            if m.viewer is not None and not may_cancel(order, m.viewer):
-                return not_found("order")
-            if m.viewer is not None and order.status not in CANCELLABLE:
-                return conflict("not-cancellable", f"The order is {order.status}.")
-            if any(line.shipped for line in order.lines):
-                return conflict("not-cancellable", "A part of it has shipped.")
-            if m.viewer is not None and order.stage is Stage.RESERVING:
-                return conflict("order-in-progress", "It is being placed right now.")
             if m.viewer is None and order.stage not in UNPAID:
                 return order
+            if m.attempt not in (None, order.attempt):
+                return order
+            if refusal := refuse_cancel(order, m):
+                return refusal
             tx.cancel_due(f"expire:{order.id}")
             tx.tell(
                 OrderCancelled(
@@ -206,7 +210,7 @@ class Changes(Domain):
                 payment_status=m.payment_status or order.payment_status,
             )
 
-        return await _change(tx, messages, decide, lambda order: order)
+        return await change(tx, messages, decide, itself)
 
     @handles_many(Finish)
     async def finish(
@@ -219,7 +223,7 @@ class Changes(Domain):
                 return order
             return replace(order, stage=Stage.SETTLED)
 
-        return await _change(tx, messages, decide, Order.placed, frees_cart=True)
+        return await change(tx, messages, decide, _placed, frees_cart=True)
 
 
 # --- private -----------------------------------------------------------------
@@ -249,6 +253,11 @@ def _accepted(tx: Tx, m: Accept, number: str) -> Order:
     )
 
 
+def _placing(order: Order) -> Step:
+    actor = "GUEST" if order.user_id is None else "CUSTOMER"
+    return Step(order=order, reason="placed", actor=actor, actor_id=order.user_id)
+
+
 def _tell_placed(tx: Tx, m: Accept, order: Order) -> None:
     tx.tell(
         OrderPlaced(
@@ -262,74 +271,5 @@ def _tell_placed(tx: Tx, m: Accept, order: Order) -> None:
     )
 
 
-async def _change(
-    tx: Tx,
-    messages: Sequence[M],
-    decide: Callable[[Order, M], Order | Refusal],
-    reply: Callable[[Order], Any],
-    *,
-    clears_cart: bool = False,
-    frees_cart: bool = False,
-) -> list[Any]:
-    """Decide a round in memory, one message after another, then write it at once."""
-    ids = [m.order_id for m in messages]  # type: ignore[attr-defined]
-    orders = await store.load_orders(tx, ids)
-    before = dict(orders)
-    answers: list[Any] = []
-    reasons: dict[UUID, M] = {}
-    for m, order_id in zip(messages, ids, strict=True):
-        order = orders[order_id]
-        if order is None:
-            answers.append(not_found("order"))
-            continue
-        after = decide(order, m)
-        if isinstance(after, Refusal):
-            answers.append(after)
-            continue
-        if after.status is not order.status:
-            reasons[order_id] = m
-        orders[order_id] = after
-        answers.append(reply(after))
-    new = [o for key, o in orders.items() if o is not None and o is not before[key]]
-    if new:
-        await store.update_orders(tx, new, lines=bool(reasons))
-        steps = [_step(o, reasons[o.id]) for o in new if o.id in reasons]
-        if steps:
-            await store.add_timeline(tx, steps)
-        if clears_cart or frees_cart:
-            await _end_checkouts(tx, new)
-    return answers
-
-
-def _step(order: Order, m: Any) -> Step:
-    viewer = getattr(m, "viewer", None)
-    reason = getattr(m, "reason", "") or type(m).__name__.lower()
-    return Step(order=order, reason=reason, actor_id=viewer.user_id if viewer else None)
-
-
-async def _end_checkouts(tx: Tx, orders: Sequence[Order]) -> None:
-    """Take what was ordered out of the carts; of a cancelled order, only let go."""
-    mine = {o.buyer: o for o in orders if o.from_cart}
-    if not mine:
-        return
-    carts = await store.load_carts(tx, mine)
-    changed = []
-    for buyer, cart in carts.items():
-        order = mine[buyer]
-        if cart.ordering != order.id:
-            continue
-        lines = cart.lines
-        if order.status is not S.CANCELLED:
-            rest = ((line, subtract(order, line.sku, line.quantity)) for line in lines)
-            lines = tuple(
-                replace(line, quantity=left, total=line.unit_price * left)
-                for line, left in rest
-                if left
-            )
-        version = cart.version + (lines != cart.lines)
-        changed.append(replace(cart, ordering=None, lines=lines, version=version))
-    if changed:
-        await store.save_carts(tx, changed)
-
-
-__all__ = ["Changes", "invalid"]
+def _placed(order: Order, _: object) -> Placed:
+    return order.placed()

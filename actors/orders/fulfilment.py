@@ -2,13 +2,21 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
-from msgspec.structs import replace
-
-from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
-from actors.orders.decisions import advance, may_see, own_lines, refund_status
+from actors.orders.moving import (
+    advance,
+    least,
+    may_cancel,
+    may_see,
+    of_money,
+    refunded,
+    refuse_advance,
+    seen_by_seller,
+    shown,
+)
+from actors.orders.paying import Paying
 from bus.inventory import ShipStock
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
@@ -41,12 +49,12 @@ from bus.payments import RefundCompleted
 from persistence import orders as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
-from persistence.orders import Order, Step
+from persistence.orders import Order, Stage, Step
 
 S = OrderStatus
 
 
-class Fulfilment(Domain):
+class Fulfilment(Paying):
     """What moves an order that was placed."""
 
     @handles(CancelOrder)
@@ -57,7 +65,7 @@ class Fulfilment(Domain):
             BeginCancel(order_id=m.order_id, reason=m.reason, viewer=m.viewer),
             opens=opens,
         )
-        await self.settle_order(run, opens)  # type: ignore[attr-defined]
+        await self.settle_order(run, opens)
         return Done()
 
     @handles(AdvanceOrder)
@@ -73,9 +81,15 @@ class Fulfilment(Domain):
 
     @handles(FinishShipment)
     async def finish_shipment(self, run: Run, m: FinishShipment) -> Done:
-        """Tell inventory of the pieces that left, once by shipment and SKU."""
+        """Tell inventory of the pieces that left, once by shipment and SKU.
+
+        Only what is sold leaves: an order that was confirmed this moment may still be
+        on its way to having its pieces sold.
+        """
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
         parcels = [one for one in order.shipments if one.id == m.shipment_id]
+        if parcels and order.stage is Stage.COMMITTING:
+            await self._commit(run, order)
         await asyncio.gather(
             *(
                 run.ask(
@@ -95,15 +109,19 @@ class Fulfilment(Domain):
         """Write how far the lines are; sellers move only their own."""
         order = (await store.load_orders(tx, [m.order_id]))[m.order_id]
         viewer = m.request.viewer
-        if order is None or not may_see(order, viewer):
-            raise not_found("order")
-        if viewer.role not in ("SELLER", "ADMIN") or not own_lines(order, viewer):
-            raise forbidden("Only sellers of its lines and administrators move orders.")
+        refusal = refuse_advance(order, viewer)
+        if order is None or refusal is not None:
+            raise refusal or not_found("order")
         if any(one.id == m.shipment_id for one in order.shipments):
             return order
         after = advance(order, m.request, m.shipment_id, tx.now)
         await store.update_orders(tx, [after], lines=True)
-        step = Step(order=after, reason=str(m.request.status), actor_id=viewer.user_id)
+        step = Step(
+            order=after,
+            reason=m.request.status.lower(),
+            actor=viewer.role,
+            actor_id=viewer.user_id,
+        )
         await store.add_timeline(tx, [step])
         _tell_advance(tx, order, after, m)
         return after
@@ -114,34 +132,26 @@ class Fulfilment(Domain):
     ) -> list[Done]:
         """Money went back: the order shows how much."""
         orders = await store.load_orders(tx, [m.order_id for m in messages])
-        changed: dict[UUID, Order] = {}
+        steps: list[Step] = []
         for m in messages:
-            order = changed.get(m.order_id) or orders[m.order_id]
+            order = orders[m.order_id]
             if order is None:
                 continue  # paid for by somebody over NATS, without an order
-            refunded = order.refunded_amount + m.amount.amount
-            whole = refunded >= order.grand_amount
-            changed[order.id] = replace(
-                order,
-                refunded_amount=refunded,
-                status=refund_status(order, refunded),
-                payment_status="REFUNDED" if whole else "PARTIALLY_REFUNDED",
-                version=order.version + 1,
-                updated_at=tx.now,
-            )
+            after = orders[m.order_id] = refunded(order, m.amount.amount, tx.now)
+            steps.append(Step(order=after, reason="refunded"))
             tx.tell(
                 OrderRefunded(
                     order_id=order.id,
                     user_id=order.user_id,
                     number=order.number,
                     total=order.total,
-                    refunded=Money(refunded, order.currency),
+                    refunded=Money(after.refunded_amount, order.currency),
                 ),
                 about=m,
             )
-        if changed:
+        if steps:
+            changed = {step.order.id: step.order for step in steps}
             await store.update_orders(tx, list(changed.values()))
-            steps = [Step(order=o, reason="refunded") for o in changed.values()]
             await store.add_timeline(tx, steps)
         return [Done() for _ in messages]
 
@@ -153,18 +163,18 @@ class Fulfilment(Domain):
         order = await store.read_order(db, q.order_id)
         if order is None or not may_see(order, q.viewer):
             raise not_found("order")
-        return _shown(order, q)
+        return shown(order, q.viewer)
 
     @handles(ListOrders)
     async def list_orders(self, db: Db, q: ListOrders) -> Page[OrderView]:
-        """Orders, newest first."""
-        role = q.viewer.role
-        if role != "ADMIN" and q.viewer.user_id is None:
+        """Orders, newest first: a person's own, and those with a seller's lines."""
+        viewer = q.viewer
+        if viewer.role != "ADMIN" and viewer.user_id is None:
             raise forbidden("Sign in to list orders.")
         orders = await store.read_orders(
             db,
-            user_id=q.viewer.user_id if role == "CUSTOMER" else None,
-            seller_id=q.viewer.user_id if role == "SELLER" else None,
+            user_id=q.user_id if viewer.role == "ADMIN" else viewer.user_id,
+            seller_id=viewer.user_id if viewer.role == "SELLER" else None,
             status=q.status,
             before=id_of(q.cursor),
             limit=q.limit + 1,
@@ -172,15 +182,22 @@ class Fulfilment(Domain):
         more = len(orders) > q.limit
         orders = orders[: q.limit]
         cursor = str(orders[-1].id) if more else None
-        return Page(tuple(_shown(order, q) for order in orders), cursor)
+        return Page(tuple(shown(order, viewer) for order in orders), cursor)
 
     @handles(GetTimeline)
     async def get_timeline(self, db: Db, q: GetTimeline) -> Page[TimelineEntry]:
-        """All changes of an order."""
+        """All changes of an order; to a seller those of its money are not shown."""
         order = await store.read_order(db, q.order_id)
         if order is None or not may_see(order, q.viewer):
             raise not_found("order")
-        return Page(tuple(await store.read_timeline(db, q.order_id)))
+        entries = await store.read_timeline(db, q.order_id)
+        if not may_cancel(order, q.viewer):
+            entries = [
+                seen_by_seller(entry, q.viewer)
+                for entry in entries
+                if not of_money(entry)
+            ]
+        return Page(tuple(entries))
 
     @handles_many(GetOrderContact)
     async def get_order_contact(
@@ -206,21 +223,6 @@ def _contact(order: Order | None) -> OrderContact | Refusal:
     )
 
 
-def _shown(order: Order, q: GetOrder | ListOrders) -> OrderView:
-    """The whole order to its owner and admins; to a seller what is of own lines."""
-    viewer = q.viewer
-    if viewer.role == "SELLER" and viewer.user_id != order.user_id:
-        lines = own_lines(order, viewer)
-        skus = {line.sku for line in lines}
-        own = (
-            replace(one, items={s: n for s, n in one.items.items() if s in skus})
-            for one in order.shipments
-        )
-        shipments = tuple(one for one in own if one.items)
-        order = replace(order, lines=lines, shipments=shipments)
-    return order.view()
-
-
 def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
     facts: dict[str, Any] = {
         "order_id": after.id,
@@ -235,11 +237,11 @@ def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
                 shipment_id=m.shipment_id,
                 carrier=m.request.carrier,
                 tracking_number=m.request.tracking_number,
-                complete=after.status is S.SHIPPED,
+                complete=least(after) in (S.SHIPPED, S.DELIVERED),
             )
         )
-    elif after.status is S.PROCESSING and before.status is not S.PROCESSING:
+    elif least(after) is S.PROCESSING and least(before) is not S.PROCESSING:
         tx.tell(OrderProcessing(**facts))
-    elif after.status is S.DELIVERED and before.status is not S.DELIVERED:
+    elif least(after) is S.DELIVERED and least(before) is not S.DELIVERED:
         product_ids = tuple(dict.fromkeys(line.product_id for line in after.lines))
         tx.tell(OrderDelivered(**facts, product_ids=product_ids))

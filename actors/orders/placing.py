@@ -7,6 +7,7 @@ Once money is taken the way only goes forward, or the money goes back.
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -22,9 +23,7 @@ from bus.orders.steps import (
     AwaitPayment,
     BeginCancel,
     Confirm,
-    ExpireOrder,
     Finish,
-    LookAtPayment,
     ReadCart,
     ReadOrder,
     ReserveAgain,
@@ -108,20 +107,24 @@ class Placing(Domain):
             order = await self._cancel(run, order, refusal.code, refusal)
             return await self._carry_on(run, order)
         if result.status is AttemptStatus.SUCCEEDED:
-            placed = await run.settle(
-                Confirm(order_id=order.id, payment_id=result.payment_id)
-            )
-            if placed.status is OrderStatus.CONFIRMED:
-                order = replace(order, stage=Stage.COMMITTING)
-            else:  # cancelled in the meantime: the money goes back
-                order = await run.step(ReadOrder(order_id=order.id))
-            await self._carry_on(run, order)
-            return placed
+            return await self._confirm(run, order, result.payment_id)
         if result.status is AttemptStatus.DECLINED:
             no = declined(order, result.decline_code)
             order = await self._cancel(run, order, "payment-declined", no, result)
             return await self._carry_on(run, order)
-        return await run.settle(_awaits(order, result), last=True)
+        return await run.settle(awaits(order, result), last=True)
+
+    async def _confirm(self, run: Run, order: Order, payment_id: UUID) -> Placed:
+        """The order is paid: answer, and go on behind the answer."""
+        placed = await run.settle(
+            Confirm(order_id=order.id, payment_id=payment_id, attempt=order.attempt)
+        )
+        if placed.status is OrderStatus.CONFIRMED:
+            order = replace(order, stage=Stage.COMMITTING)
+        else:  # cancelled in the meantime: the money goes back
+            order = await run.step(ReadOrder(order_id=order.id))
+        await self._carry_on(run, order)
+        return placed
 
     async def _charge(self, run: Run, order: Order) -> ChargeResult:
         result: ChargeResult = await run.ask(
@@ -206,31 +209,6 @@ class Placing(Domain):
             # Everything captured has gone back already: there is nothing to refund.
             self.log.warning("refund-refused", order=str(order.id), code=refusal.code)
 
-    @handles(LookAtPayment)
-    async def look_at_payment(self, run: Run, m: LookAtPayment) -> Placed:
-        """Ask again, with the same attempt, how a pending payment stands."""
-        order: Order = await run.step(ReadOrder(order_id=m.order_id))
-        if order.stage not in (Stage.AWAITING, Stage.SETTLED):
-            return order.placed()
-        result = await self._charge(run, order)
-        if result.status in (AttemptStatus.PENDING, AttemptStatus.UNKNOWN):
-            return await run.settle(_awaits(order, result, m.look + 1), last=True)
-        if result.status is AttemptStatus.DECLINED:
-            return await run.settle(_awaits(order, result), last=True)
-        opens = SettleOrder(order_id=order.id)
-        confirm = Confirm(order_id=order.id, payment_id=result.payment_id)
-        await run.step(confirm, opens=opens)
-        return await self._settle(run, await run.step(ReadOrder(order_id=order.id)))
-
-    @handles(ExpireOrder)
-    async def expire_order(self, run: Run, m: ExpireOrder) -> Placed:
-        """Cancel what was not paid in time."""
-        opens = SettleOrder(order_id=m.order_id)
-        order = await run.step(
-            BeginCancel(order_id=m.order_id, reason="expired"), opens=opens
-        )
-        return await self._carry_on(run, order)
-
     async def _cancel(
         self,
         run: Run,
@@ -278,10 +256,12 @@ def _short(ends: list[Any]) -> Refusal | None:
     return Refusal(refusal.data.kind, refusal.code, refusal.data.detail, tuple(errors))
 
 
-def _awaits(order: Order, result: ChargeResult, look: int = 1) -> AwaitPayment:
+def awaits(order: Order, result: ChargeResult, look: int = 1) -> AwaitPayment:
+    """The step that writes how an attempt which has not paid stands."""
     return AwaitPayment(
         order_id=order.id,
         payment_id=result.payment_id,
         payment_status=str(result.status),
+        attempt=order.attempt,
         look=look,
     )

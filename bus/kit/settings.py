@@ -115,6 +115,10 @@ class Settings(BaseModel):
 
     allocation: Literal["priority", "most_stock", "fewest_parcels"] = "priority"
     """Which warehouse gives: the first with all, the fullest, or as few as can be."""
+    cart_days: Count = 180
+    """Days after which a person's cart that nobody has touched is removed."""
+    guest_cart_days: Count = 30
+    """The same for a guest's cart."""
 
     shards_each: Annotated[Shards, Field(alias="shards")] = 1
     """Pool actors of a domain that `SOUK_<DOMAIN>_SHARDS` does not name."""

@@ -3,8 +3,10 @@
 A buyer is a user's id, or a guest cart's id: the SHA-256 (hex) of its token.
 """
 
+from uuid import UUID
+
 from bus.kit.messages import Command, Query, by
-from bus.kit.values import Money, Value
+from bus.kit.values import Done, Money, Value
 
 LINES_MAX = 100
 QUANTITY_MAX = 999
@@ -13,7 +15,12 @@ QUANTITY_MAX = 999
 
 
 class CartLine(Value, frozen=True, kw_only=True):
-    """So many pieces of one SKU, at the price that the buyer was shown."""
+    """So many pieces of one SKU, at the price that the buyer was shown.
+
+    `warnings` are codes: `price-changed` (`current_price` says to what),
+    `short-stock` and `out-of-stock` (`available` says what is left), `unavailable`
+    (no longer for sale), `quantity-capped` (a merge could not add all).
+    """
 
     sku: str
     product_id: str
@@ -23,6 +30,19 @@ class CartLine(Value, frozen=True, kw_only=True):
     unit_price: Money
     total: Money
     warnings: tuple[str, ...] = ()
+    current_price: Money | None = None
+    available: int | None = None
+
+
+class CartWarning(Value, frozen=True, kw_only=True):
+    """Pieces of a SKU that did not get into a cart: `out-of-stock`, `too-many-lines`.
+
+    `quantity-capped`: some did, as its line says.
+    """
+
+    sku: str
+    code: str
+    quantity: int
 
 
 class CartView(Value, frozen=True, kw_only=True):
@@ -32,6 +52,7 @@ class CartView(Value, frozen=True, kw_only=True):
     version: int
     items: tuple[CartLine, ...]
     total: Money
+    warnings: tuple[CartWarning, ...] = ()
 
 
 # --- commands ----------------------------------------------------------------
@@ -114,7 +135,22 @@ class PutLine(Command[CartView], frozen=True, kw_only=True):
     offers: tuple[LineOffer, ...]
 
 
-class CloseGuestCart(Command[CartView], frozen=True, kw_only=True):
+class GivenLines(Value, frozen=True, kw_only=True):
+    """What a guest cart gives; `merge_id` None: all was taken before."""
+
+    merge_id: UUID | None
+    lines: tuple[CartLine, ...]
+
+
+class SettleMerge(Command[CartView], frozen=True, kw_only=True):
+    """Take a merge from wherever it stands to its end."""
+
+    key = by("buyer")
+    buyer: str
+    guest: str
+
+
+class CloseGuestCart(Command[GivenLines], frozen=True, kw_only=True):
     """Move a guest cart OPEN → MERGED into `into`, and give its lines to it alone."""
 
     key = by("guest")
@@ -124,11 +160,28 @@ class CloseGuestCart(Command[CartView], frozen=True, kw_only=True):
 
 
 class TakeLines(Command[CartView], frozen=True, kw_only=True):
-    """Add a merged guest cart's lines, once by the guest cart's id."""
+    """Add a merged guest cart's lines, once by `merge_id`; None: show the cart."""
 
     key = by("buyer")
     remembered = False
     buyer: str
     guest: str
+    merge_id: UUID | None
     lines: tuple[CartLine, ...]
     offers: tuple[LineOffer, ...]
+
+
+class ForgetGiven(Command[Done], frozen=True, kw_only=True):
+    """The lines of this merge are taken: the guest cart need not keep them."""
+
+    key = by("guest")
+    remembered = False
+    guest: str
+    merge_id: UUID
+
+
+class ExpireCart(Command[Done], frozen=True, kw_only=True):
+    """Remove a cart that nobody has touched for too long (a due message)."""
+
+    key = by("buyer")
+    buyer: str

@@ -55,7 +55,11 @@ class OrderLine(Value, frozen=True, kw_only=True):
 
 
 class OrderPayment(Value, frozen=True, kw_only=True):
-    """How an order is paid; `status` NEW, PENDING, UNKNOWN, SUCCEEDED or DECLINED."""
+    """How an order is paid, by its last attempt.
+
+    `status` is NEW (it begins), PENDING (the provider settles later), UNKNOWN (it has
+    not answered), SUCCEEDED, DECLINED, PARTIALLY_REFUNDED or REFUNDED.
+    """
 
     id: UUID | None
     method: str
@@ -73,7 +77,7 @@ class Shipment(Value, frozen=True, kw_only=True):
 
 
 class OrderView(Value, frozen=True, kw_only=True):
-    """An order as its owner sees it."""
+    """An order as its owner sees it; to a seller `user_id` and `payment` are None."""
 
     id: UUID
     number: str
@@ -82,7 +86,7 @@ class OrderView(Value, frozen=True, kw_only=True):
     items: tuple[OrderLine, ...]
     totals: Totals
     shipping_address: Address
-    payment: OrderPayment
+    payment: OrderPayment | None
     shipments: tuple[Shipment, ...]
     version: int
     created_at: datetime
@@ -110,12 +114,16 @@ class Placed(Value, frozen=True, kw_only=True):
 
 
 class TimelineEntry(Value, frozen=True, kw_only=True):
-    """One change of an order: to what, by whom (None: the shop), and why."""
+    """One change of an order: to what, by whom, and why (a code).
+
+    `actor` is CUSTOMER, GUEST, SELLER, ADMIN or SYSTEM, the shop itself.
+    """
 
     status: OrderStatus
     actor_id: UUID | None
     reason: str
     at: datetime
+    actor: str = "SYSTEM"
 
 
 class OrderContact(Value, frozen=True, kw_only=True):
@@ -169,6 +177,35 @@ class PlaceOrder(Command[Placed], frozen=True, kw_only=True):
     accept_prices: bool = False
 
 
+class PayOrder(Command[Placed], frozen=True, kw_only=True):
+    """Try once more to pay a PENDING order, until its deadline.
+
+    Its last attempt must have failed, or been left by its payer for too long. 409
+    `payment-in-progress` while that is open, 409 `not-payable` in any other state. A
+    decline is the answer's `refusal` and leaves the order PENDING. `already-paid`
+    cannot come: money that arrives meanwhile confirms the order.
+    """
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+    method: str
+    token: str | None = None
+    payment_method_id: UUID | None = None
+
+
+class LookUpOrder(Command[Done], frozen=True, kw_only=True):
+    """Mail a link to an order to its own address, if `email` is that address.
+
+    The answer is the same, and comes at the same time, whether it is or not. At most
+    three mails an hour for an order.
+    """
+
+    key = by("number")
+    number: str
+    email: str
+
+
 class CancelOrder(Command[Done], frozen=True, kw_only=True):
     """Cancel until shipped: stock goes back and captured money too.
 
@@ -208,10 +245,14 @@ class GetOrder(Query[OrderView], frozen=True, kw_only=True):
 
 
 class ListOrders(Query[Page[OrderView]], frozen=True, kw_only=True):
-    """Orders, newest first: a person's own, a seller's, or all for an ADMIN."""
+    """Orders, newest first: a person's own, those with a seller's lines, all for ADMIN.
+
+    `user_id` is for an ADMIN alone: the orders of one person.
+    """
 
     key = ANY
     viewer: Viewer
+    user_id: UUID | None = None
     status: OrderStatus | None = None
     limit: int = 20
     cursor: str | None = None

@@ -10,7 +10,14 @@ from bus.kit.messages import Command, by
 from bus.kit.refusals import RefusalData
 from bus.kit.values import Done
 from bus.orders.carts import CartView
-from bus.orders.orders import AdvanceOrder, OrderLine, Placed, PlaceOrder, Viewer
+from bus.orders.orders import (
+    AdvanceOrder,
+    OrderLine,
+    PayOrder,
+    Placed,
+    PlaceOrder,
+    Viewer,
+)
 
 
 class Accept(Command[Any], frozen=True, kw_only=True):
@@ -50,27 +57,63 @@ class ReserveAgain(Command[Any], frozen=True, kw_only=True):
 
 
 class Confirm(Command[Placed], frozen=True, kw_only=True):
-    """PENDING → CONFIRMED: the money is taken and the pieces are held."""
+    """PENDING → CONFIRMED: the money is taken and the pieces are held.
+
+    What an attempt before the last one has taken is not the order's: payments gives
+    it back.
+    """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
     payment_id: UUID | None
+    attempt: int
 
 
 class AwaitPayment(Command[Placed], frozen=True, kw_only=True):
-    """The provider answers later, or has not answered: wait, and look again."""
+    """How an attempt that has not paid stands: open still (look again), or DECLINED.
+
+    `refusal` is for whoever asked to pay; the order waits for another attempt.
+    """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
-    payment_id: UUID
+    payment_id: UUID | None
     payment_status: str
+    attempt: int
     look: int = 1
+    refusal: RefusalData | None = None
+
+
+class CheckPayable(Command[Any], frozen=True, kw_only=True):
+    """Refuse, or reply the order as it is: its attempt is over, or left by its payer.
+
+    404 `not-found`, 409 `not-payable`, 409 `payment-in-progress`.
+    """
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    viewer: Viewer
+
+
+class BeginPayment(Command[Any], frozen=True, kw_only=True):
+    """Begin the attempt of this number, if it is the next; known by `attempt_id`."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    request: PayOrder
+    attempt: int
+    attempt_id: UUID
 
 
 class BeginCancel(Command[Any], frozen=True, kw_only=True):
-    """→ CANCELLED, with stock and money still to be given back."""
+    """→ CANCELLED, with stock and money still to be given back.
+
+    With an `attempt` only while that is the last one.
+    """
 
     key = by("order_id")
     remembered = False
@@ -80,6 +123,7 @@ class BeginCancel(Command[Any], frozen=True, kw_only=True):
     payment_id: UUID | None = None
     payment_status: str | None = None
     viewer: Viewer | None = None
+    attempt: int | None = None
 
 
 class Finish(Command[Placed], frozen=True, kw_only=True):
@@ -112,6 +156,14 @@ class SettleOrder(Command[Placed], frozen=True, kw_only=True):
     order_id: UUID
 
 
+class SettlePayment(Command[Placed], frozen=True, kw_only=True):
+    """Take one attempt to pay an order from wherever it stands to its end."""
+
+    key = by("order_id")
+    order_id: UUID
+    attempt: int
+
+
 class FinishShipment(Command[Done], frozen=True, kw_only=True):
     """Let the pieces of a shipment leave the warehouses."""
 
@@ -130,6 +182,45 @@ class LookAtPayment(Command[Placed], frozen=True, kw_only=True):
 
 class ExpireOrder(Command[Placed], frozen=True, kw_only=True):
     """Cancel an order that was not paid in time (a due message)."""
+
+    key = by("order_id")
+    order_id: UUID
+
+
+class NoteLookup(Command[Done], frozen=True, kw_only=True):
+    """Take note that somebody looks for an order, whatever there is to be found."""
+
+    key = by("number")
+    remembered = False
+    number: str
+
+
+class SendOrderLink(Command[Done], frozen=True, kw_only=True):
+    """Mail a fresh link to an order to its own address."""
+
+    key = by("order_id")
+    order_id: UUID
+
+
+class MakeLink(Command[bool], frozen=True, kw_only=True):
+    """Let one more token (by its SHA-256) open an order; False: too many of late."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    token_hash: bytes
+
+
+class LinkSent(Command[Done], frozen=True, kw_only=True):
+    """The mail with a link is queued."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+
+
+class ForgetLinks(Command[Done], frozen=True, kw_only=True):
+    """Let mailed links that are too old open an order no longer (a due message)."""
 
     key = by("order_id")
     order_id: UUID

@@ -39,6 +39,7 @@ from bus.payments.charges import (
     refund_mismatch,
     too_many_attempts,
 )
+from bus.payments.holds import VoidPayment
 from bus.payments.methods import (
     CARD_DIGITS_MAX,
     METHODS_MAX,
@@ -131,6 +132,7 @@ __all__ = [
     "SettleAttempt",
     "SettleRefund",
     "VerifyWebhook",
+    "VoidPayment",
     "WebhookFacts",
     "already_paid",
     "attempt_mismatch",

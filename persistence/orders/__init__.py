@@ -1,35 +1,54 @@
 """What orders remembers: carts, orders, shipments and their timeline."""
 
-from persistence.orders.carts import Cart, load_carts, merged, read_cart, save_carts
+from persistence.orders.carts import (
+    Cart,
+    forget_merges,
+    load_carts,
+    merged,
+    read_cart,
+    remove_cart,
+    save_carts,
+    touched_at,
+)
 from persistence.orders.orders import (
     add_timeline,
+    find_by_number,
     insert_orders,
     load_orders,
     next_numbers,
+    open_attempt,
     read_order,
     read_orders,
     read_timeline,
+    save_links,
     update_orders,
 )
-from persistence.orders.states import Order, Stage, Step
+from persistence.orders.states import Link, Order, Stage, Step
 from persistence.orders.tables import metadata
 
 __all__ = [
     "Cart",
+    "Link",
     "Order",
     "Stage",
     "Step",
     "add_timeline",
+    "find_by_number",
+    "forget_merges",
     "insert_orders",
     "load_carts",
     "load_orders",
     "merged",
     "metadata",
     "next_numbers",
+    "open_attempt",
     "read_cart",
     "read_order",
     "read_orders",
     "read_timeline",
+    "remove_cart",
     "save_carts",
+    "save_links",
+    "touched_at",
     "update_orders",
 ]

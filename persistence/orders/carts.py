@@ -1,6 +1,7 @@
 """Carts in the database: one row each, its lines as a document."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -14,12 +15,18 @@ OPEN, MERGED = "OPEN", "MERGED"
 
 
 class Cart(Value, frozen=True, kw_only=True):
-    """A cart in memory; `ordering` is the order that is being made from it."""
+    """A cart in memory; `ordering` is the order that is being made from it.
+
+    A guest cart that is MERGED has given its lines away: `given` keeps them until
+    `merged_into` has taken them, by `merge_id`. It opens again with its next line.
+    """
 
     buyer: str
     lines: tuple[CartLine, ...] = ()
     state: str = OPEN
     merged_into: str | None = None
+    merge_id: UUID | None = None
+    given: tuple[CartLine, ...] | None = None
     ordering: UUID | None = None
     version: int = 0
 
@@ -47,8 +54,8 @@ async def read_cart(db: Db, buyer: str) -> Cart:
 
 async def _read(db: Db, buyers: Sequence[str]) -> dict[str, Cart]:
     rows = await db.fetch(
-        """SELECT buyer, state, merged_into, ordering, lines, version FROM carts
-           WHERE buyer = ANY($1)""",
+        """SELECT buyer, state, merged_into, merge_id, given, ordering, lines, version
+           FROM carts WHERE buyer = ANY($1)""",
         list(buyers),
     )
     return {
@@ -56,8 +63,10 @@ async def _read(db: Db, buyers: Sequence[str]) -> dict[str, Cart]:
             buyer=row["buyer"],
             state=row["state"],
             merged_into=row["merged_into"],
+            merge_id=row["merge_id"],
+            given=row["given"] and _LINES.decode(row["given"]),
             ordering=row["ordering"],
-            lines=msgspec.json.decode(row["lines"], type=tuple[CartLine, ...]),
+            lines=_LINES.decode(row["lines"]),
             version=row["version"],
         )
         for row in rows
@@ -68,21 +77,26 @@ async def save_carts(tx: Tx, carts: Iterable[Cart]) -> None:
     """Insert or update carts, in one statement."""
     rows = sorted(carts, key=lambda cart: cart.buyer)
     await tx.execute(
-        """INSERT INTO carts (buyer, state, merged_into, ordering, lines, version,
-                              updated_at)
-           SELECT buyer, state, merged_into, ordering, lines::jsonb, version, $7
+        """INSERT INTO carts (buyer, state, merged_into, merge_id, given, ordering,
+                              lines, version, updated_at)
+           SELECT buyer, state, merged_into, merge_id, given::jsonb, ordering,
+             lines::jsonb, version, $9
            FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
-                       $6::int[])
-             AS cart (buyer, state, merged_into, ordering, lines, version)
+                       $6::uuid[], $7::text[], $8::int[])
+             AS cart (buyer, state, merged_into, merge_id, given, ordering, lines,
+                      version)
            ON CONFLICT (buyer) DO UPDATE SET state = excluded.state,
-             merged_into = excluded.merged_into, ordering = excluded.ordering,
+             merged_into = excluded.merged_into, merge_id = excluded.merge_id,
+             given = excluded.given, ordering = excluded.ordering,
              lines = excluded.lines, version = excluded.version,
              updated_at = excluded.updated_at""",
         [cart.buyer for cart in rows],
         [cart.state for cart in rows],
         [cart.merged_into for cart in rows],
+        [cart.merge_id for cart in rows],
+        [None if cart.given is None else _json(cart.given) for cart in rows],
         [cart.ordering for cart in rows],
-        [msgspec.json.encode(cart.lines).decode() for cart in rows],
+        [_json(cart.lines) for cart in rows],
         [cart.version for cart in rows],
         tx.now,
     )
@@ -90,11 +104,43 @@ async def save_carts(tx: Tx, carts: Iterable[Cart]) -> None:
         tx.keep("cart", cart.buyer, cart)
 
 
-async def merged(tx: Tx, buyer: str, guest: str) -> bool:
+async def merged(tx: Tx, buyer: str, guest: str, merge_id: UUID) -> bool:
     """Note that a guest cart's lines are taken; False when they were before."""
     tag = await tx.execute(
-        "INSERT INTO cart_merges (buyer, guest) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        """INSERT INTO cart_merges (buyer, guest, merge_id, at)
+           VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING""",
         buyer,
         guest,
+        merge_id,
+        tx.now,
     )
     return tag.endswith(" 1")
+
+
+async def touched_at(tx: Tx, buyer: str) -> datetime | None:
+    """When a cart was changed last; None: there is none."""
+    at: datetime | None = await tx.fetchval(
+        "SELECT updated_at FROM carts WHERE buyer = $1", buyer
+    )
+    return at
+
+
+async def remove_cart(tx: Tx, buyer: str) -> None:
+    """Forget a cart, and which guests' lines it took."""
+    await tx.execute("DELETE FROM carts WHERE buyer = $1", buyer)
+    await forget_merges(tx, buyer, tx.now)
+    tx.keep("cart", buyer, None)
+
+
+async def forget_merges(tx: Tx, buyer: str, before: datetime) -> None:
+    """Drop the notes of merges whose guest carts have long forgotten them."""
+    await tx.execute(
+        "DELETE FROM cart_merges WHERE buyer = $1 AND at <= $2", buyer, before
+    )
+
+
+def _json(lines: Sequence[CartLine]) -> str:
+    return msgspec.json.encode(lines).decode()
+
+
+_LINES = msgspec.json.Decoder(tuple[CartLine, ...])

@@ -12,7 +12,7 @@ from bus.kit.values import Address, Money
 from bus.orders import OrderLine, OrderStatus, Shipment, TimelineEntry
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
-from persistence.orders.states import Order, Stage, Step
+from persistence.orders.states import Link, Order, Stage, Step
 
 NUMBER_FACTOR = 387_420_489  # 3^18: coprime with 10^9, so each number comes once
 NUMBER_RANGE = 1_000_000_000
@@ -22,6 +22,7 @@ _ORDER = """id, number, buyer, user_id, status, stage, method, token, payment_me
   items_amount, discount_amount, shipping_amount, tax_amount, grand_amount,
   refunded_amount, email, token_hash, shipping, refusal, cancel_reason, shipments,
   version, created_at, updated_at"""
+_LATER = "attempt_id, attempt_at, links"
 
 
 async def next_numbers(tx: Tx, count: int) -> list[str]:
@@ -174,18 +175,44 @@ async def add_timeline(tx: Tx, steps: Iterable[Step]) -> None:
     """Write what happened to orders, and by whom."""
     rows = sorted(steps, key=lambda step: (step.order.id, step.order.version))
     await tx.execute(
-        """INSERT INTO timeline (order_id, version, day, status, actor_id, reason, at)
-           SELECT order_id, version, $6, status, actor_id, reason, $7
-           FROM unnest($1::uuid[], $2::int[], $3::text[], $4::uuid[], $5::text[])
-             AS step (order_id, version, status, actor_id, reason)""",
+        """INSERT INTO timeline (order_id, version, day, status, actor, actor_id,
+             reason, at)
+           SELECT order_id, version, $7, status, actor, actor_id, reason, $8
+           FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::uuid[],
+             $6::text[])
+             AS step (order_id, version, status, actor, actor_id, reason)""",
         [step.order.id for step in rows],
         [step.order.version for step in rows],
         [step.order.status for step in rows],
+        [step.actor for step in rows],
         [step.actor_id for step in rows],
         [step.reason for step in rows],
         tx.now.date(),
         tx.now,
     )
+
+
+async def open_attempt(tx: Tx, order: Order) -> None:
+    """Write what the next attempt to pay an order is made with."""
+    await tx.execute(
+        """UPDATE orders SET method = $2, payment_method_id = $3, attempt_id = $4,
+             attempt_at = $5 WHERE id = $1""",
+        order.id,
+        order.method,
+        order.payment_method_id,
+        order.attempt_id,
+        order.attempt_at,
+    )
+
+
+async def save_links(tx: Tx, order: Order) -> None:
+    """Write which mailed links open an order."""
+    await tx.execute(
+        "UPDATE orders SET links = $2::jsonb WHERE id = $1",
+        order.id,
+        _json(order.links),
+    )
+    tx.keep("order", order.id, order)
 
 
 # --- reads -------------------------------------------------------------------
@@ -205,11 +232,10 @@ async def read_orders(
     before: UUID | None,
     limit: int,
 ) -> list[Order]:
-    """Orders, newest first: of a user, with a seller's lines, or all."""
+    """Orders, newest first: all, or those of a user and those with a seller's lines."""
     rows = await db.fetch(
         """SELECT id FROM orders
-           WHERE ($1::uuid IS NULL OR user_id = $1)
-             AND ($2::uuid IS NULL OR id IN
+           WHERE ($1::uuid IS NULL OR user_id = $1 OR id IN
                   (SELECT order_id FROM order_lines WHERE seller_id = $2))
              AND ($3::text IS NULL OR status = $3)
              AND ($4::uuid IS NULL OR id < $4)
@@ -225,16 +251,23 @@ async def read_orders(
     return [found[order_id] for order_id in wanted]
 
 
+async def find_by_number(db: Db, number: str) -> Order | None:
+    """The order of a number."""
+    order_id = await db.fetchval("SELECT id FROM orders WHERE number = $1", number)
+    return None if order_id is None else await read_order(db, order_id)
+
+
 async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
     """All changes of an order, oldest first."""
     rows = await db.fetch(
-        """SELECT status, actor_id, reason, at FROM timeline WHERE order_id = $1
+        """SELECT status, actor, actor_id, reason, at FROM timeline WHERE order_id = $1
            ORDER BY version""",
         order_id,
     )
     return [
         TimelineEntry(
             status=OrderStatus(row["status"]),
+            actor=row["actor"],
             actor_id=row["actor_id"],
             reason=row["reason"],
             at=row["at"],
@@ -245,7 +278,9 @@ async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
 
 async def _read(db: Db, ids: Sequence[UUID]) -> dict[UUID, Order]:
     wanted = list(ids)
-    rows = await db.fetch(f"SELECT {_ORDER} FROM orders WHERE id = ANY($1)", wanted)
+    rows = await db.fetch(
+        f"SELECT {_ORDER}, {_LATER} FROM orders WHERE id = ANY($1)", wanted
+    )
     found = await db.fetch(
         """SELECT order_id, sku, product_id, name, options, image, seller_id, quantity,
              unit_amount, status, shipped, delivered
@@ -269,6 +304,7 @@ def _order(row: Any, lines: list[Any]) -> Order:
         shipping=msgspec.json.decode(row["shipping"], type=Address),
         refusal=None if refusal is None else decode(RefusalData, refusal),
         shipments=msgspec.json.decode(row["shipments"], type=tuple[Shipment, ...]),
+        links=msgspec.json.decode(row["links"], type=tuple[Link, ...]),
     )
 
 
@@ -294,5 +330,9 @@ def _json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-_PARSED = {"status", "stage", "shipping", "refusal", "shipments"}
-_PLAIN = [name for name in _ORDER.replace(",", " ").split() if name not in _PARSED]
+_PARSED = {"status", "stage", "shipping", "refusal", "shipments", "links"}
+_PLAIN = [
+    name
+    for name in f"{_ORDER} {_LATER}".replace(",", " ").split()
+    if name not in _PARSED
+]

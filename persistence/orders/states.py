@@ -17,6 +17,13 @@ from bus.orders import (
 )
 
 
+class Link(Value, frozen=True, kw_only=True):
+    """A mailed link to an order: its token's SHA-256, and when it was made."""
+
+    token_hash: bytes
+    at: datetime
+
+
 class Stage(enum.StrEnum):
     """What an order's process has to do next."""
 
@@ -28,7 +35,11 @@ class Stage(enum.StrEnum):
 
 
 class Order(Value, frozen=True, kw_only=True):
-    """All of an order; amounts are minor units of `currency`."""
+    """All of an order; amounts are minor units of `currency`.
+
+    `attempt` counts the attempts to pay it; `attempt_id` is the command that began the
+    last one, where that was not placing the order.
+    """
 
     id: UUID
     number: str
@@ -55,11 +66,14 @@ class Order(Value, frozen=True, kw_only=True):
     payment_id: UUID | None = None
     payment_status: str = "NEW"
     attempt: int = 1
+    attempt_id: UUID | None = None
+    attempt_at: datetime | None = None
     reserve_attempt: int = 1
     refunded_amount: int = 0
     refusal: RefusalData | None = None
     cancel_reason: str | None = None
     shipments: tuple[Shipment, ...] = ()
+    links: tuple[Link, ...] = ()
     version: int = 1
 
     @property
@@ -71,6 +85,16 @@ class Order(Value, frozen=True, kw_only=True):
     def skus(self) -> tuple[str, ...]:
         """The SKUs of its lines, sorted."""
         return tuple(sorted(line.sku for line in self.lines))
+
+    @property
+    def token_hashes(self) -> tuple[bytes | None, ...]:
+        """The hashes of all tokens that open it: the first one, and those mailed."""
+        return (self.token_hash, *(link.token_hash for link in self.links))
+
+    @property
+    def attempted_at(self) -> datetime:
+        """When the last attempt to pay it began."""
+        return self.attempt_at or self.created_at
 
     def placed(self) -> Placed:
         """How placing it stands, with the order as its buyer sees it."""
@@ -115,8 +139,9 @@ class Order(Value, frozen=True, kw_only=True):
 
 
 class Step(Value, frozen=True, kw_only=True):
-    """A line of an order's timeline that is to be written."""
+    """A line of an order's timeline that is to be written; `actor` is what one is."""
 
     order: Order
     reason: str
+    actor: str = "SYSTEM"
     actor_id: UUID | None = None

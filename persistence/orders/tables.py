@@ -28,24 +28,31 @@ class Table(SQLModel):
 
 
 class CartRow(Table, table=True):
-    """A buyer's cart; `ordering` is the order that is being made from it."""
+    """A buyer's cart; `ordering` is the order that is being made from it.
+
+    `given` are the lines of a guest's cart that `merged_into` has not yet taken.
+    """
 
     __tablename__ = "carts"
     buyer: str = Field(primary_key=True)
     state: str
     merged_into: str | None
     ordering: UUID | None
+    merge_id: UUID | None
+    given: Any = _json(nullable=True)
     lines: Any = _json()
     version: int
     updated_at: datetime = _time()
 
 
 class CartMergeRow(Table, table=True):
-    """A guest cart whose lines a person's cart has taken: once."""
+    """A guest cart whose lines a person's cart has taken: once by `merge_id`."""
 
     __tablename__ = "cart_merges"
     buyer: str = Field(primary_key=True)
-    guest: str = Field(primary_key=True)
+    guest: str
+    merge_id: UUID = Field(primary_key=True)
+    at: datetime = _time()
 
 
 class OrderRow(Table, table=True):
@@ -61,7 +68,7 @@ class OrderRow(Table, table=True):
         sa.Index("orders_by_user", "user_id", "id"),
     )
     id: UUID = Field(primary_key=True)
-    number: str = Field(index=True)
+    number: str = Field(index=True, unique=True)
     buyer: str
     user_id: UUID | None
     status: str
@@ -72,6 +79,8 @@ class OrderRow(Table, table=True):
     payment_id: UUID | None
     payment_status: str
     attempt: int
+    attempt_id: UUID | None
+    attempt_at: datetime | None = _time(nullable=True)
     reserve_attempt: int
     from_cart: bool
     currency: str
@@ -87,6 +96,7 @@ class OrderRow(Table, table=True):
     refusal: bytes | None
     cancel_reason: str | None
     shipments: Any = _json()
+    links: Any = _json()
     version: int
     created_at: datetime = _time()
     updated_at: datetime = _time()
@@ -124,6 +134,7 @@ class TimelineRow(Table, table=True):
     version: int = Field(primary_key=True)
     day: date = Field(primary_key=True)
     status: str
+    actor: str
     actor_id: UUID | None
     reason: str
     at: datetime = _time()

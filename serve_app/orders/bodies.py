@@ -10,6 +10,7 @@ from bus.orders import (
     LINES_MAX,
     QUANTITY_MAX,
     CartLine,
+    CartWarning,
     OrderStatus,
     OrderView,
     Totals,
@@ -59,6 +60,19 @@ class PaymentBody(Body):
         return self
 
 
+class PayOrderBody(Body):
+    """How to pay an order this time."""
+
+    payment: PaymentBody
+
+
+class LookUpOrderBody(Body):
+    """The number of an order, and the e-mail address that it was made with."""
+
+    number: Annotated[str, Field(pattern=r"^[0-9]{3}-?[0-9]{3}-?[0-9]{3}$")]
+    email: Email
+
+
 class OrderItemBody(Body):
     """A line to buy; `unit_price` is what the buyer was shown, if it was shown."""
 
@@ -105,13 +119,17 @@ class OrderStatusBody(Body):
 
 
 class CartAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A cart; `cart_token` names a guest's and is told when the cart is new."""
+    """A cart; `cart_token` names a guest's and is told when the cart is new.
+
+    `warnings` name what of a merge did not fit.
+    """
 
     id: str
     version: int
     items: tuple[CartLine, ...] | None = None
     totals: Totals | None = None
     cart_token: str | None = None
+    warnings: tuple[CartWarning, ...] = ()
 
 
 class OrderAnswer(OrderView, frozen=True, kw_only=True, omit_defaults=True):

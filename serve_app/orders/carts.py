@@ -38,8 +38,9 @@ async def get_cart(caller: Caller) -> CartAnswer:
     """Show the cart.
 
     Signed in: the person's cart; else the guest cart that `X-Cart-Token` names. Lines
-    say what has changed since they were shown: `price-changed`, `short-stock`,
-    `out-of-stock`, `unavailable`.
+    say what has changed since they were shown: `price-changed` (`current_price`),
+    `short-stock` and `out-of-stock` (`available`), `unavailable`. A cart that nobody
+    changes is removed after a while.
     """
     buyer, token = _buyer(caller)
     return _cart(await ask(GetCart(buyer=buyer)), token)
@@ -58,7 +59,12 @@ async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
 
 @router.put("/cart/items/{sku}", access=PUBLIC)
 async def set_cart_line(sku: Sku, body: QuantityBody, caller: Caller) -> CartAnswer:
-    """Make a line exactly so many pieces, at today's price."""
+    """Make a line exactly so many pieces, at today's price.
+
+    Also one that was not there. 404 for a SKU that is not for sale, 422
+    `quantity-out-of-range` and `too-many-lines` past the limits; 0 pieces are none:
+    DELETE the line.
+    """
     buyer, token = _buyer(caller)
     message = SetCartLine(buyer=buyer, sku=sku, quantity=body.quantity)
     return _cart(await ask(message), token)
@@ -80,8 +86,9 @@ async def clear_cart(caller: Caller) -> None:
 async def merge_cart(body: MergeCartBody, caller: Caller) -> CartAnswer:
     """Take a guest cart's lines into the person's cart: once, and whole.
 
-    Quantities are summed, and capped by stock and limits. To anybody else the guest
-    cart is 404 afterwards.
+    Quantities are summed, and capped by stock and limits; `warnings` name what did
+    not fit. To anybody else the guest cart is 404 afterwards. What is put into it
+    later, by the same token, is a new cart.
     """
     message = MergeCart(buyer=str(caller.person), guest=guest_id(body.cart_token))
     return _cart(await ask(message, id=caller.command_id()), None)
@@ -122,4 +129,5 @@ def _cart(view: CartView, token: str | None) -> CartAnswer:
         items=view.items,
         totals=totals,
         cart_token=token,
+        warnings=view.warnings,
     )

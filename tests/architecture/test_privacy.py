@@ -42,6 +42,7 @@ PERSONAL_WORDS = frozenset(
 NAMED_THINGS = frozenset(
     {
         "CartLine",
+        "CartWarning",
         "CategoryView",
         "FieldError",
         "Image",

@@ -37,6 +37,7 @@ ORDERS = (
     one(
         "order-number-once",
         "orders",
+        "DROP INDEX ix_orders_number",
         "UPDATE orders SET number = (SELECT number FROM orders"
         " WHERE id = '%(guest)s') WHERE id = '%(confirmed)s'",
     ),

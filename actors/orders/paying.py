@@ -1,0 +1,188 @@
+"""After the first charge: looking how it stands, trying again, running out of time.
+
+One attempt is open at a time. Payments gives back by itself what an attempt takes
+after it was given up, so that here only the last attempt counts.
+"""
+
+from collections.abc import Sequence
+
+from actors.kit.domain import handles, handles_many
+from actors.kit.process import Run
+from actors.orders.decisions import declined
+from actors.orders.placing import CHARGE_SECONDS_MAX, Placing, awaits
+from actors.orders.rounds import change, itself
+from actors.orders.trying import OPEN, attempt_deadline, next_attempt, refuse_pay
+from bus.kit.refusals import Refusal
+from bus.orders import OrderStatus, PayOrder, Placed
+from bus.orders.steps import (
+    AwaitPayment,
+    BeginCancel,
+    BeginPayment,
+    CheckPayable,
+    Confirm,
+    ExpireOrder,
+    LookAtPayment,
+    ReadOrder,
+    SettleOrder,
+    SettlePayment,
+)
+from bus.payments import (
+    AttemptStatus,
+    ChargeResult,
+    VoidPayment,
+    payment_id_of,
+    payment_in_progress,
+)
+from persistence import orders as store
+from persistence.kit.transaction import Tx
+from persistence.orders import Order, Stage
+
+S = OrderStatus
+
+
+class Paying(Placing):
+    """Attempts to pay an order that waits for its money."""
+
+    @handles(PayOrder)
+    async def pay_order(self, run: Run, m: PayOrder) -> Placed:
+        """Give up what the payer has left, then try with what is given now."""
+        order = await run.step(CheckPayable(order_id=m.order_id, viewer=m.viewer))
+        if order.payment_status in OPEN:
+            result = await self._give_up(run, order)
+            if result.status is AttemptStatus.SUCCEEDED:
+                return await self._paid(run, order, result)
+        attempt = order.attempt + 1
+        order = await run.step(
+            BeginPayment(
+                order_id=order.id, request=m, attempt=attempt, attempt_id=run.id
+            ),
+            opens=SettlePayment(order_id=order.id, attempt=attempt),
+        )
+        return await self._try(run, order)
+
+    @handles(SettlePayment)
+    async def settle_payment(self, run: Run, m: SettlePayment) -> Placed:
+        """Take an attempt up from wherever it stands."""
+        order: Order = await run.step(ReadOrder(order_id=m.order_id))
+        if order.attempt != m.attempt:
+            return order.placed()  # it came to its end, and a later one began
+        return await self._try(run, order)
+
+    async def _try(self, run: Run, order: Order) -> Placed:
+        """Charge the last attempt. A cancelled order's is asked for as well.
+
+        Its money may be on the way, and goes back when it comes.
+        """
+        waits = order.status in (S.PENDING, S.CANCELLED)
+        if not waits or order.payment_status not in OPEN:
+            return await self._carry_on(run, order)
+        try:
+            result = await self._charge(run, order)
+        except Refusal as refusal:
+            if refusal.code == "already-paid":  # an earlier attempt was, just before
+                return await self._confirm(run, order, payment_id_of(order.id))
+            return await run.settle(_failed(order, refusal), last=True)
+        if result.status is AttemptStatus.SUCCEEDED:
+            return await self._confirm(run, order, result.payment_id)
+        if result.status is AttemptStatus.DECLINED:
+            no = declined(order, result.decline_code)
+            return await run.settle(_failed(order, no), last=True)
+        return await run.settle(awaits(order, result), last=True)
+
+    # --- due messages --------------------------------------------------------
+
+    @handles(LookAtPayment)
+    async def look_at_payment(self, run: Run, m: LookAtPayment) -> Placed:
+        """Ask again, with the same attempt, how a pending payment stands."""
+        order: Order = await run.step(ReadOrder(order_id=m.order_id))
+        at_rest = order.stage in (Stage.AWAITING, Stage.SETTLED)
+        if not at_rest or order.payment_status not in OPEN:
+            return order.placed()
+        result = await self._charge(run, order)
+        if result.status is not AttemptStatus.SUCCEEDED:
+            return await run.settle(awaits(order, result, m.look + 1), last=True)
+        return await self._paid(run, order, result)
+
+    @handles(ExpireOrder)
+    async def expire_order(self, run: Run, m: ExpireOrder) -> Placed:
+        """Cancel what was not paid in time, once its open attempt has an end.
+
+        An attempt that begins just now is waited for; one that is left is given up.
+        Either may turn out to have paid.
+        """
+        order: Order = await run.step(ReadOrder(order_id=m.order_id))
+        if order.stage is Stage.AWAITING and order.payment_status in OPEN:
+            begins = order.payment_status == "NEW"
+            result = await (self._charge if begins else self._give_up)(run, order)
+            if result.status is AttemptStatus.SUCCEEDED:
+                return await self._paid(run, order, result)
+        order = await run.step(
+            BeginCancel(order_id=order.id, reason="expired", attempt=order.attempt),
+            opens=SettleOrder(order_id=order.id),
+        )
+        return await self._carry_on(run, order)
+
+    async def _paid(self, run: Run, order: Order, result: ChargeResult) -> Placed:
+        """Money came for an attempt that had been waited for."""
+        await run.step(
+            Confirm(
+                order_id=order.id, payment_id=result.payment_id, attempt=order.attempt
+            ),
+            opens=SettleOrder(order_id=order.id),
+        )
+        return await self._settle(run, await run.step(ReadOrder(order_id=order.id)))
+
+    async def _give_up(self, run: Run, order: Order) -> ChargeResult:
+        result: ChargeResult = await run.ask(
+            VoidPayment(order_id=order.id), timeout_seconds=CHARGE_SECONDS_MAX
+        )
+        return result
+
+    # --- steps ---------------------------------------------------------------
+
+    @handles_many(CheckPayable)
+    async def check_payable(
+        self, tx: Tx, messages: Sequence[CheckPayable]
+    ) -> list[Order | Refusal]:
+        """The orders as they are, to whoever may pay them now."""
+        return await change(
+            tx, messages, lambda o, m: refuse_pay(o, m.viewer, tx.now) or o, itself
+        )
+
+    @handles_many(BeginPayment)
+    async def begin_payment(
+        self, tx: Tx, messages: Sequence[BeginPayment]
+    ) -> list[Order | Refusal]:
+        """Count the next attempt, once: of two at a time one is refused."""
+        begun: list[Order] = []
+
+        def decide(order: Order, m: BeginPayment) -> Order | Refusal:
+            if (order.attempt, order.attempt_id) == (m.attempt, m.attempt_id):
+                return order
+            if refusal := refuse_pay(order, m.request.viewer, tx.now):
+                return refusal
+            if order.attempt + 1 != m.attempt:
+                return payment_in_progress()
+            begun.append(next_attempt(order, m.request, m.attempt_id, tx.now))
+            tx.cancel_due(f"look:{order.id}")
+            expire = ExpireOrder(order_id=order.id)
+            tx.due(f"expire:{order.id}", attempt_deadline(begun[-1]), expire)
+            return begun[-1]
+
+        answers = await change(tx, messages, decide, itself)
+        for order in sorted(begun, key=lambda one: one.id):
+            await store.open_attempt(tx, order)
+        return answers
+
+
+# --- private -----------------------------------------------------------------
+
+
+def _failed(order: Order, refusal: Refusal) -> AwaitPayment:
+    return AwaitPayment(
+        order_id=order.id,
+        payment_id=None,
+        payment_status=str(AttemptStatus.DECLINED),
+        attempt=order.attempt,
+        refusal=refusal.data,
+    )
