@@ -6,19 +6,27 @@ after it was given up, so that here only the last attempt counts.
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.orders.decisions import declined
 from actors.orders.placing import CHARGE_SECONDS_MAX, Placing, awaits
 from actors.orders.rounds import change, itself
-from actors.orders.trying import OPEN, attempt_deadline, next_attempt, refuse_pay
+from actors.orders.trying import (
+    GIVING_UP,
+    OPEN,
+    attempt_deadline,
+    next_attempt,
+    refuse_pay,
+)
 from bus.kit.refusals import Refusal
 from bus.orders import OrderStatus, PayOrder, Placed
 from bus.orders.steps import (
     AwaitPayment,
     BeginCancel,
+    BeginCharge,
     BeginPayment,
-    CheckPayable,
     Confirm,
     ExpireOrder,
     LookAtPayment,
@@ -31,7 +39,6 @@ from bus.payments import (
     ChargeResult,
     VoidPayment,
     payment_id_of,
-    payment_in_progress,
 )
 from persistence import orders as store
 from persistence.kit.transaction import Tx
@@ -45,18 +52,10 @@ class Paying(Placing):
 
     @handles(PayOrder)
     async def pay_order(self, run: Run, m: PayOrder) -> Placed:
-        """Give up what the payer has left, then try with what is given now."""
-        order = await run.step(CheckPayable(order_id=m.order_id, viewer=m.viewer))
-        if order.payment_status in OPEN:
-            result = await self._give_up(run, order)
-            if result.status is AttemptStatus.SUCCEEDED:
-                return await self._paid(run, order, result)
-        attempt = order.attempt + 1
+        """Begin an attempt with what is given now, and take it to its end."""
         order = await run.step(
-            BeginPayment(
-                order_id=order.id, request=m, attempt=attempt, attempt_id=run.id
-            ),
-            opens=SettlePayment(order_id=order.id, attempt=attempt),
+            BeginPayment(order_id=m.order_id, request=m, attempt_id=run.id),
+            opens=SettlePayment(order_id=m.order_id, attempt_id=run.id),
         )
         return await self._try(run, order)
 
@@ -64,17 +63,25 @@ class Paying(Placing):
     async def settle_payment(self, run: Run, m: SettlePayment) -> Placed:
         """Take an attempt up from wherever it stands."""
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
-        if order.attempt != m.attempt:
+        if order.attempt_id != m.attempt_id:
             return order.placed()  # it came to its end, and a later one began
         return await self._try(run, order)
 
     async def _try(self, run: Run, order: Order) -> Placed:
-        """Charge the last attempt. A cancelled order's is asked for as well.
+        """Give up what the payer has left, then charge.
 
-        Its money may be on the way, and goes back when it comes.
+        A cancelled order is charged as well where that may have begun: only so its
+        outcome is known, and the money goes back.
         """
+        if order.payment_status == GIVING_UP:
+            result = await self._give_up(run, order)
+            if result.status is AttemptStatus.SUCCEEDED:
+                return await self._confirm(run, order, result.payment_id)
+            order = await run.step(
+                BeginCharge(order_id=order.id, attempt_id=order.attempt_id or run.id)
+            )
         waits = order.status in (S.PENDING, S.CANCELLED)
-        if not waits or order.payment_status not in OPEN:
+        if not waits or order.payment_status not in OPEN - {GIVING_UP}:
             return await self._carry_on(run, order)
         try:
             result = await self._charge(run, order)
@@ -112,7 +119,7 @@ class Paying(Placing):
         """
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
         if order.stage is Stage.AWAITING and order.payment_status in OPEN:
-            begins = order.payment_status == "NEW"
+            begins = order.payment_status == "NEW"  # it may be charged this moment
             result = await (self._charge if begins else self._give_up)(run, order)
             if result.status is AttemptStatus.SUCCEEDED:
                 return await self._paid(run, order, result)
@@ -140,15 +147,6 @@ class Paying(Placing):
 
     # --- steps ---------------------------------------------------------------
 
-    @handles_many(CheckPayable)
-    async def check_payable(
-        self, tx: Tx, messages: Sequence[CheckPayable]
-    ) -> list[Order | Refusal]:
-        """The orders as they are, to whoever may pay them now."""
-        return await change(
-            tx, messages, lambda o, m: refuse_pay(o, m.viewer, tx.now) or o, itself
-        )
-
     @handles_many(BeginPayment)
     async def begin_payment(
         self, tx: Tx, messages: Sequence[BeginPayment]
@@ -157,12 +155,10 @@ class Paying(Placing):
         begun: list[Order] = []
 
         def decide(order: Order, m: BeginPayment) -> Order | Refusal:
-            if (order.attempt, order.attempt_id) == (m.attempt, m.attempt_id):
+            if order.attempt_id == m.attempt_id:
                 return order
             if refusal := refuse_pay(order, m.request.viewer, tx.now):
                 return refusal
-            if order.attempt + 1 != m.attempt:
-                return payment_in_progress()
             begun.append(next_attempt(order, m.request, m.attempt_id, tx.now))
             tx.cancel_due(f"look:{order.id}")
             expire = ExpireOrder(order_id=order.id)
@@ -173,6 +169,20 @@ class Paying(Placing):
         for order in sorted(begun, key=lambda one: one.id):
             await store.open_attempt(tx, order)
         return answers
+
+    @handles_many(BeginCharge)
+    async def begin_charge(
+        self, tx: Tx, messages: Sequence[BeginCharge]
+    ) -> list[Order | Refusal]:
+        """From here on the attempt may have been charged."""
+
+        def decide(order: Order, m: BeginCharge) -> Order:
+            mine = (order.attempt_id, order.payment_status) == (m.attempt_id, GIVING_UP)
+            if not mine or order.status is not S.PENDING:
+                return order
+            return replace(order, payment_status="NEW")
+
+        return await change(tx, messages, decide, itself)
 
 
 # --- private -----------------------------------------------------------------

@@ -12,7 +12,8 @@ from bus.orders import OrderStatus, PayOrder, Viewer
 from bus.payments import ATTEMPTS_MAX, payment_in_progress, too_many_attempts
 from persistence.orders import Order, Stage
 
-OPEN = frozenset({"NEW", "PENDING", "UNKNOWN", "VOIDING"})
+GIVING_UP = "GIVING_UP"
+OPEN = frozenset({GIVING_UP, "NEW", "PENDING", "UNKNOWN", "VOIDING"})
 TAKEN = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED"})
 
 ABANDONED_MINUTES = {"BANK_TRANSFER": 60.0}
@@ -51,7 +52,7 @@ def abandoned(order: Order, now: datetime) -> bool:
 def next_attempt(
     order: Order, request: PayOrder, attempt_id: UUID, now: datetime
 ) -> Order:
-    """The order as its next attempt begins."""
+    """The order as its next attempt begins; one that is left is given up before."""
     return replace(
         order,
         attempt=order.attempt + 1,
@@ -60,7 +61,7 @@ def next_attempt(
         method=request.method,
         token=request.token,
         payment_method_id=request.payment_method_id,
-        payment_status="NEW",
+        payment_status=GIVING_UP if order.payment_status in OPEN else "NEW",
         version=order.version + 1,
         updated_at=now,
     )

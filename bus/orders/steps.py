@@ -86,8 +86,8 @@ class AwaitPayment(Command[Placed], frozen=True, kw_only=True):
     refusal: RefusalData | None = None
 
 
-class CheckPayable(Command[Any], frozen=True, kw_only=True):
-    """Refuse, or reply the order as it is: its attempt is over, or left by its payer.
+class BeginPayment(Command[Any], frozen=True, kw_only=True):
+    """Begin the next attempt to pay, once by `attempt_id`; replies the order.
 
     404 `not-found`, 409 `not-payable`, 409 `payment-in-progress`.
     """
@@ -95,17 +95,16 @@ class CheckPayable(Command[Any], frozen=True, kw_only=True):
     key = by("order_id")
     remembered = False
     order_id: UUID
-    viewer: Viewer
+    request: PayOrder
+    attempt_id: UUID
 
 
-class BeginPayment(Command[Any], frozen=True, kw_only=True):
-    """Begin the attempt of this number, if it is the next; known by `attempt_id`."""
+class BeginCharge(Command[Any], frozen=True, kw_only=True):
+    """The attempt before is over: this one is charged; replies the order."""
 
     key = by("order_id")
     remembered = False
     order_id: UUID
-    request: PayOrder
-    attempt: int
     attempt_id: UUID
 
 
@@ -161,7 +160,7 @@ class SettlePayment(Command[Placed], frozen=True, kw_only=True):
 
     key = by("order_id")
     order_id: UUID
-    attempt: int
+    attempt_id: UUID
 
 
 class FinishShipment(Command[Done], frozen=True, kw_only=True):

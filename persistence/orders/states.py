@@ -96,6 +96,11 @@ class Order(Value, frozen=True, kw_only=True):
         """When the last attempt to pay it began."""
         return self.attempt_at or self.created_at
 
+    @property
+    def shown_payment(self) -> str:
+        """How its payment stands; that the attempt before is given up is our own."""
+        return "NEW" if self.payment_status == "GIVING_UP" else self.payment_status
+
     def placed(self) -> Placed:
         """How placing it stands, with the order as its buyer sees it."""
         return Placed(
@@ -103,7 +108,7 @@ class Order(Value, frozen=True, kw_only=True):
             status=self.status,
             version=self.version,
             payment_id=self.payment_id,
-            payment_status=self.payment_status,
+            payment_status=self.shown_payment,
             refusal=self.refusal,
             order=self.view(),
         )
@@ -129,7 +134,7 @@ class Order(Value, frozen=True, kw_only=True):
             ),
             shipping_address=self.shipping,
             payment=OrderPayment(
-                id=self.payment_id, method=self.method, status=self.payment_status
+                id=self.payment_id, method=self.method, status=self.shown_payment
             ),
             shipments=self.shipments,
             version=self.version,

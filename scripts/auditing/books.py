@@ -99,6 +99,8 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     orders: list[rows.Order] = []
     lines: list[rows.Line] = []
+    steps: list[rows.Step] = []
+    carts: list[rows.Cart] = []
     stock: list[rows.Stock] = []
     holds: list[rows.Hold] = []
     movements: list[rows.Movement] = []

@@ -40,6 +40,8 @@ class Order(Row, frozen=True):
     email: str | None
     shipping: str
     shipments: str
+    attempt: int
+    version: int
     updated_at: datetime
 
 
@@ -57,6 +59,28 @@ class Line(Row, frozen=True):
     status: str
     shipped: int
     delivered: int
+
+
+class Cart(Row, frozen=True):
+    """A buyer's cart; `given` is JSON that waits for another cart to take it."""
+
+    database = "orders"
+    table = "carts"
+    buyer: str
+    state: str
+    ordering: UUID | None
+    given: str | None
+
+
+class Step(Row, frozen=True):
+    """A line of an order's timeline."""
+
+    database = "orders"
+    table = "timeline"
+    order_id: UUID
+    version: int
+    status: str
+    actor: str
 
 
 class Stock(Row, frozen=True):

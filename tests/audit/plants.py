@@ -2,11 +2,12 @@
 
 from tests.audit.events_plants import EFFECTS, EVENTS, PRIVACY, PROCESSES
 from tests.audit.planting import Plant
-from tests.audit.rows_plants import MONEY, ORDERS
+from tests.audit.rows_plants import CARTS, MONEY, ORDERS
 from tests.audit.stock_plants import HOLDS, STOCK
 
 PLANTS: tuple[Plant, ...] = (
     *ORDERS,
+    *CARTS,
     *HOLDS,
     *STOCK,
     *MONEY,

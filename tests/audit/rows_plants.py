@@ -106,7 +106,45 @@ ORDERS = (
     one(
         "order-refunds",
         "orders",
-        "UPDATE orders SET refunded_amount = 1 WHERE id = '%(confirmed)s'",
+        "UPDATE orders SET refunded_amount = 1, status = 'PARTIALLY_REFUNDED'"
+        " WHERE id = '%(confirmed)s'",
+        "UPDATE timeline SET status = 'PARTIALLY_REFUNDED'"
+        " WHERE order_id = '%(confirmed)s' AND version = 2",
+    ),
+    one(
+        "order-status",
+        "orders",
+        "UPDATE orders SET status = 'REFUNDED' WHERE id = '%(other)s'",
+        "UPDATE timeline SET status = 'REFUNDED' WHERE order_id = '%(other)s'",
+        why="refunded in part",
+    ),
+    one(
+        "order-timeline",
+        "orders",
+        "DELETE FROM timeline WHERE order_id = '%(delivered)s' AND version = 2",
+    ),
+    one(
+        "order-timeline",
+        "orders",
+        "UPDATE orders SET version = version + 1 WHERE id = '%(confirmed)s'",
+        why="the last",
+    ),
+    one(
+        "order-timeline",
+        "orders",
+        "UPDATE timeline SET status = 'PENDING' WHERE order_id = '%(confirmed)s'",
+        why="another status",
+    ),
+    one(
+        "order-timeline",
+        "orders",
+        "UPDATE timeline SET actor = 'NOBODY' WHERE order_id = '%(confirmed)s'",
+        why="by nobody",
+    ),
+    one(
+        "order-attempts",
+        "orders",
+        "UPDATE orders SET attempt = 0 WHERE id = '%(confirmed)s'",
     ),
     one(
         "order-answered",
@@ -115,6 +153,40 @@ ORDERS = (
         " VALUES (gen_random_uuid(), current_date, 0, 2, 0, "
         + packed({"order_id": str(uuid4()), "status": "CONFIRMED"})
         + ")",
+    ),
+)
+
+_CART = "INSERT INTO carts (buyer, state, lines, version, updated_at, "
+_ENDS = (
+    "INSERT INTO due (name, id, slot, at, kind, message) VALUES ('cart:x',"
+    " gen_random_uuid(), 0, now() + interval '9 days', 'orders.expire_cart', '\\x80')"
+)
+
+CARTS = (
+    one(
+        "cart-at-rest",
+        "orders",
+        f"{_CART} ordering) VALUES ('x', 'OPEN', '[]', 1, now(), '%(confirmed)s')",
+        _ENDS,
+    ),
+    one(
+        "cart-at-rest",
+        "orders",
+        f"{_CART} ordering) VALUES ('x', 'OPEN', '[]', 1, now(), gen_random_uuid())",
+        _ENDS,
+        why="an order that is not there",
+    ),
+    one(
+        "cart-at-rest",
+        "orders",
+        f"{_CART} given) VALUES ('x', 'MERGED', '[]', 2, now(), '[]')",
+        _ENDS,
+        why="given away",
+    ),
+    one(
+        "cart-ends",
+        "orders",
+        f"{_CART} given) VALUES ('x', 'OPEN', '[]', 1, now(), NULL)",
     ),
 )
 
@@ -163,6 +235,7 @@ MONEY = (
     Plant(
         "bank-charged-once",
         (
+            ("orders", ("UPDATE orders SET attempt = 2 WHERE id = '%(confirmed)s'")),
             (
                 "bank",
                 (

@@ -1,10 +1,11 @@
 """Carts over HTTP: of people and of guests, and one becoming the other."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.edge.front import Front, Person, key
+from tests.edge.front import PRICE, Front, Person, key
 
 NOBODYS = "x" * 43
 
@@ -149,3 +150,58 @@ async def test_a_guests_cart_is_merged_once_and_into_one_person(front: Front) ->
     assert lines(await ada.call(merge, 200, body)) == [(a, 3), (b, 3)]
     assert await bob.code(merge, 404, body) == "not-found"
     assert lines(await gus.call("GET /cart", 200)) == []
+
+
+async def test_what_a_merge_has_no_room_for_is_named(front: Front) -> None:
+    a, b = await front.goods(3, 5)
+    gus, token = await guest_with(front, a, 5)
+    await gus.call("POST /cart/items", 200, {"sku": b, "quantity": 1})
+    ada = await front.person()
+    merged = await ada.call("POST /cart/merge", 200, {"cart_token": token})
+    assert lines(merged) == [(a, 3), (b, 1)]
+    assert merged["warnings"] == [{"sku": a, "code": "quantity-capped", "quantity": 2}]
+    assert merged["items"][0]["warnings"] == ["quantity-capped"]
+    assert merged["totals"] == {
+        "items": {"amount": 4000, "currency": "USD"},
+        **{
+            name: {"amount": 0, "currency": "USD"}
+            for name in ("discount", "shipping", "tax")
+        },
+        "grand": {"amount": 4000, "currency": "USD"},
+    }
+    # The token names a new cart from now on.
+    await gus.call("POST /cart/items", 200, {"sku": b, "quantity": 2})
+    assert lines(await gus.call("GET /cart", 200)) == [(b, 2)]
+    again = await ada.call("POST /cart/merge", 200, {"cart_token": token})
+    assert lines(again) == [(a, 3), (b, 3)]
+
+
+async def test_fifty_writers_leave_exactly_their_effects(front: Front) -> None:
+    a, b = await front.goods(500, 500)
+    ada = await front.person()
+    post = "POST /cart/items"
+    adds = [{"sku": sku, "quantity": n} for n in range(1, 6) for sku in (a, b) * 5]
+    await asyncio.gather(*(ada.call(post, 200, body) for body in adds))
+    cart = await ada.call("GET /cart", 200)
+    assert sorted(lines(cart)) == sorted([(a, 75), (b, 75)])
+    assert cart["version"] == 50
+
+
+async def test_a_cart_has_at_most_a_hundred_lines(front: Front) -> None:
+    seller, ada = await front.person("SELLER"), await front.person()
+    skus = [f"HUNDRED-{n}" for n in range(101)]
+    for some in (skus[:60], skus[60:]):
+        variants = [
+            {"sku": sku, "price": PRICE, "options": {"Kind": sku}} for sku in some
+        ]
+        product = {"name": some[0], "description": "Fine.", "variants": variants}
+        await seller.call("POST /products", 201, product)
+    adds = [{"sku": sku, "quantity": 1} for sku in skus[:100]]
+    post = "POST /cart/items"
+    await asyncio.gather(*(ada.call(post, 200, body) for body in adds))
+    one_more = {"sku": skus[100], "quantity": 1}
+    assert await ada.code(post, 422, one_more) == "too-many-lines"
+    put = f"PUT /cart/items/{skus[100]}"
+    assert await ada.code(put, 422, {"quantity": 1}) == "too-many-lines"
+    assert await ada.wrong(put, {"quantity": 0}) == ["quantity"]
+    assert len((await ada.call("GET /cart", 200))["items"]) == 100

@@ -1,11 +1,12 @@
 """Orders over HTTP: bought, refused, repeated, moved on."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.edge.front import CARD, HOUSE, Front, key, order
+from tests.edge.front import CARD, HOUSE, Front, Person, key, order
 
 
 def card(token: str) -> dict[str, Any]:
@@ -174,6 +175,39 @@ async def test_a_key_makes_one_order_and_its_answer_is_given_again(
     bad = {"Idempotency-Key": "x" * 65}
     code = await ada.code("POST /orders", 422, body, **bad)
     assert code == "invalid-idempotency-key"
+
+
+async def test_a_refresh_that_repeats_the_order_pays_once(front: Front) -> None:
+    (a,) = await front.goods(9)
+    ada, bob, once = await front.person(), await front.person(), key()
+    for person in (ada, bob):
+        await person.call("POST /cart/items", 200, {"sku": a, "quantity": 2})
+    ends = await asyncio.gather(
+        *(sent(ada, **once) for _ in range(5)), *(sent(bob) for _ in range(5))
+    )
+    # With a key the first answer comes again, or is under way.
+    keyed = [end for end in ends[:5] if end[0] != 409]
+    assert {end[0] for end in keyed} == {201}
+    assert len({end[1] for end in keyed}) == 1
+    assert {end[1] for end in ends[:5] if end[0] == 409} <= {"request-in-progress"}
+    # Without one the cart is bought once.
+    assert sorted(end[0] for end in ends[5:])[:1] == [201]
+    codes = {end[1] for end in ends[5:] if end[0] != 201}
+    assert codes <= {"checkout-in-progress", "cart-empty"} and len(codes) >= 1
+    for person in (ada, bob):
+        (made,) = (await person.call("GET /orders", 200))["items"]
+        payments = await person.call(f"GET /payments?order_id={made['id']}", 200)
+        assert payments["items"][0]["captured"] == made["totals"]["grand"]
+        assert (await person.call("GET /cart", 200))["items"] == []
+    assert await front.available(a) == 5
+
+
+async def sent(person: Person, **headers: str) -> tuple[int, str]:
+    """Status, and the order's id or the problem's code, of buying the cart."""
+    more = {**person._headers, **headers}
+    answer = await person._http.post("/orders", json=order(), headers=more)
+    found = answer.json()
+    return answer.status_code, found["id"] if "id" in found else found["code"]
 
 
 async def test_a_cancelled_order_gives_stock_and_money_back(front: Front) -> None:

@@ -22,11 +22,15 @@ SETTLED_SECONDS_MAX = 30.0
 
 @dataclass
 class Doom:
-    """Stops a shard for ever at its n-th commit, before or after it."""
+    """Stops a shard for ever at the n-th commit of those watched, before or after it.
+
+    `number` is the shard that was stopped.
+    """
 
     at: int
     after: bool
     commits: int = 0
+    number: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self, shard) -> None:
@@ -34,10 +38,13 @@ class Doom:
 
         async def doomed(items):
             self.commits += 1
-            if self.commits == self.at and not self.after:
+            doomed = self.commits == self.at
+            if doomed:
+                self.number = shard.shard
+            if doomed and not self.after:
                 await self._stop()
             await transaction(items)
-            if self.commits == self.at and self.after:
+            if doomed and self.after:
                 await self._stop()
 
         shard.batches._transaction = doomed
@@ -49,8 +56,8 @@ class Doom:
 
 async def kill_when_reached(s, doom, name="orders") -> None:
     await doom.reached.wait()
-    await s.kill(name)
-    await s.restart(name)
+    await s.kill(name, doom.number)
+    await s.restart(name, doom.number)
 
 
 async def settled(s) -> None:

@@ -2,6 +2,7 @@
 
 from scripts.auditing.books import Books, Check, Violation, name_of
 from scripts.auditing.checks import (
+    carts,
     effects,
     events,
     holds,
@@ -22,6 +23,10 @@ CHECKS: tuple[Check, ...] = (
     orders.order_cancelled_repaid,
     orders.order_refunds,
     orders.order_answered,
+    orders.order_timeline,
+    orders.order_attempts,
+    carts.cart_at_rest,
+    carts.cart_ends,
     holds.order_held,
     holds.order_pending_held,
     holds.order_cancelled_free,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from scripts.auditing.rows import many, one
 RANK = {"PENDING": 0, "CONFIRMED": 1, "PROCESSING": 2, "SHIPPED": 3, "DELIVERED": 4}
 PAID = frozenset({*RANK, "REFUNDED", "PARTIALLY_REFUNDED"} - {"PENDING"})
 ANSWERED_WITH_REPLY = 0
+TIMELINE_DAYS = 399
+ACTORS = frozenset({"CUSTOMER", "GUEST", "SELLER", "ADMIN", "SYSTEM"})
 
 
 def order_totals(books: Books) -> Iterator[Finding]:
@@ -29,7 +32,7 @@ def order_totals(books: Books) -> Iterator[Finding]:
 
 
 def order_status(books: Books) -> Iterator[Finding]:
-    """An order's status is that of its least advanced line, and a known one."""
+    """An order's status is that of its least advanced line, or says what went back."""
     lines = many(books.lines, lambda line: line.order_id)
     for order in books.orders:
         statuses = {line.status for line in lines.get(order.id, [])}
@@ -37,10 +40,13 @@ def order_status(books: Books) -> Iterator[Finding]:
             yield str(order.id), f"status {order.status}"
         elif order.status == "CANCELLED" and statuses - {"CANCELLED"}:
             yield str(order.id), f"CANCELLED with lines {sorted(statuses)}"
-        elif order.status in RANK and statuses:
-            least = min(statuses, key=lambda status: RANK.get(status, -1))
-            if least != order.status:
-                yield str(order.id), f"{order.status}, but a line is {least}"
+        elif order.status != "CANCELLED" and statuses:
+            wanted = min(statuses, key=lambda status: RANK.get(status, -1))
+            if wanted in RANK and order.refunded_amount:
+                whole = order.refunded_amount >= order.grand_amount
+                wanted = "REFUNDED" if whole else "PARTIALLY_REFUNDED"
+            if wanted != order.status:
+                yield str(order.id), f"{order.status}, but should be {wanted}"
 
 
 def order_stage(books: Books) -> Iterator[Finding]:
@@ -110,6 +116,34 @@ def order_answered(books: Books) -> Iterator[Finding]:
         found = known.get(order_id)
         if found and status in PAID and found.status == "PENDING":
             yield str(order_id), f"answered as {status}, and is PENDING"
+
+
+def order_timeline(books: Books) -> Iterator[Finding]:
+    """Every change of an order is told: who, and to what; the last is what it is."""
+    steps = many(books.steps, lambda step: step.order_id)
+    for order in books.orders:
+        mine = sorted(steps.get(order.id, []), key=lambda step: step.version)
+        if not mine and order.updated_at < books.now - timedelta(days=TIMELINE_DAYS):
+            continue  # old lines are dropped with their day
+        told = [step.version for step in mine]
+        if told != list(range(order.version - len(told) + 1, order.version + 1)):
+            yield str(order.id), f"version {order.version}, told {told}"
+        elif not told:
+            yield str(order.id), "nothing is told"
+        elif mine[-1].status != order.status:
+            yield str(order.id), f"is {order.status}, told {mine[-1].status}"
+        elif unknown := {step.actor for step in mine} - ACTORS:
+            yield str(order.id), f"moved by {sorted(unknown)}"
+
+
+def order_attempts(books: Books) -> Iterator[Finding]:
+    """No attempt to pay was made that its order did not begin."""
+    orders = one(books.orders, lambda order: order.payment_id)
+    for attempt in books.attempts:
+        order = orders.get(attempt.payment_id)
+        if order is not None and attempt.number > order.attempt:
+            began = f"{order.attempt} began"
+            yield str(order.id), f"attempt {attempt.number} was made, {began}"
 
 
 def _remembered(books: Books) -> Iterator[UUID]:
