@@ -17,11 +17,13 @@ from bus.orders import (
     ClearCart,
     GetCart,
     MergeCart,
+    OrderLine,
     OrderStatus,
     PlaceOrder,
     RemoveFromCart,
     SetCartLine,
 )
+from bus.orders.steps import Accept
 from tests.kit.local import local_shop
 from tests.orders.fakes import ADDRESS, FakePayments, FakeProducts
 from tests.orders.support import (
@@ -225,6 +227,32 @@ async def test_what_is_put_in_while_the_cart_is_bought_stays_in_it(s) -> None:
     FakePayments.delay_seconds = 0.0
     assert (await buying).status is OrderStatus.CONFIRMED
     assert await cart_of(s, buyer) == {"A": 1, "B": 1}
+
+
+async def test_a_cart_that_changed_since_it_was_priced_is_not_bought(s) -> None:
+    buyer = new_id()
+    await put(s, buyer, "A", 2)
+    view = await s.ask(GetCart(buyer=str(buyer)))
+    line = view.items[0]
+    bought = OrderLine(
+        sku="A",
+        product_id=new_id(),
+        name=line.name,
+        options={},
+        quantity=2,
+        unit_price=line.unit_price,
+        total=line.total,
+        status=OrderStatus.PENDING,
+    )
+    await put(s, buyer, "A", 1)
+    order_id = new_id(buyer)
+    accept = Accept(
+        order_id=order_id, request=wish(buyer), lines=(bought,), from_cart=True
+    )
+    assert await refused(s.ask(accept)) == "cart-changed"
+    made = await s.rows("orders", "SELECT id FROM orders WHERE id = $1", order_id)
+    assert made == []
+    assert await cart_of(s, buyer) == {"A": 3}
 
 
 # --- expiry ------------------------------------------------------------------

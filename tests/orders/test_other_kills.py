@@ -16,6 +16,7 @@ from tests.orders.support import (
     cart_of,
     come_due,
     eventually,
+    forget,
     reasons,
     seen,
     selling,
@@ -23,6 +24,8 @@ from tests.orders.support import (
 from tests.orders.test_kills import COMMITS_MAX, Doom, kill_when_reached
 
 pytestmark = pytest.mark.full
+AGED = """UPDATE orders SET created_at = created_at - interval '11 minutes'
+          WHERE id = $1"""
 BOTH = [pytest.param(False, id="before"), pytest.param(True, id="after")]
 
 
@@ -53,21 +56,27 @@ async def nothing_runs(s) -> None:
 
 @pytest.mark.parametrize("after", BOTH)
 @pytest.mark.parametrize(
-    ("token", "ends"),
+    ("token", "ends", "left"),
     [
-        ("tok_visa", "CONFIRMED"),
-        ("tok_declined", "PENDING"),
-        ("tok_pending", "PENDING"),
+        ("tok_visa", "CONFIRMED", False),
+        ("tok_visa", "CONFIRMED", True),
+        ("tok_declined", "PENDING", False),
+        ("tok_pending", "PENDING", False),
     ],
 )
 async def test_a_second_payment_survives_a_kill_between_any_two_steps(
-    shop, token, ends, after
+    shop, token, ends, left, after
 ) -> None:
     async with selling(shop, A=500) as s:
         buyer = new_id()
 
         async def make():
             placed = await s.ask(order_of(buyer, ("A", 1), token="tok_pending"))
+            if left:
+                look = "DELETE FROM due WHERE name = $1"
+                await s.rows("orders", look, f"look:{placed.order_id}")
+                await forget(s, AGED, placed.order_id)
+                return placed.order_id
             FakePayments.settles[placed.order_id] = AttemptStatus.DECLINED
             await come_due(s, f"look:{placed.order_id}")
 
@@ -99,13 +108,53 @@ async def test_a_second_payment_survives_a_kill_between_any_two_steps(
             assert taken == ([2] if paid else [])
             tried = [n for order, n in FakePayments.attempts if order == order_id]
             assert tried == [1, 2]
-            told = (await reasons(s, order_id))[3:]
+            told = (await reasons(s, order_id))[2 if left else 3 :]
             last = {
                 "tok_visa": "paid",
                 "tok_declined": "payment-declined",
                 "tok_pending": "payment-pending",
             }
             assert told == ["payment-begun", last[token]]
+
+        await walk(s, after, make, act, check)
+
+
+@pytest.mark.parametrize("after", BOTH)
+@pytest.mark.parametrize("ends", [AttemptStatus.DECLINED, AttemptStatus.SUCCEEDED])
+async def test_an_order_that_expires_survives_a_kill_between_any_two_steps(
+    shop, ends, after
+) -> None:
+    async with selling(shop, A=500) as s:
+
+        async def make():
+            placed = await s.ask(order_of(new_id(), ("A", 1), token="tok_pending"))
+            look = "DELETE FROM due WHERE name = $1"
+            await s.rows("orders", look, f"look:{placed.order_id}")
+            FakePayments.settles[placed.order_id] = ends
+            return placed.order_id
+
+        async def act(order_id) -> None:
+            await come_due(s, f"expire:{order_id}")
+
+            async def ended() -> bool:
+                return (await seen(s, order_id)).status is not OrderStatus.PENDING
+
+            await eventually(ended, 30.0)
+
+        async def check(order_id) -> None:
+            await nothing_runs(s)
+            paid = ends is AttemptStatus.SUCCEEDED
+            sql = "SELECT state FROM holds WHERE order_id = $1"
+
+            async def settled() -> bool:
+                held = await s.rows("inventory", sql, order_id)
+                return held == [{"state": "COMMITTED" if paid else "RELEASED"}]
+
+            await eventually(settled, 30.0)
+            assert (await reasons(s, order_id))[2:] == ["paid" if paid else "expired"]
+            taken = [n for order, n in FakePayments.taken if order == order_id]
+            assert taken == ([1] if paid else [])
+            assert order_id not in FakePayments.refunded.values()
 
         await walk(s, after, make, act, check)
 
