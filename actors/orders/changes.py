@@ -221,6 +221,9 @@ class Changes(Domain):
         def decide(order: Order, m: Finish) -> Order:
             if order.stage != m.stage:
                 return order
+            undone = m.stage == Stage.COMPENSATING
+            if undone and m.payment_status != order.payment_status == "SUCCEEDED":
+                return order
             return replace(order, stage=Stage.SETTLED)
 
         return await change(tx, messages, decide, _placed, frees_cart=True)

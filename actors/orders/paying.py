@@ -102,8 +102,8 @@ class Paying(Placing):
     async def look_at_payment(self, run: Run, m: LookAtPayment) -> Placed:
         """Ask again, with the same attempt, how a pending payment stands."""
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
-        at_rest = order.stage in (Stage.AWAITING, Stage.SETTLED)
-        if not at_rest or order.payment_status not in OPEN:
+        under_way = order.stage in (Stage.RESERVING, Stage.COMMITTING)
+        if under_way or order.payment_status not in OPEN:
             return order.placed()
         result = await self._charge(run, order)
         if result.status is not AttemptStatus.SUCCEEDED:

@@ -94,9 +94,12 @@ class Placing(Domain):
         if order.stage is Stage.COMPENSATING:
             await self._release(run, order)
             await self._refund(run, order)
-            return await run.settle(
-                Finish(order_id=order.id, stage=order.stage), last=True
+            finish = Finish(
+                order_id=order.id,
+                stage=order.stage,
+                payment_status=order.payment_status,
             )
+            return await run.settle(finish, last=True)
         return order.placed()
 
     async def _pay(self, run: Run, order: Order) -> Placed:

@@ -129,13 +129,15 @@ class Finish(Command[Placed], frozen=True, kw_only=True):
     """Nothing of this stage is left to do: the order is at rest.
 
     An order that is in another stage by now (cancelled while its stock was being
-    committed) is left to whoever brought it there.
+    committed) is left to whoever brought it there. So is one that was paid since
+    `payment_status` was read: that money is still to go back.
     """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
     stage: str
+    payment_status: str = ""
 
 
 class BeginAdvance(Command[Any], frozen=True, kw_only=True):

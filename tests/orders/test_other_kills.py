@@ -29,6 +29,36 @@ AGED = """UPDATE orders SET created_at = created_at - interval '11 minutes'
 BOTH = [pytest.param(False, id="before"), pytest.param(True, id="after")]
 
 
+LAST = {
+    "tok_visa": "paid",
+    "tok_declined": "payment-declined",
+    "tok_pending": "payment-pending",
+}
+
+
+async def left_before(s, buyer):
+    """An order whose payer has left the open attempt."""
+    placed = await s.ask(order_of(buyer, ("A", 1), token="tok_pending"))
+    look = "DELETE FROM due WHERE name = $1"
+    await s.rows("orders", look, f"look:{placed.order_id}")
+    await forget(s, AGED, placed.order_id)
+    return placed.order_id
+
+
+async def declined_before(s, buyer):
+    """An order whose first attempt was declined later."""
+    placed = await s.ask(order_of(buyer, ("A", 1), token="tok_pending"))
+    FakePayments.settles[placed.order_id] = AttemptStatus.DECLINED
+    await come_due(s, f"look:{placed.order_id}")
+
+    async def told() -> bool:
+        return (await seen(s, placed.order_id)).payment.status == "DECLINED"
+
+    await eventually(told)
+    del FakePayments.settles[placed.order_id]
+    return placed.order_id
+
+
 async def walk(s, after, make, act, check, shards=1) -> None:
     """Kill at the first commit of `act`, then at the second, until it ends alive."""
     for at in range(1, COMMITS_MAX):
@@ -71,21 +101,7 @@ async def test_a_second_payment_survives_a_kill_between_any_two_steps(
         buyer = new_id()
 
         async def make():
-            placed = await s.ask(order_of(buyer, ("A", 1), token="tok_pending"))
-            if left:
-                look = "DELETE FROM due WHERE name = $1"
-                await s.rows("orders", look, f"look:{placed.order_id}")
-                await forget(s, AGED, placed.order_id)
-                return placed.order_id
-            FakePayments.settles[placed.order_id] = AttemptStatus.DECLINED
-            await come_due(s, f"look:{placed.order_id}")
-
-            async def told() -> bool:
-                return (await seen(s, placed.order_id)).payment.status == "DECLINED"
-
-            await eventually(told)
-            del FakePayments.settles[placed.order_id]
-            return placed.order_id
+            return await (left_before if left else declined_before)(s, buyer)
 
         async def act(order_id) -> None:
             wish = PayOrder(
@@ -109,12 +125,7 @@ async def test_a_second_payment_survives_a_kill_between_any_two_steps(
             tried = [n for order, n in FakePayments.attempts if order == order_id]
             assert tried == [1, 2]
             told = (await reasons(s, order_id))[2 if left else 3 :]
-            last = {
-                "tok_visa": "paid",
-                "tok_declined": "payment-declined",
-                "tok_pending": "payment-pending",
-            }
-            assert told == ["payment-begun", last[token]]
+            assert told == ["payment-begun", LAST[token]]
 
         await walk(s, after, make, act, check)
 
