@@ -51,7 +51,11 @@ class PreferencesView(Value, frozen=True, kw_only=True):
 
 
 class NotificationView(Value, frozen=True, kw_only=True):
-    """One thing that a person was told in the shop."""
+    """One thing that a person was told in the shop.
+
+    `position` is higher than that of everything that was told to the person, or read,
+    before; reading it gives it a new one. It is a stream's event id.
+    """
 
     id: UUID
     type: NotificationType
@@ -62,6 +66,7 @@ class NotificationView(Value, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     version: int
+    position: int = 0
 
 
 class MarkedRead(Value, frozen=True):
@@ -182,6 +187,18 @@ class ListNotifications(Query[Page[NotificationView]], frozen=True, kw_only=True
     unread: bool | None = None
     limit: int = 20
     cursor: str | None = None
+
+
+class GetNotificationsAfter(Query[Page[NotificationView]], frozen=True, kw_only=True):
+    """A person's notifications above a position, the lowest first, as they are now.
+
+    None: the last ones that there are, not above `limit` of them.
+    """
+
+    key = by("user_id")
+    user_id: UUID
+    after: int | None
+    limit: int
 
 
 class GetPreferences(Query[PreferencesView], frozen=True, kw_only=True):

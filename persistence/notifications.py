@@ -44,6 +44,13 @@ class NotificationRow(Table, table=True):
             "id",
             postgresql_where=sa.text("in_app AND read_at IS NULL"),
         ),
+        sa.Index(
+            "notifications_by_position",
+            "user_id",
+            "position",
+            unique=True,
+            postgresql_where=sa.text("in_app"),
+        ),
         sa.Index("notifications_by_age", "created_at", postgresql_using="brin"),
         {"comment": "What people were told, once by event."},
     )
@@ -61,6 +68,7 @@ class NotificationRow(Table, table=True):
     created_at: datetime = Field(sa_column=sa.Column(_TIME, nullable=False))
     updated_at: datetime = Field(sa_column=sa.Column(_TIME, nullable=False))
     version: int = Field(sa_column=sa.Column(sa.Integer, nullable=False))
+    position: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
 
 
 class PreferencesRow(Table, table=True):
@@ -107,6 +115,13 @@ class Carried(Value, frozen=True):
     sms: bool
 
 
+# A person's last position. That it is never below the clock's microseconds keeps it
+# rising also when the highest rows have gone: they are too old by then. Only the
+# person's owner writes, one batch after another, so no lower one is committed later.
+_NEXT = """greatest((extract(epoch FROM {now}::timestamptz) * 1000000)::bigint,
+  (SELECT max(before.position) FROM notifications AS before
+   WHERE before.user_id = {user} AND before.in_app))"""
+
 _CHOICES = msgspec.json.Decoder(Choices)
 _DATA = msgspec.json.Decoder(dict[str, Any])
 
@@ -150,10 +165,13 @@ async def add_notifications(tx: Tx, rows: Iterable[Notification]) -> set[UUID]:
     """Insert what is not there yet; returns the ids that are new."""
     new = sorted(rows, key=lambda row: row.id)
     inserted = await tx.fetch(
-        """INSERT INTO notifications (id, user_id, type, title, body, data, in_app,
-             email, sms, created_at, updated_at, version)
-           SELECT *, $10, $10, 1 FROM unnest($1::uuid[], $2::uuid[], $3::text[],
-             $4::text[], $5::text[], $6::text[], $7::bool[], $8::bool[], $9::bool[])
+        f"""INSERT INTO notifications (id, user_id, type, title, body, data, in_app,
+             email, sms, created_at, updated_at, version, position)
+           SELECT new.*, $10, $10, 1, {_NEXT.format(user="new.user_id", now="$10")}
+             + row_number() OVER (PARTITION BY new.user_id ORDER BY new.id)
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+             $6::text[], $7::bool[], $8::bool[], $9::bool[]) AS new
+             (id, user_id, type, title, body, data, in_app, email, sms)
            ON CONFLICT (id) DO NOTHING RETURNING id""",
         [row.id for row in new],
         [row.user_id for row in new],
@@ -212,7 +230,8 @@ async def find_notification(
 async def mark_read(tx: Tx, user_id: UUID, notification_id: UUID) -> bool:
     """Unread becomes read; False when it was not unread."""
     tag = await tx.execute(
-        """UPDATE notifications SET read_at = $3, updated_at = $3, version = version + 1
+        f"""UPDATE notifications SET read_at = $3, updated_at = $3,
+             version = version + 1, position = {_NEXT.format(user="$2", now="$3")} + 1
            WHERE id = $1 AND user_id = $2 AND in_app AND read_at IS NULL""",
         notification_id,
         user_id,
@@ -224,16 +243,35 @@ async def mark_read(tx: Tx, user_id: UUID, notification_id: UUID) -> bool:
 async def mark_some_read(tx: Tx, user_id: UUID, limit: int) -> list[UUID]:
     """The person's oldest unread ones become read; returns their ids."""
     rows = await tx.fetch(
-        """UPDATE notifications SET read_at = $2, updated_at = $2, version = version + 1
-           WHERE id IN (SELECT id FROM notifications
-                        WHERE user_id = $1 AND in_app AND read_at IS NULL
-                        ORDER BY id LIMIT $3)
-           RETURNING id""",
+        f"""UPDATE notifications SET read_at = $2, updated_at = $2,
+             version = version + 1, position = read.position
+           FROM (SELECT id, {_NEXT.format(user="$1", now="$2")}
+                   + row_number() OVER (ORDER BY id) AS position
+                 FROM notifications
+                 WHERE user_id = $1 AND in_app AND read_at IS NULL
+                 ORDER BY id LIMIT $3) AS read
+           WHERE notifications.id = read.id
+           RETURNING notifications.id""",
         user_id,
         tx.now,
         limit,
     )
     return sorted(row["id"] for row in rows)
+
+
+async def read_after(
+    db: Db, user_id: UUID, after: int | None, limit: int
+) -> tuple[NotificationView, ...]:
+    """The person's notifications above a position; None: the last `limit` ones."""
+    rows = await db.fetch(
+        f"""SELECT {_COLUMNS} FROM notifications
+            WHERE user_id = $1 AND in_app AND position > $2
+            ORDER BY position {"DESC" if after is None else ""} LIMIT $3""",
+        user_id,
+        after or 0,
+        limit,
+    )
+    return tuple(_view(row) for row in (reversed(rows) if after is None else rows))
 
 
 async def sweep(tx: Tx) -> None:
@@ -247,7 +285,8 @@ async def sweep(tx: Tx) -> None:
     )
 
 
-_COLUMNS = "id, type, title, body, data, read_at, created_at, updated_at, version"
+_COLUMNS = """id, type, title, body, data, read_at, created_at, updated_at, version,
+  position"""
 
 
 def _view(row: Any) -> NotificationView:
@@ -261,4 +300,5 @@ def _view(row: Any) -> NotificationView:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         version=row["version"],
+        position=row["position"],
     )

@@ -13,7 +13,7 @@ from bus.kit.refusals import Refusal, RefusalKind
 from bus.kit.settings import Settings
 from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
 from serve_app.kit.asking import Asker
-from serve_app.kit.declared import check_declared
+from serve_app.kit.declared import check_declared, stream_paths
 from serve_app.kit.edge import Edge
 from serve_app.kit.epochs import Raised
 from serve_app.kit.failing import answer_errors
@@ -97,6 +97,7 @@ def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
     for router in (*domains, *own, pages(app, VERSION)):
         app.router.routes.extend(router.api.routes)
     check_declared(app.routes)
+    gateway.streams.answer(app, stream_paths(app.routes))
     app.router.middleware_stack = Segments(app.router.routes)
     return app
 
@@ -113,11 +114,18 @@ def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     def forgetting(tags: Callable[[Any], Iterable[str]]) -> Callable[[Any], None]:
         return lambda told: gateway.near.forget(tags(told))
 
+    def waking(kind: str, key: Callable[[Any], object]) -> Callable[[Any], None]:
+        return lambda told: gateway.streams.wake(kind, key(told))
+
     for router in domains:
         for event, tags in router.forgetting:
             heard.on(event, forgetting(tags))
         for event, note in router.hearing:
             heard.on(event, partial(note, gateway.facts))
+        for event, kind, key in router.waking:
+            heard.on(event, waking(kind, key), kind=kind)
     heard.on_loss(gateway.facts.clear)
+    heard.on_loss(gateway.streams.miss)
+    gateway.streams.ear = heard
     heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
     return heard

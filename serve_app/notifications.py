@@ -1,5 +1,6 @@
 """How the world reaches notifications: what was told, and by which channels."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -9,27 +10,40 @@ from pydantic import Field
 from bus.kit.values import Page
 from bus.notifications import (
     Channel,
+    GetNotificationsAfter,
     GetPreferences,
     ListNotifications,
     MarkAllRead,
     MarkedRead,
     MarkRead,
+    NotificationCreated,
+    NotificationRead,
     NotificationType,
     NotificationView,
     PreferencesView,
     SetPreferences,
 )
 from serve_app.kit.bodies import Body
+from serve_app.kit.feeds import LINES_MAX
 from serve_app.kit.routing import (
     SIGNED_IN,
     Caller,
     ExpectedVersion,
+    Feed,
+    Line,
     Pages,
+    ResumeAfter,
     Router,
     ask,
 )
 
 router = Router("notifications")
+
+_KIND = "notifications"
+RECENT_MAX = 50
+
+for _event in (NotificationCreated, NotificationRead):
+    router.wakes(_event, _KIND, lambda told: told.user_id)
 
 Unread = Annotated[
     bool | None, Query(description="Only unread ones (`true`), or only read ones.")
@@ -68,6 +82,35 @@ async def list_notifications(
         user_id=caller.person, unread=unread, limit=pages.limit, cursor=pages.cursor
     )
     return await ask(query)
+
+
+@router.stream("/notifications/stream", access=SIGNED_IN)
+async def follow_notifications(
+    caller: Caller, after: ResumeAfter
+) -> Feed[NotificationView]:
+    """Follow your notifications: the last 50 changes, then each as it happens.
+
+    Server-sent events: `notification_created` for one that is unread,
+    `notification_read` for one that was read, here or in another window; the `id` is
+    the notification's `position`, the `data` the whole of it as it is now. A connection
+    that says `Last-Event-ID` gets exactly what changed after, each notification once.
+    A browser's EventSource, which sends no headers, may bring the access token as the
+    cookie `souk_access`. A comment comes every 15 seconds. The stream ends with the
+    access token, with the session, and after an hour.
+    """
+    user_id = caller.person
+
+    async def look(after: int | None) -> Sequence[Line]:
+        limit = RECENT_MAX if after is None else LINES_MAX
+        query = GetNotificationsAfter(user_id=user_id, after=after, limit=limit)
+        return [_line(one) for one in (await ask(query)).items]
+
+    return Feed(_KIND, user_id, look, after)
+
+
+def _line(view: NotificationView) -> Line:
+    kind = "notification_created" if view.read_at is None else "notification_read"
+    return Line(view.position, kind, view)
 
 
 @router.put("/notifications/read-all", access=SIGNED_IN)

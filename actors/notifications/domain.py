@@ -23,6 +23,7 @@ from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
 from bus.kit.values import Page
 from bus.messaging import SendEmail, SendSms
 from bus.notifications import (
+    GetNotificationsAfter,
     GetPreferences,
     ListNotifications,
     MarkAllRead,
@@ -214,6 +215,13 @@ class Notifications(Domain):
             before=id_of(query.cursor),
             limit=query.limit,
         )
+
+    @handles(GetNotificationsAfter)
+    async def get_notifications_after(
+        self, db: Db, query: GetNotificationsAfter
+    ) -> Page[NotificationView]:
+        """What is new to a person who follows."""
+        return Page(await store.read_after(db, query.user_id, query.after, query.limit))
 
     @handles(GetPreferences)
     async def get_preferences(self, db: Db, query: GetPreferences) -> PreferencesView:

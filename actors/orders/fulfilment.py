@@ -8,13 +8,11 @@ from actors.kit.process import Run
 from actors.orders.moving import (
     advance,
     least,
-    may_cancel,
     may_see,
-    of_money,
     refunded,
     refuse_advance,
-    seen_by_seller,
     shown,
+    timeline_for,
 )
 from actors.orders.paying import Paying
 from bus.inventory import ShipStock
@@ -35,6 +33,7 @@ from bus.orders import (
     OrderRefunded,
     OrderShipped,
     OrderStatus,
+    OrderUpdated,
     OrderView,
     TimelineEntry,
 )
@@ -191,13 +190,7 @@ class Fulfilment(Paying):
         if order is None or not may_see(order, q.viewer):
             raise not_found("order")
         entries = await store.read_timeline(db, q.order_id)
-        if not may_cancel(order, q.viewer):
-            entries = [
-                seen_by_seller(entry, q.viewer)
-                for entry in entries
-                if not of_money(entry)
-            ]
-        return Page(tuple(entries))
+        return Page(timeline_for(order, q.viewer, entries))
 
     @handles_many(GetOrderContact)
     async def get_order_contact(
@@ -245,3 +238,5 @@ def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
     elif least(after) is S.DELIVERED and least(before) is not S.DELIVERED:
         product_ids = tuple(dict.fromkeys(line.product_id for line in after.lines))
         tx.tell(OrderDelivered(**facts, product_ids=product_ids))
+    else:
+        tx.tell(OrderUpdated(**facts, reason=str(m.request.status)))

@@ -101,6 +101,17 @@ def of_money(entry: TimelineEntry) -> bool:
     return entry.reason.startswith("payment-") or entry.reason == "refunded"
 
 
+def timeline_for(
+    order: Order, viewer: Viewer, entries: Iterable[TimelineEntry]
+) -> tuple[TimelineEntry, ...]:
+    """What of an order's timeline somebody may see: sellers nothing of its money."""
+    if may_cancel(order, viewer):
+        return tuple(entries)
+    return tuple(
+        seen_by_seller(entry, viewer) for entry in entries if not of_money(entry)
+    )
+
+
 def seen_by_seller(entry: TimelineEntry, viewer: Viewer) -> TimelineEntry:
     """An entry without the person behind it, unless that is the seller."""
     own = entry.actor_id == viewer.user_id

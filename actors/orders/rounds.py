@@ -10,7 +10,7 @@ from actors.orders.decisions import subtract
 from actors.orders.moving import actor_of
 from bus.kit.messages import Command
 from bus.kit.refusals import Refusal, not_found
-from bus.orders import OrderStatus, Viewer
+from bus.orders import OrderStatus, OrderUpdated, Viewer
 from bus.orders.steps import AwaitPayment, BeginCancel, Confirm
 from persistence import orders as store
 from persistence.kit.transaction import Tx
@@ -60,6 +60,8 @@ async def change(
             continue
         if after.version != order.version:
             steps.append(_step(after, m))
+            if after.status is order.status:
+                _tell_updated(tx, after, m)
             moved_lines |= after.lines is not order.lines
         orders[order_id] = after
         answers.append(reply(after, m))
@@ -83,6 +85,20 @@ def _step(order: Order, m: Any) -> Step:
         reason=_reason(order, m),
         actor=actor_of(order, viewer),
         actor_id=viewer.user_id if viewer else None,
+    )
+
+
+def _tell_updated(tx: Tx, order: Order, m: Any) -> None:
+    """Tell what of the timeline no event of its own tells."""
+    tx.tell(
+        OrderUpdated(
+            order_id=order.id,
+            user_id=order.user_id,
+            number=order.number,
+            total=order.total,
+            reason=_reason(order, m),
+        ),
+        about=m,
     )
 
 

@@ -137,6 +137,10 @@ class Settings(BaseModel):
     """Requests that one replica works on at once."""
     gateway_queued_max: Count = 200
     """Requests that wait for a replica."""
+    streams_max: Count = 2_000
+    """Event streams that one replica holds open."""
+    streams_each_max: Count = 5
+    """Event streams of one person, or guest, on one replica."""
     haproxy_connections_max: Count = 8_192
     """Connections that the edge holds open."""
     haproxy_threads: Count = 1

@@ -21,6 +21,7 @@ from bus.orders.events import (
     OrderProcessing,
     OrderRefunded,
     OrderShipped,
+    OrderUpdated,
 )
 from bus.orders.known import KnownOrder, WasPlaced
 from bus.orders.orders import (
@@ -29,6 +30,7 @@ from bus.orders.orders import (
     GetOrder,
     GetOrderContact,
     GetTimeline,
+    GetTimelineAfter,
     ListOrders,
     LookUpOrder,
     OrderContact,
@@ -60,6 +62,7 @@ __all__ = [
     "GetOrder",
     "GetOrderContact",
     "GetTimeline",
+    "GetTimelineAfter",
     "KnownOrder",
     "ListOrders",
     "LookUpOrder",
@@ -75,6 +78,7 @@ __all__ = [
     "OrderRefunded",
     "OrderShipped",
     "OrderStatus",
+    "OrderUpdated",
     "OrderView",
     "PayOrder",
     "PlaceOrder",

@@ -71,3 +71,15 @@ class OrderRefunded(OrderEvent, frozen=True, kw_only=True):
     key = by("order_id")
     subject = by("order_id")
     refunded: Money
+
+
+class OrderUpdated(OrderEvent, frozen=True, kw_only=True):
+    """An order's timeline says something new that no other event tells.
+
+    `reason` is the timeline's code: some lines moved on and the order did not, or an
+    attempt to pay it stands otherwise.
+    """
+
+    key = by("order_id")
+    subject = by("order_id")
+    reason: str

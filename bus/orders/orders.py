@@ -116,7 +116,8 @@ class Placed(Value, frozen=True, kw_only=True):
 class TimelineEntry(Value, frozen=True, kw_only=True):
     """One change of an order: to what, by whom, and why (a code).
 
-    `actor` is CUSTOMER, GUEST, SELLER, ADMIN or SYSTEM, the shop itself.
+    `actor` is CUSTOMER, GUEST, SELLER, ADMIN or SYSTEM, the shop itself; `version` is
+    the order's after the change, and a stream's event id.
     """
 
     status: OrderStatus
@@ -124,6 +125,7 @@ class TimelineEntry(Value, frozen=True, kw_only=True):
     reason: str
     at: datetime
     actor: str = "SYSTEM"
+    version: int = 0
 
 
 class OrderContact(Value, frozen=True, kw_only=True):
@@ -264,6 +266,20 @@ class GetTimeline(Query[Page[TimelineEntry]], frozen=True, kw_only=True):
     key = by("order_id")
     order_id: UUID
     viewer: Viewer
+
+
+class GetTimelineAfter(Query[Page[TimelineEntry]], frozen=True, kw_only=True):
+    """The first changes of one order above a version; 404 as for the order.
+
+    `next_cursor` is the version to go on after; None: there are no more. Some of what
+    lies below it may not be for this viewer.
+    """
+
+    key = by("order_id")
+    order_id: UUID
+    viewer: Viewer
+    after: int
+    limit: int
 
 
 class GetOrderContact(Query[OrderContact], frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from persistence.orders.carts import (
     save_carts,
     touched_at,
 )
+from persistence.orders.following import read_timelines_after
 from persistence.orders.orders import (
     add_timeline,
     find_by_number,
@@ -19,6 +20,7 @@ from persistence.orders.orders import (
     open_attempt,
     read_order,
     read_orders,
+    read_orders_of,
     read_timeline,
     save_links,
     update_orders,
@@ -45,7 +47,9 @@ __all__ = [
     "read_cart",
     "read_order",
     "read_orders",
+    "read_orders_of",
     "read_timeline",
+    "read_timelines_after",
     "remove_cart",
     "save_carts",
     "save_links",

@@ -257,11 +257,16 @@ async def find_by_number(db: Db, number: str) -> Order | None:
     return None if order_id is None else await read_order(db, order_id)
 
 
+async def read_orders_of(db: Db, ids: Iterable[UUID]) -> dict[UUID, Order]:
+    """Several orders as last committed; one that is not there is left out."""
+    return await _read(db, sorted(ids))
+
+
 async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
     """All changes of an order, oldest first."""
     rows = await db.fetch(
-        """SELECT status, actor, actor_id, reason, at FROM timeline WHERE order_id = $1
-           ORDER BY version""",
+        """SELECT version, status, actor, actor_id, reason, at FROM timeline
+           WHERE order_id = $1 ORDER BY version""",
         order_id,
     )
     return [
@@ -271,6 +276,7 @@ async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
             actor_id=row["actor_id"],
             reason=row["reason"],
             at=row["at"],
+            version=row["version"],
         )
         for row in rows
     ]

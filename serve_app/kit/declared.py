@@ -17,6 +17,7 @@ from bus.kit import logs
 from serve_app.kit.answers import Answer, etag, respond
 from serve_app.kit.bodies import Body, parse_body
 from serve_app.kit.caller import Access, Caller, checked_key
+from serve_app.kit.feeds import Feed
 from serve_app.kit.problems import (
     Problem,
     internal_error,
@@ -48,6 +49,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     idempotent: bool
     upload: bool
     near: Near | None
+    stream: bool
     body: type[Body] | None
     view: Any
 
@@ -55,6 +57,12 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 def declared_of(route: Any) -> Declared | None:
     """What a route declared, or None if it did not."""
     return getattr(getattr(route, "endpoint", None), "declared", None)
+
+
+def stream_paths(routes: Iterable[Any]) -> list[str]:
+    """The paths of the routes that are event streams."""
+    found = ((route, declared_of(route)) for route in routes)
+    return [route.path for route, declared in found if declared and declared.stream]
 
 
 def check_declared(routes: Iterable[Any]) -> None:
@@ -159,7 +167,7 @@ def endpoint_of(
         if caller_name is not None:
             values[caller_name] = caller
         result = await handler(**values)
-        response = respond(result, status)
+        response = await _response(request, result, status)
         if caller.key is not None and not caller.used_key:
             raise RuntimeError("an idempotent route did not ask with its command id")
         if near is not None and response.status_code == 200 and not caller.is_staff:
@@ -182,6 +190,13 @@ def endpoint_of(
     endpoint.__name__ = handler.__name__
     endpoint.__module__ = handler.__module__
     return endpoint, body, hints.get("return")
+
+
+async def _response(request: Request, result: Any, status: int) -> Response:
+    if isinstance(result, Feed):
+        stream: Response = await request.scope["souk.stream"].open(result)
+        return stream
+    return respond(result, status)
 
 
 def _parameter(hints: dict[str, Any], kind: type) -> tuple[str | None, Any]:

@@ -108,6 +108,7 @@ class Replica:
 
     async def __del__(self) -> None:
         self._gateway.draining = True
+        self._gateway.streams.drain()
         self._following.cancel()
         await self._hearing.close()
 

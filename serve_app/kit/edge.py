@@ -4,10 +4,11 @@ Ray Serve puts it outside its own bookkeeping (`serve_app.kit.outermost`), so
 what is answered here costs a fraction of what a routed request costs.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bus.kit import logs
 from bus.kit.context import CURRENT, Context
 from serve_app.kit.answers import matches
 from serve_app.kit.asking import ASKER
@@ -17,9 +18,10 @@ from serve_app.kit.facts import FACTS
 from serve_app.kit.failing import as_problem
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.heads import RequestHead
-from serve_app.kit.identity import TOKENS, bearer
+from serve_app.kit.identity import TOKENS, Identity, bearer
 from serve_app.kit.near_cache import Entry
 from serve_app.kit.problems import Problem, internal_error, unavailable
+from serve_app.kit.streams import ACCESS_COOKIE, ORDER_COOKIE, cookies_of
 
 # Paths that Serve and HAProxy ask a replica themselves.
 SERVE_PATHS = frozenset({"/-/healthz", "/-/routes"})
@@ -28,13 +30,35 @@ SERVE_PATHS = frozenset({"/-/healthz", "/-/routes"})
 # What a client began is done to its end, whether or not it still listens.
 _NO_WATCH = (b"x-request-disconnect-disabled", b"?1")
 
+_HEALTH: Scope = {
+    "type": "http",
+    "method": "GET",
+    "path": "/-/healthz",
+    "raw_path": b"/-/healthz",
+    "root_path": "",
+    "query_string": b"",
+    "headers": [],
+}
+
+_log = logs.get("gateway")
+
 
 class Edge:
-    """The middleware. `find` gives the process' gateway; None: there is none here."""
+    """The middleware. `find` gives the process' gateway; None: there is none here.
 
-    def __init__(self, app: ASGIApp, find: Callable[[], Gateway | None]) -> None:
+    `around_serve` says that it stands around Serve's own handling, not within it.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        find: Callable[[], Gateway | None],
+        *,
+        around_serve: bool = False,
+    ) -> None:
         self._app = app
         self._find = find
+        self._around_serve = around_serve
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -55,6 +79,13 @@ class Edge:
         if gateway is None:
             await exchange.problem(unavailable("The shop is starting."))
             return
+        stream = gateway.streams.route_of(scope)
+        if stream is not None:
+            exchange.streams = True
+            await _finish(
+                exchange, self._stream(gateway, stream, head, exchange, receive)
+            )
+            return
         await self._answer(gateway, head, exchange, receive)
 
     async def _answer(
@@ -67,30 +98,15 @@ class Edge:
             return
         measures.in_flight += 1
         try:
-            await self._serve(gateway, head, exchange, receive)
-        except Problem as problem:
-            await exchange.problem(problem)
-        except Exception as error:
-            exchange.log_bug()
-            if exchange.started:
-                raise
-            await exchange.problem(as_problem(error))
+            await _finish(exchange, self._serve(gateway, head, exchange, receive))
         finally:
             measures.in_flight -= 1
-            exchange.finish()
 
     async def _serve(
         self, gateway: Gateway, head: RequestHead, exchange: Exchange, receive: Receive
     ) -> None:
         caller, scope = exchange.caller, exchange.scope
-        CURRENT.set(Context(caller.request_id, caller.traceparent))
-        CALLER.set(caller)
-        ASKER.set(gateway.asker)
-        TOKENS.set(gateway.tokens)
-        FACTS.set(gateway.facts)
-        await _identify(gateway, head, caller)
-        if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
-            raise Problem(422, "invalid-request", "NUL is not allowed.")
+        await _begin(gateway, head, exchange)
         if scope["method"] == "GET" and not caller.is_staff and not head.no_cache:
             key = scope["path"].encode() + b"?" + scope["query_string"]
             entry = gateway.near.get(key)
@@ -113,19 +129,95 @@ class Edge:
         if not exchange.started:
             raise internal_error()
 
+    async def _stream(
+        self,
+        gateway: Gateway,
+        app: ASGIApp,
+        head: RequestHead,
+        exchange: Exchange,
+        receive: Receive,
+    ) -> None:
+        """Answer a stream here, where it takes no request's place.
 
-async def _identify(gateway: Gateway, head: RequestHead, caller: Caller) -> None:
+        A browser's EventSource sends no headers of its own, so here alone the tokens
+        may come as cookies: a GET that changes nothing is all that these can do.
+        """
+        cookies = cookies_of(exchange.scope)
+        if not head.authorization and (token := cookies.get(ACCESS_COOKIE)):
+            head.authorization = f"Bearer {token}"
+        head.order_token = head.order_token or cookies.get(ORDER_COOKIE, "")
+        identity = await _begin(gateway, head, exchange)
+        drains = self._drains if self._around_serve else None
+        async with gateway.streams.place(exchange.scope, identity, drains) as stream:
+            exchange.scope["souk.stream"] = stream
+            await app(exchange.scope, receive, exchange.send)
+
+    async def _drains(self) -> bool:
+        """Whether Serve is ending this replica: its own health answer says so."""
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        try:
+            await self._app(dict(_HEALTH), receive, send)
+        except Exception:  # noqa: BLE001 - whatever it is, it is Serve's: ask no more
+            self._around_serve = False
+            _log.exception("Serve did not say how it is")
+        return statuses == [503]
+
+
+async def _finish(exchange: Exchange, answering: Awaitable[None]) -> None:
+    """Wait for the answer; what goes wrong becomes a problem document."""
+    try:
+        await answering
+    except Problem as problem:
+        await exchange.problem(problem)
+    except Exception as error:
+        exchange.log_bug()
+        if exchange.started:
+            raise
+        await exchange.problem(as_problem(error))
+    finally:
+        exchange.finish()
+
+
+async def _begin(
+    gateway: Gateway, head: RequestHead, exchange: Exchange
+) -> Identity | None:
+    """Tell those further in who asks; raises Problem for a request that is none."""
+    caller, scope = exchange.caller, exchange.scope
+    CURRENT.set(Context(caller.request_id, caller.traceparent))
+    CALLER.set(caller)
+    ASKER.set(gateway.asker)
+    TOKENS.set(gateway.tokens)
+    FACTS.set(gateway.facts)
+    identity = await _identify(gateway, head, caller)
+    if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
+        raise Problem(422, "invalid-request", "NUL is not allowed.")
+    return identity
+
+
+async def _identify(
+    gateway: Gateway, head: RequestHead, caller: Caller
+) -> Identity | None:
     """Fill in who asks; raises Problem 401 for a token that is not good."""
     if head.cart_token:
         caller.cart_token = checked_token(head.cart_token)
     if head.order_token:
         caller.order_token = checked_token(head.order_token)
-    if head.authorization:
-        identity = gateway.tokens.verify(bearer(head.authorization))
-        await gateway.epochs.check(identity)
-        caller.user_id = identity.user_id
-        caller.role = identity.role
-        caller.session_id = identity.session_id
+    if not head.authorization:
+        return None
+    identity = gateway.tokens.verify(bearer(head.authorization))
+    await gateway.epochs.check(identity)
+    caller.user_id = identity.user_id
+    caller.role = identity.role
+    caller.session_id = identity.session_id
+    return identity
 
 
 async def _answer_near(exchange: Exchange, entry: Entry, if_none_match: str) -> None:

@@ -105,13 +105,18 @@ class Epochs:
 
     async def check(self, identity: Identity) -> None:
         """Raise Problem 401 if the token was revoked, 503 if that cannot be told."""
-        if self._clock() - self._confirmed_at <= AGE_SECONDS_MAX:
-            epoch, _ = self._raised.get(identity.user_id, (0, 0.0))
-            valid = identity.epoch >= epoch and identity.session_id not in self._ended
-        else:
+        valid = self.known(identity)
+        if valid is None:
             valid = await self._ask(identity)
         if not valid:
             raise unauthenticated("token-revoked", "The session has ended.")
+
+    def known(self, identity: Identity) -> bool | None:
+        """Whether the token counts; None: the list is too old to tell."""
+        if self._clock() - self._confirmed_at > AGE_SECONDS_MAX:
+            return None
+        epoch, _ = self._raised.get(identity.user_id, (0, 0.0))
+        return identity.epoch >= epoch and identity.session_id not in self._ended
 
     async def _ask(self, identity: Identity) -> bool:
         """One ask a token and second, however many requests bring it."""

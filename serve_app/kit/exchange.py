@@ -64,6 +64,7 @@ class Exchange:
     """Sends the answer with the headers that all answers have, and takes its time."""
 
     __slots__ = (
+        "_answered_at",
         "_began_at",
         "_kept_headers",
         "_measures",
@@ -77,6 +78,7 @@ class Exchange:
         "scope",
         "started",
         "status",
+        "streams",
     )
 
     def __init__(
@@ -93,8 +95,9 @@ class Exchange:
         self._near: NearCache | None = None
         self._near_key = b""
         self._near_began_at = 0.0
+        self.streams = False
         self._kept_headers: Headers = []
-        self._began_at = time.perf_counter()
+        self._began_at = self._answered_at = time.perf_counter()
 
     def keep_near(self, near: NearCache, key: bytes) -> None:
         """If the route allows, keep the answer under `key`."""
@@ -135,7 +138,9 @@ class Exchange:
 
     def finish(self) -> None:
         """The answer is out: measure it, and log what is worth a line."""
-        seconds = time.perf_counter() - self._began_at
+        # What a stream's reader waits for is its head; how long it stays is no measure.
+        ended_at = self._answered_at if self.streams else time.perf_counter()
+        seconds = ended_at - self._began_at
         method = self.scope["method"]
         route = self.scope.get("souk.template", "none")
         if self._measures is not None:
@@ -162,6 +167,7 @@ class Exchange:
             (name.lower(), value) for name, value in message.get("headers", ())
         ]
         self.started = True
+        self._answered_at = time.perf_counter()
         self.status = message["status"]
         self._kept_headers = given
         names = {name for name, _ in given}

@@ -10,6 +10,7 @@ from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
 from serve_app.kit.measures import Measures
 from serve_app.kit.near_cache import NearCache
+from serve_app.kit.streams import Streams
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Gateway:
     epochs: Epochs
     near: NearCache
     measures: Measures
+    streams: Streams
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
     draining: bool = False
@@ -32,14 +34,17 @@ class Gateway:
     ) -> "Gateway":
         """A gateway as the settings want it; raises SettingsError for bad keys."""
         tokens = Tokens.of(settings)
+        epochs = Epochs(sessions, life_seconds=tokens.life_seconds)
+        measures = Measures(replica)
         return cls(
             settings=settings,
             asker=asker,
             tokens=tokens,
-            epochs=Epochs(sessions, life_seconds=tokens.life_seconds),
+            epochs=epochs,
             near=NearCache(
                 bytes_max=settings.near_cache_bytes_max,
                 age_seconds_max=settings.near_cache_age_seconds_max,
             ),
-            measures=Measures(replica),
+            measures=measures,
+            streams=Streams(settings, epochs, measures),
         )

@@ -7,6 +7,7 @@ import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from bus.kit import logs
 from bus.kit.messages import Event
@@ -14,6 +15,7 @@ from bus.kit.settings import Settings
 from serve_app.kit.near_cache import NearCache
 
 CONNECT_SECONDS_MAX = 10
+LISTEN_SECONDS_MAX = 2
 RECONNECT_SECONDS = 0.2
 
 _log = logs.get("gateway")
@@ -28,9 +30,10 @@ class _Told(msgspec.Struct):
 class Hearing:
     """Calls what is interested in an event; each replica hears all of them.
 
-    Nothing is heard while the connection is away, so all that is kept near is dropped
-    when it goes and again when it comes back. At-most-once delivery is enough: no
-    answer from memory is older than its few seconds anyway.
+    What only streams are about is heard while somebody follows one. Nothing is heard
+    while the connection is away, so all that is kept near is dropped when it goes and
+    again when it comes back. At-most-once delivery is enough: no answer from memory is
+    older than its few seconds anyway, and a stream looks by itself now and then.
     """
 
     def __init__(self, settings: Settings, near: NearCache) -> None:
@@ -38,17 +41,25 @@ class Hearing:
         self._client: Client | None = None
         self._calls: dict[str, list[Callable[[Any], None]]] = {}
         self._types: dict[str, type[Event]] = {}
+        self._kinds: dict[str, set[str]] = {"": set()}
+        self._subscriptions: dict[str, Subscription] = {}
         self._losses: list[Callable[[], None]] = [near.clear]
+
+    def on(
+        self, event: type[Event], call: Callable[[Any], None], *, kind: str = ""
+    ) -> None:
+        """Call `call` with each event of this type; register before `connect`.
+
+        With a `kind` it is heard only between `listen(kind)` and `silence(kind)`.
+        """
+        subject = event.nats_subject()
+        self._types[subject] = event
+        self._calls.setdefault(subject, []).append(call)
+        self._kinds.setdefault(kind, set()).add(subject)
 
     def on_loss(self, call: Callable[[], None]) -> None:
         """Call `call` when events may have been missed."""
         self._losses.append(call)
-
-    def on(self, event: type[Event], call: Callable[[Any], None]) -> None:
-        """Call `call` with each event of this type; register before `connect`."""
-        subject = event.nats_subject()
-        self._types[subject] = event
-        self._calls.setdefault(subject, []).append(call)
 
     def connected(self) -> bool:
         """True while events are heard."""
@@ -65,14 +76,40 @@ class Hearing:
             reconnected_cb=self._lost,
             error_cb=self._failed,
         )
-        for subject in self._types:
-            await self._client.subscribe(subject, cb=self._hear)
+        await self._subscribe(self._client, "")
         await self._client.flush()
+
+    async def listen(self, kind: str) -> None:
+        """Hear the events of this kind too; what fails is made good when connected."""
+        client = self._client
+        if client is None or client.is_closed:
+            return
+        await self._subscribe(client, kind)
+        if client.is_connected:
+            try:
+                await client.flush(LISTEN_SECONDS_MAX)
+            except nats.errors.Error as error:
+                _log.warning("bus connection", reason=repr(error))
+
+    async def silence(self, kind: str) -> None:
+        """Hear no more what this kind alone is about."""
+        if self._client is None or self._client.is_closed:
+            return
+        others = (each for name, each in self._kinds.items() if name != kind)
+        for subject in self._kinds.get(kind, set()).difference(*others):
+            if subscription := self._subscriptions.pop(subject, None):
+                await subscription.unsubscribe()
 
     async def close(self) -> None:
         """Hear nothing more."""
         if self._client is not None:
             await self._client.close()
+
+    async def _subscribe(self, client: Client, kind: str) -> None:
+        for subject in sorted(self._kinds.get(kind, ())):
+            if subject not in self._subscriptions:
+                found = await client.subscribe(subject, cb=self._hear)
+                self._subscriptions[subject] = found
 
     async def _hear(self, message: Msg) -> None:
         kind = self._types[message.subject]
@@ -87,6 +124,10 @@ class Hearing:
         for call in self._calls[message.subject]:
             call(told)
 
+    def _forget_all(self) -> None:
+        for call in self._losses:
+            call()
+
     async def _lost(self) -> None:
         self._forget_all()
 
@@ -94,7 +135,3 @@ class Hearing:
         # nats-py reports slow consumers here too: messages were dropped.
         _log.warning("bus connection", reason=repr(error))
         self._forget_all()
-
-    def _forget_all(self) -> None:
-        for call in self._losses:
-            call()

@@ -1,7 +1,7 @@
 """What the gateway counts, and how `/metrics` tells it (Prometheus text format)."""
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -20,6 +20,11 @@ class Measures:
         self.refused_busy = 0
         self.near_hits = 0
         self.near_misses = 0
+        self.streams_open = 0
+        self.streams_refused = 0
+        self.stream_looks = 0
+        self.stream_lines = 0
+        self.streams_ended: Counter[str] = Counter()
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answered request; `route` is the template, never the path itself."""
@@ -34,7 +39,8 @@ class Measures:
 
     def text(self, near_bytes: int) -> str:
         """All of it in Prometheus' text format."""
-        return "\n".join([*self._counts(), *self._times(), *self._rest(near_bytes), ""])
+        parts = (self._counts(), self._times(), self._rest(near_bytes), self._ends())
+        return "\n".join([*(line for part in parts for line in part), ""])
 
     def _counts(self) -> Iterator[str]:
         yield "# HELP souk_http_requests_total Requests answered."
@@ -69,11 +75,37 @@ class Measures:
                 "Near routes not there.",
             ),
             ("near_bytes", "gauge", near_bytes, "Bytes of answers kept in memory."),
+            ("streams_open", "gauge", self.streams_open, "Event streams now open."),
+            (
+                "streams_refused_total",
+                "counter",
+                self.streams_refused,
+                "Event streams that found no place.",
+            ),
+            (
+                "stream_looks_total",
+                "counter",
+                self.stream_looks,
+                "Times that event streams asked for more.",
+            ),
+            (
+                "stream_events_total",
+                "counter",
+                self.stream_lines,
+                "Events sent on streams.",
+            ),
         )
         for name, kind, value, words in values:
             yield f"# HELP souk_gateway_{name} {words}"
             yield f"# TYPE souk_gateway_{name} {kind}"
             yield f"souk_gateway_{name}{self._labels()} {value}"
+
+    def _ends(self) -> Iterator[str]:
+        name = "souk_gateway_streams_ended_total"
+        yield f"# HELP {name} Event streams that ended, by why."
+        yield f"# TYPE {name} counter"
+        for reason, count in sorted(self.streams_ended.items()):
+            yield f"{name}{self._labels(reason=reason)} {count}"
 
     def _labels(self, **labels: str) -> str:
         pairs = {"replica": self._replica, **labels}

@@ -15,7 +15,9 @@ from bus.kit.values import Done
 from serve_app.kit.answers import Answer
 from serve_app.kit.caller import Access
 from serve_app.kit.declared import Declared, declared_of
+from serve_app.kit.feeds import Feed
 from serve_app.kit.problems import MEDIA_TYPE
+from serve_app.kit.streams import ACCESS_COOKIE, ORDER_COOKIE
 
 _REFERENCE = "#/components/schemas/{}"
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _REFERENCE.format("Problem")}}}
@@ -82,6 +84,8 @@ def document(app: FastAPI, version: str) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "cart": {"type": "apiKey", "in": "header", "name": "X-Cart-Token"},
         "order": {"type": "apiKey", "in": "header", "name": "X-Order-Token"},
+        "access_cookie": {"type": "apiKey", "in": "cookie", "name": ACCESS_COOKIE},
+        "order_cookie": {"type": "apiKey", "in": "cookie", "name": ORDER_COOKIE},
     }
     return schema
 
@@ -107,6 +111,10 @@ def _describe(
     bearer: dict[str, list[str]] = {"bearer": []}
     public = [{}, bearer, {"cart": []}, {"order": []}]
     operation["security"] = public if access is Access.PUBLIC else [bearer]
+    if declared.stream:
+        operation["security"] = [*operation["security"], {"access_cookie": []}]
+        if access is Access.PUBLIC:
+            operation["security"].append({"order_cookie": []})
     if declared.idempotent:
         operation.setdefault("parameters", []).append(_KEY)
     if declared.body is not None:
@@ -117,11 +125,22 @@ def _describe(
         }
     responses = operation["responses"]
     answer: dict[str, Any] = {"description": "Done."}
-    if reply is not None:
+    if declared.stream:
+        answer = _stream(reply)
+    elif reply is not None:
         answer["content"] = {"application/json": {"schema": reply}}
     responses[str(declared.status)] = answer
     for status in _statuses(operation, declared):
         responses[str(status)] = {"description": _TITLES[status], "content": _PROBLEM}
+
+
+def _stream(reply: dict[str, Any] | None) -> dict[str, Any]:
+    """Server-sent events; what the `data` of each holds is named beside."""
+    media = {"schema": {"type": "string"}, "x-event-data": reply or {}}
+    return {
+        "description": "Server-sent events: `id`, `event`, and `data` in JSON.",
+        "content": {"text/event-stream": media},
+    }
 
 
 def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
@@ -132,6 +151,8 @@ def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
         statuses |= {401, 403}
     if any(each["in"] == "path" for each in parameters):
         statuses.add(404)
+    if declared.stream:
+        statuses.add(429)
     if declared.body is not None or declared.upload:
         statuses |= {409, 413}
     if any(each["name"].lower() == "if-match" for each in parameters):
@@ -170,7 +191,7 @@ def _views(annotation: Any) -> list[Any]:
     """The views that a handler may answer with; none where the body is not JSON."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [view for part in get_args(annotation) for view in _views(part)]
-    if get_origin(annotation) is Answer:
+    if get_origin(annotation) in (Answer, Feed):
         return _views(get_args(annotation)[0])
     if annotation in (None, NoneType, Answer, Done, Any):
         return []

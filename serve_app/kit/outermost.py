@@ -14,9 +14,13 @@ _here: list[Gateway] = []
 
 def middlewares() -> list[Middleware]:
     """What `RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH` names."""
-    return [Middleware(Edge, find=lambda: _here[0] if _here else None)]
+    return [Middleware(Edge, find=_find, around_serve=True)]
 
 
 def answer_here(gateway: Gateway) -> None:
     """This process answers with `gateway` from now on."""
     _here[:] = [gateway]
+
+
+def _find() -> Gateway | None:
+    return _here[0] if _here else None

@@ -43,6 +43,8 @@ from serve_app.kit.declared import (
     read_body,
 )
 from serve_app.kit.facts import Facts
+from serve_app.kit.feeds import Feed, Line, ResumeAfter
+from serve_app.kit.streams import SUFFIX
 
 __all__ = [
     "ADMIN",
@@ -52,9 +54,12 @@ __all__ = [
     "Answer",
     "Caller",
     "ExpectedVersion",
+    "Feed",
+    "Line",
     "Near",
     "Pages",
     "Paging",
+    "ResumeAfter",
     "Router",
     "accepted",
     "ask",
@@ -85,12 +90,22 @@ class Router:
         )
         self.forgetting: list[tuple[type[Event], Callable[[Any], Iterable[str]]]] = []
         self.hearing: list[tuple[type[Event], Callable[[Facts, Any], None]]] = []
+        self.waking: list[tuple[type[Event], str, Callable[[Any], object]]] = []
 
     def get(
         self, path: str, *, access: Access, status: int = 200, near: Near | None = None
     ) -> Callable[[Handler], Handler]:
         """A route that reads; with `near` its public answers are kept as bytes."""
         return self._route("GET", path, access, status=status, near=near)
+
+    def stream(self, path: str, *, access: Access) -> Callable[[Handler], Handler]:
+        """A route that is followed (server-sent events); it returns a `Feed`.
+
+        The edge answers it outside of Serve, which it knows by the path's end.
+        """
+        if not path.endswith(SUFFIX):
+            raise ValueError(f"{path} does not end in {SUFFIX}")
+        return self._route("GET", path, access, status=200, stream=True)
 
     def post(
         self,
@@ -132,6 +147,12 @@ class Router:
         """Let `note` change what the gateway knows whenever this event comes."""
         self.hearing.append((event, note))
 
+    def wakes(
+        self, event: type[Event], kind: str, key: Callable[[Any], object]
+    ) -> None:
+        """Let streams of `kind` that follow `key(event)` look again when it comes."""
+        self.waking.append((event, kind, key))
+
     def _route(
         self,
         method: str,
@@ -142,6 +163,7 @@ class Router:
         idempotent: bool = False,
         upload: bool = False,
         near: Near | None = None,
+        stream: bool = False,
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
             endpoint, body, view = endpoint_of(handler, status, near)
@@ -151,6 +173,7 @@ class Router:
                 idempotent=idempotent,
                 upload=upload,
                 near=near,
+                stream=stream,
                 body=body,
                 view=view,
             )

@@ -1,6 +1,5 @@
 """Routes of orders: buying, and what happens to an order later."""
 
-import hashlib
 from collections import Counter
 from typing import Annotated
 from uuid import UUID
@@ -53,7 +52,7 @@ from serve_app.orders.bodies import (
     PlaceOrderBody,
 )
 from serve_app.orders.carts import guest_id
-from serve_app.orders.router import router
+from serve_app.orders.router import router, token_hash_of, viewer_of
 from serve_app.orders.sold_out import refuse_sold_out
 
 ORDER_SECONDS_MAX = 40.0
@@ -87,7 +86,7 @@ async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]
         payment_method_id=body.payment.payment_method_id,
         items=_wanted(body),
         email=None if caller.user_id else body.email,
-        token_hash=_token_hash(token),
+        token_hash=token_hash_of(token),
         accept_prices=body.accept_prices,
     )
     placed = await ask(message, id=command_id, timeout_seconds=ORDER_SECONDS_MAX)
@@ -128,7 +127,7 @@ async def pay_order(
     guest's `X-Order-Token` counts.
     """
     _check(body.payment)
-    viewer = _viewer(caller)
+    viewer = viewer_of(caller)
     message = PayOrder(
         order_id=order_id,
         viewer=viewer,
@@ -163,7 +162,7 @@ async def list_orders(
     """
     return await ask(
         ListOrders(
-            viewer=_viewer(caller),
+            viewer=viewer_of(caller),
             user_id=user_id,
             status=status,
             limit=pages.limit,
@@ -182,7 +181,7 @@ async def get_order(order_id: UUID, caller: Caller) -> OrderView:
     `CANCELLED`. A seller sees own lines and parcels, `totals` of own lines alone, and
     the address to send them to; `payment` and `user_id` are null.
     """
-    return await ask(GetOrder(order_id=order_id, viewer=_viewer(caller)))
+    return await ask(GetOrder(order_id=order_id, viewer=viewer_of(caller)))
 
 
 @router.get("/orders/{order_id}/timeline", access=PUBLIC)
@@ -196,13 +195,13 @@ async def get_timeline(order_id: UUID, caller: Caller) -> Page[TimelineEntry]:
     `requested`, `expired`, `out-of-stock`, or what the payment was refused for.
     Sellers are not told of payments.
     """
-    return await ask(GetTimeline(order_id=order_id, viewer=_viewer(caller)))
+    return await ask(GetTimeline(order_id=order_id, viewer=viewer_of(caller)))
 
 
 @router.put("/orders/{order_id}/cancel", access=PUBLIC)
 async def cancel_order(order_id: UUID, caller: Caller) -> OrderView:
     """Cancel an order until it ships; stock goes back, and captured money too."""
-    viewer = _viewer(caller)
+    viewer = viewer_of(caller)
     await ask(
         CancelOrder(order_id=order_id, viewer=viewer), timeout_seconds=ORDER_SECONDS_MAX
     )
@@ -218,7 +217,7 @@ async def advance_order(
     By default all of the caller's lines. Each `SHIPPED` makes a shipment and needs
     `carrier` and `tracking_number`; a step out of order is 409 `invalid-transition`.
     """
-    viewer = _viewer(caller)
+    viewer = viewer_of(caller)
     items: Counter[str] = Counter()
     for item in body.items or ():
         items[item.sku] += item.quantity
@@ -256,18 +255,6 @@ def _order_buyer(caller: Caller, token: str | None) -> str:
     return guest_id(caller.cart_token or token or "")
 
 
-def _token_hash(token: str | None) -> bytes | None:
-    return None if token is None else hashlib.sha256(token.encode()).digest()
-
-
-def _viewer(caller: Caller) -> Viewer:
-    return Viewer(
-        user_id=caller.user_id,
-        role=caller.role or "CUSTOMER",
-        token_hash=_token_hash(caller.order_token),
-    )
-
-
 async def _address(body: PlaceOrderBody, caller: Caller) -> Address:
     if body.shipping_address is not None:
         return body.shipping_address.value()
@@ -290,7 +277,7 @@ def _wanted(body: PlaceOrderBody) -> tuple[WantedLine, ...]:
 
 async def _as_placed(placed: Placed, caller: Caller, token: str | None) -> OrderView:
     """The order as it was when it was placed, also when it is told again later."""
-    viewer = Viewer(user_id=caller.user_id, token_hash=_token_hash(token))
+    viewer = Viewer(user_id=caller.user_id, token_hash=token_hash_of(token))
     order = await _as_paid(placed, viewer)
     if token is None:
         return order

@@ -20,6 +20,7 @@ from bus.users import (
     VerifyEmail,
     invalid_token,
 )
+from serve_app.kit.clients import client_of
 from serve_app.kit.identity import access_token_seconds, sign_access_token
 from serve_app.kit.routing import (
     PUBLIC,
@@ -40,7 +41,6 @@ from serve_app.users.bodies import (
     ResetPasswordBody,
     SessionView,
     VerifyEmailBody,
-    client_of,
     parts_of,
 )
 from serve_app.users.routes import router

@@ -1,20 +1,17 @@
 """What requests to users say, and what signing in answers."""
 
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from pydantic import AfterValidator, Field
-from starlette.requests import Request
 
 from bus.kit.values import Address
 from bus.users import AddressAdded, AddressView, Role, Status, UserView
 from serve_app.kit.bodies import AddressBody, Body, Email, Line, Phone
 
 PASSWORD_MAX = 1_024
-IPV6_PREFIX_BITS = 64
 
 _REFRESH_TOKEN = re.compile(
     r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.([A-Za-z0-9_-]{43})"
@@ -149,23 +146,3 @@ def parts_of(refresh_token: str) -> tuple[UUID, str] | None:
     """Session id and secret of a refresh token; None for what cannot be one."""
     found = _REFRESH_TOKEN.fullmatch(refresh_token)
     return (UUID(found[1]), found[2]) if found else None
-
-
-def client_of(request: Request) -> str:
-    """The network address that a request came from; of IPv6 the network's part.
-
-    Only our own proxy, on this machine, is believed what it says of another address:
-    it writes one `X-Forwarded-For` of one address in place of all that a client sent
-    (`serve_app.kit.haproxy_config`); any other is not its.
-    """
-    peer = request.client.host if request.client else ""
-    try:
-        address = ip_address(peer)
-        forwarded = request.headers.getlist("x-forwarded-for")
-        if address.is_loopback and len(forwarded) == 1:
-            address = ip_address(forwarded[0])
-    except ValueError:
-        return peer
-    if isinstance(address, IPv6Address):
-        return str(IPv6Address(int(address) >> IPV6_PREFIX_BITS << IPV6_PREFIX_BITS))
-    return str(address)

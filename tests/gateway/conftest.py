@@ -1,13 +1,18 @@
 """The gateway under test, fresh for each test."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bus.inventory import AdjustStock, GetStock, StockView
+from bus.orders import GetTimelineAfter
+from serve_app.app import build, routers
 from tests.gateway.fakes import PERSON, Front, Hands
+from tests.gateway.followed import QUICK, Heard, Timeline, streams
 
 
 @pytest.fixture
@@ -36,3 +41,28 @@ def thing() -> dict[str, Any]:
         "price": {"amount": 100, "currency": "USD"},
         "id": str(PERSON),
     }
+
+
+@pytest.fixture
+def timeline(followed_shop: Front) -> Timeline:
+    """The timeline of the one order that there is."""
+    made = Timeline()
+    followed_shop.asker.answers[GetTimelineAfter] = made.answer
+    return made
+
+
+@pytest.fixture
+async def followed_shop(tmp_path: Path) -> AsyncIterator[Front]:
+    """A gateway with every domain's routes."""
+    made = Front(tmp_path, asyncio.get_running_loop().time, streams_max=200)
+    made.edge = build(made.gateway, routers())  # type: ignore[assignment]
+    transport = httpx.ASGITransport(made.edge)
+    made.http = httpx.AsyncClient(transport=transport, base_url="http://shop")
+    await made.gateway.epochs.confirm()
+    streams(made).pace = QUICK
+    streams(made).ear = Heard()
+    yield made
+    await made.http.aclose()
+    assert made.gateway.measures.streams_open == 0
+    assert not streams(made)._by_topic
+    assert not streams(made)._each

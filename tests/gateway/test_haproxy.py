@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from ray.serve.config import HTTPOptions
 
 from bus.kit.settings import Settings
 from serve_app.kit import serving
-from serve_app.kit.haproxy_config import closed
+from serve_app.kit.following import Pace
+from serve_app.kit.haproxy_config import IDLE_SECONDS_MAX, _binary, closed
 from tests.conftest import free_port
 
 
@@ -111,12 +113,27 @@ class Replica(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path == "/stream":
+            self.follow()
+            return
         named = self.headers.get_all("X-Forwarded-For") or []
         body = "\n".join(named).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def follow(self) -> None:
+        """Say so little, and so late, as an event stream does."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for n in range(4):
+            self.wfile.write(b"3\r\n:%d\n\r\n" % n)
+            self.wfile.flush()
+            time.sleep(0.9)
+        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_: object) -> None:
         """Say nothing on the console."""
@@ -137,8 +154,15 @@ def replica(replica_port: int) -> Iterator[None]:
 @pytest.fixture
 def edge(written: Path, port: int) -> Iterator[int]:
     """The real HAProxy, started as Serve starts it, with no replica behind it."""
+    with running(written, port):
+        yield port
+
+
+@contextmanager
+def running(written: Path, port: int, *command: str) -> Iterator[None]:
+    """The real HAProxy, behind our wrapper if no other command is given."""
     process = subprocess.Popen(
-        [str(serving.HAPROXY), "-db", "-f", str(written), "-dR"],
+        [*(command or [str(serving.HAPROXY)]), "-db", "-f", str(written), "-dR"],
         env={**os.environ, "SOUK_PYTHON": sys.executable},
         stderr=subprocess.DEVNULL,
     )
@@ -149,7 +173,7 @@ def edge(written: Path, port: int) -> Iterator[int]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.05)
-        yield port
+        yield
     finally:
         process.terminate()
         process.wait(10)
@@ -192,3 +216,31 @@ def test_the_edge_is_told_the_address_that_the_client_has(edge: int, sent: str) 
     head, body = said(edge, request.encode())
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body == b"127.0.0.1"
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+@pytest.mark.usefixtures("replica")
+def test_a_stream_lives_by_its_comments_and_nothing_is_held_back(
+    written: Path, port: int
+) -> None:
+    assert 2 * Pace().comment_seconds < IDLE_SECONDS_MAX
+    config = closed(written.read_text(), host="127.0.0.1", files_max=1_000)
+    # The same time-outs for an impatient test: shorter than the stream, longer than
+    # its silences.
+    assert config.count(f" {IDLE_SECONDS_MAX}s\n") == 2
+    written.write_text(config.replace(f" {IDLE_SECONDS_MAX}s\n", " 3s\n"))
+    request = b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
+    came: list[tuple[bytes, float]] = []
+    with (
+        running(written, port, _binary()),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+    ):
+        connection.sendall(request)
+        began = time.monotonic()
+        raw = b""
+        while b"\r\n0\r\n\r\n" not in raw and (part := connection.recv(65536)):
+            raw += part
+            came += [(each, time.monotonic()) for each in re.findall(rb":\d\n", part)]
+    assert [each for each, _ in came] == [b":0\n", b":1\n", b":2\n", b":3\n"]
+    assert came[0][1] - began < 0.9
+    assert came[3][1] - began > 2.5

@@ -7,13 +7,14 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import nats
 import pytest
 from nats.aio.client import Client
 
-from bus.inventory import StockAdjusted
+from bus.inventory import StockAdjusted, StockReplenished
 from bus.kit.settings import Settings
 from serve_app.kit.hearing import Hearing
 from serve_app.kit.near_cache import NearCache
@@ -86,9 +87,9 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def tell(server: Server, payload: bytes) -> None:
+async def tell(server: Server, payload: bytes, subject: str = SUBJECT) -> None:
     client: Client = await nats.connect(server.url)
-    await client.publish(SUBJECT, payload)
+    await client.publish(subject, payload)
     await client.close()
 
 
@@ -123,18 +124,59 @@ async def test_an_event_that_is_not_understood_clears_everything(
     await until(lambda: len(near) == 0)
 
 
+async def test_what_is_followed_is_heard_while_somebody_follows(
+    server: Server, near: NearCache, tmp_path: Path
+) -> None:
+    heard: list[Any] = []
+    hearing = Hearing(Settings(data_dir=tmp_path, nats_url=server.url), near)
+    hearing.on(StockAdjusted, heard.append, kind="stock")
+    hearing.on(StockReplenished, heard.append, kind="stock")
+    hearing.on(StockReplenished, heard.append)
+    await hearing.listen("stock")  # not connected yet: nothing to do
+    await until(lambda: port_open(server.port))
+    await hearing.connect()
+    other = "events.inventory.stock_replenished"
+    data = {"warehouse_id": str(UUID(int=1)), "delta": 1, "on_hand": 2, "available": 2}
+    data["threshold"] = 1
+
+    async def told() -> list[str]:
+        heard.clear()
+        for subject in (SUBJECT, other):
+            body = {"data": {"sku": subject, **data}}
+            await tell(server, json.dumps(body).encode(), subject)
+        # Once for each call that wants it; the last one told is always heard.
+        await until(lambda: [each.sku for each in heard].count(other) == 2)
+        return [each.sku for each in heard]
+
+    assert SUBJECT not in await told()
+    await hearing.listen("stock")
+    assert SUBJECT in await told()
+    await hearing.silence("stock")
+    assert SUBJECT not in await told()
+    server.stop()
+    await until(lambda: not hearing.connected())
+    await hearing.listen("stock")
+    server.start()
+    await until(hearing.connected)
+    assert SUBJECT in await told()
+    await hearing.close()
+    await hearing.listen("stock")
+    await hearing.silence("stock")
+
+
 async def test_a_lost_connection_drops_all_when_it_goes_and_when_it_comes(
     server: Server, hearing: Hearing, near: NearCache
 ) -> None:
     keep(near)
-    lost: list[bool] = []
-    hearing.on_loss(lambda: lost.append(True))
+    missed: list[bool] = []
+    hearing.on_loss(lambda: missed.append(hearing.connected()))
     assert hearing.connected()
     server.stop()
     await until(lambda: len(near) == 0)
     assert not hearing.connected()
-    assert lost
     keep(near)
     server.start()
     await until(hearing.connected)
     await until(lambda: len(near) == 0)
+    assert False in missed
+    assert missed[-1]

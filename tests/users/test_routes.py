@@ -15,10 +15,11 @@ from bus.kit.addressing import new_id
 from bus.kit.settings import Settings
 from bus.users import CreateAccount, Role
 from serve_app.app import UserSessions, build
+from serve_app.kit.clients import client_of
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.problems import Problem
 from serve_app.users import router
-from serve_app.users.bodies import client_of, parts_of
+from serve_app.users.bodies import parts_of
 from tests.kit.local import LocalShop
 from tests.users.persons import EMAIL, PASSWORD, mailed_code, until_some
 

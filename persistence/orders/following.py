@@ -1,0 +1,40 @@
+"""What those who follow orders read: the changes above what they have."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from bus.orders import OrderStatus, TimelineEntry
+from persistence.kit.database import Db
+
+
+async def read_timelines_after(
+    db: Db, wanted: Sequence[tuple[UUID, int, int]]
+) -> list[tuple[TimelineEntry, ...]]:
+    """For each order, version and limit the first changes above the version."""
+    rows = await db.fetch(
+        """SELECT wanted.n, entry.version, entry.status, entry.actor, entry.actor_id,
+             entry.reason, entry.at
+           FROM unnest($1::uuid[], $2::bigint[], $3::int[]) WITH ORDINALITY
+             AS wanted (order_id, after, most, n)
+           CROSS JOIN LATERAL
+             (SELECT version, status, actor, actor_id, reason, at FROM timeline
+              WHERE timeline.order_id = wanted.order_id
+                AND timeline.version > wanted.after
+              ORDER BY version LIMIT wanted.most) AS entry
+           ORDER BY wanted.n, entry.version""",
+        [order_id for order_id, _, _ in wanted],
+        [after for _, after, _ in wanted],
+        [most for _, _, most in wanted],
+    )
+    found: list[list[TimelineEntry]] = [[] for _ in wanted]
+    for row in rows:
+        entry = TimelineEntry(
+            status=OrderStatus(row["status"]),
+            actor=row["actor"],
+            actor_id=row["actor_id"],
+            reason=row["reason"],
+            at=row["at"],
+            version=row["version"],
+        )
+        found[row["n"] - 1].append(entry)
+    return [tuple(entries) for entries in found]
