@@ -8,10 +8,15 @@ import msgspec
 
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.messages import ANY, Command, Event, Query, by
-from bus.kit.refusals import Refusal, conflict
+from bus.kit.refusals import Refusal, conflict, invalid
 from bus.kit.values import Done, Page, Value
 
 MAILBOX_LIST_MAX = 200
+SUBJECT_MAX = 200
+TEXT_MAX = 20_000
+SMS_CHARACTERS_MAX = 459  # three parts of 153 (GSM 03.38)
+LETTER = "letter"
+"""The template that says what its data say: `subject`, and for a mail `text`."""
 
 Channel = Literal["email", "sms"]
 Priority = Literal["security", "normal"]
@@ -58,7 +63,8 @@ class SendEmail(Command[Done], frozen=True, kw_only=True):
     `data` fills the template's places. Mail of the priority `security` (codes,
     changed passwords) goes before all other. An unknown template or an address that
     cannot be one leaves a visible FAILED message, not a refusal: whoever asks has
-    nobody to tell.
+    nobody to tell. Who has somebody says `checked`: then it is refused at once, as
+    `template-unknown`, `template-data-wrong` or `address-unusable`.
     """
 
     key = by("message_id")
@@ -70,6 +76,7 @@ class SendEmail(Command[Done], frozen=True, kw_only=True):
     user_id: UUID | None = None
     locale: str = "en"
     priority: Priority = "normal"
+    checked: bool = False
 
 
 class SendSms(Command[Done], frozen=True, kw_only=True):
@@ -179,6 +186,25 @@ def message_not_failed() -> Refusal:
     return conflict("message-not-failed", "Only failed messages are tried again.")
 
 
+def content_required() -> Refusal:
+    """A mail says either what it says itself, or which template."""
+    return invalid(
+        "content-required", "Give a subject and a text, or a template with its data."
+    )
+
+
+def unsendable(code: str) -> Refusal:
+    """A mail that could never be made or addressed; `code` says why."""
+    return invalid(code, _UNSENDABLE.get(code, "It cannot be sent."))
+
+
+_UNSENDABLE = {
+    "template-unknown": "There is no template of this name.",
+    "template-data-wrong": "The template needs other data.",
+    "address-unusable": "No mail can be addressed to it.",
+}
+
+
 # --- events ------------------------------------------------------------------
 
 
@@ -217,28 +243,98 @@ Locale = Annotated[
 ]
 
 
-class EmailSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `email.send`; the same `idempotency_key` sends one mail."""
+Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=SUBJECT_MAX)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
+Phone = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$")]
+SmsText = Annotated[str, msgspec.Meta(min_length=1, max_length=SMS_CHARACTERS_MAX)]
+Places = dict[str, str | int | float | bool | None]
+
+
+class EmailSendTemplateRequest(
+    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Send a mail made from a template; `data` fills its places.
+
+    Refused at once: `template-unknown`, `template-data-wrong`, `address-unusable`.
+    """
 
     to: Address
     template: TemplateName
-    data: dict[str, str | int | float | bool | None] = {}
+    data: Places = {}
     locale: Locale = "en"
     idempotency_key: IdempotencyKey | None = None
 
     def to_message(self) -> SendEmail:
         """The command that is meant."""
-        source = new_id()
-        if self.idempotency_key is not None:
-            source = uuid5(_KEYS, self.idempotency_key)
         return SendEmail(
-            message_id=derived_id(source, "email.send"),
+            message_id=_message_id("email.send-template", self.idempotency_key),
             to=self.to,
             template=self.template,
             data=dict(self.data),
             locale=self.locale,
+            checked=True,
         )
 
 
-SERVICES = {"email.send": EmailSendRequest}
+class EmailSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Send a mail with this `subject` and `text`; or, as before, with a `template`.
+
+    Refused as `content-required` unless it has either both or a template.
+    """
+
+    to: Address
+    subject: Subject | None = None
+    text: Text | None = None
+    template: TemplateName | None = None
+    data: Places = {}
+    locale: Locale = "en"
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> SendEmail:
+        """The command that is meant; refuses what is neither or both."""
+        data: Places = {"subject": self.subject, "text": self.text}
+        if self.template is None:
+            if None in data.values() or self.data:
+                raise content_required()
+        elif any(data.values()):
+            raise content_required()
+        else:
+            data = self.data
+        return SendEmail(
+            message_id=_message_id("email.send", self.idempotency_key),
+            to=self.to,
+            template=self.template or LETTER,
+            data=dict(data),
+            locale=self.locale,
+            checked=True,
+        )
+
+
+class SmsSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Send an SMS with this `text` to an E.164 number."""
+
+    to: Phone
+    text: SmsText
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> SendSms:
+        """The command that is meant."""
+        return SendSms(
+            message_id=_message_id("sms.send", self.idempotency_key),
+            to=self.to,
+            template=LETTER,
+            data={"subject": self.text},
+        )
+
+
+SERVICES: dict[str, Any] = {
+    "email.send": EmailSendRequest,
+    "email.send-template": EmailSendTemplateRequest,
+    "sms.send": SmsSendRequest,
+}
 """NATS subject → the form of its request."""
+
+
+def _message_id(subject: str, key: str | None) -> UUID:
+    """A new id; with a key the one that the key has for this subject."""
+    return derived_id(new_id() if key is None else uuid5(_KEYS, key), subject)

@@ -10,10 +10,11 @@ import msgspec
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.messages import Command, Event, Query, by
 from bus.kit.refusals import Refusal, not_found
-from bus.kit.values import Page, Value
+from bus.kit.values import LIMIT_DEFAULT, LIMIT_MAX, Done, Page, Value
 
 TITLE_MAX = 200
 BODY_MAX = 2_000
+CURSOR_MAX = 200
 
 Channel = Literal["email", "sms", "in_app"]
 
@@ -75,6 +76,13 @@ class MarkedRead(Value, frozen=True):
     count: int
 
 
+class ReadMark(Value, frozen=True, kw_only=True):
+    """That a notification is read, and since when: nothing of what it says."""
+
+    id: UUID
+    read_at: datetime
+
+
 class Told(Value, frozen=True, kw_only=True):
     """A notification stands, and these channels besides the shop's are to carry it."""
 
@@ -132,6 +140,15 @@ class MarkRead(Command[NotificationView], frozen=True, kw_only=True):
     notification_id: UUID
 
 
+class ConfirmRead(Command[ReadMark], frozen=True, kw_only=True):
+    """As MarkRead; answered in ids only, so that the answer can be remembered."""
+
+    key = by("user_id")
+    remembered = False  # read_at is set once
+    user_id: UUID
+    notification_id: UUID
+
+
 class MarkAllRead(Command[MarkedRead], frozen=True, kw_only=True):
     """The person has read everything that there is now."""
 
@@ -150,6 +167,28 @@ class SetPreferences(Command[PreferencesView], frozen=True, kw_only=True):
     user_id: UUID
     types: dict[NotificationType, dict[Channel, bool]]
     version: int | None = None
+
+
+class TellOrderCreated(Command[Done], frozen=True, kw_only=True):
+    """Tell an order's buyer and its sellers that it has come in; once by order."""
+
+    key = by("order_id")
+    remembered = False  # each notification's id follows from the order's
+    order_id: UUID
+
+
+class RaiseAlert(Command[Done], frozen=True, kw_only=True):
+    """Tell every administrator that something needs a person; once by the command's id.
+
+    `about` says which thing, `facts` what is known of it: ids and codes only.
+    """
+
+    key = by("about")
+    remembered = False  # each notification's id follows from the command's
+    about: str
+    title: str
+    body: str
+    facts: dict[str, str]
 
 
 # --- steps: said by notifications to itself ----------------------------------
@@ -244,13 +283,15 @@ _KEYS = UUID("0d0b8c39-28b0-5d2e-8f6c-3b7a4f3f0c52")
 
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=TITLE_MAX)]
 Body = Annotated[str, msgspec.Meta(max_length=BODY_MAX)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str, msgspec.Meta(max_length=CURSOR_MAX)]
 IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 
 
 class NotificationSendRequest(
     Value, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
-    """The body of `notification.send`; the same `idempotency_key` tells once."""
+    """Tell a person something, by the channels that the person chose for the type."""
 
     user_id: UUID
     type: NotificationType
@@ -274,5 +315,78 @@ class NotificationSendRequest(
         )
 
 
-SERVICES = {"notification.send": NotificationSendRequest}
+class NotificationGetUserRequest(
+    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """List what a person was told in the shop, newest first, in pages."""
+
+    user_id: UUID
+    unread: bool | None = None
+    limit: Limit = LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+    def to_message(self) -> ListNotifications:
+        """The query that is meant."""
+        return ListNotifications(
+            user_id=self.user_id,
+            unread=self.unread,
+            limit=self.limit,
+            cursor=self.cursor,
+        )
+
+
+class NotificationMarkReadRequest(
+    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Say that a person has read a notification; another person's is not found."""
+
+    user_id: UUID
+    notification_id: UUID
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> ConfirmRead:
+        """The command that is meant."""
+        return ConfirmRead(user_id=self.user_id, notification_id=self.notification_id)
+
+
+class NotificationOrderCreatedRequest(
+    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Tell an order's buyer, and the sellers of its lines, that it has come in.
+
+    Once by order, with or without a key. The shop itself tells its buyers when an
+    order is confirmed; this is for orders that wait, or that others took.
+    """
+
+    order_id: UUID
+    idempotency_key: IdempotencyKey | None = None
+
+    def to_message(self) -> TellOrderCreated:
+        """The command that is meant."""
+        return TellOrderCreated(order_id=self.order_id)
+
+
+SERVICES: dict[str, Any] = {
+    "notification.send": NotificationSendRequest,
+    "notification.get-user": NotificationGetUserRequest,
+    "notification.mark-read": NotificationMarkReadRequest,
+    "notification.order-created": NotificationOrderCreatedRequest,
+}
 """NATS subject → the form of its request."""
+
+
+def dead_letter_alert(domain: str, entity: str, event_type: str) -> RaiseAlert:
+    """The alert that `domain` could not handle an event of `entity`."""
+    return RaiseAlert(
+        about=f"{domain}/{entity}",
+        title=f"{domain.capitalize()} could not handle an event",
+        body=(
+            f"{event_type} of {entity} was put aside, and what comes after it waits"
+            " behind it. See `scripts/dead list`."
+        )[:BODY_MAX],
+        facts={"domain": domain, "entity": entity, "event_type": event_type},
+    )
+
+
+DEAD_LETTER_ALERT = dead_letter_alert
+"""What a bridge asks for when it has put an event aside."""

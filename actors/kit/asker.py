@@ -26,12 +26,14 @@ class Options(TypedDict, total=False):
     """How to ask.
 
     `id` is the command's id, `body_hash` what its body must be when it comes again,
-    `join` waits for a first copy; `sequence` and `domain` (its consumer) are of events.
+    `join` waits for a first copy; `keyed` has the kit remember the id whatever the
+    command is; `sequence` and `domain` (its consumer) are of events.
     """
 
     id: UUID | None
     body_hash: bytes | None
     join: bool
+    keyed: bool
     timeout_seconds: float
     sequence: int
     domain: str | None
@@ -83,6 +85,7 @@ class Asker:
             body_hash=options.get("body_hash"),
             context=CURRENT.get(),
             sequence=options.get("sequence", 0),
+            keyed=options.get("keyed", False),
         )
         for move in range(MOVES_MAX):
             if move > 1:  # the new owner may not know it yet

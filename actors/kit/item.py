@@ -27,7 +27,8 @@ class Item:
     """A step that waits for its batch.
 
     `remembered`: the kit keeps a handled row for its id. `opens` and `settles` name
-    the process whose beginning, or answer, is written in the step's transaction.
+    the process whose beginning, or answer, is written in the step's transaction;
+    `looks` the one that only asks whether its id has acted.
     `due_id` is the due row that goes with its effect; `direct`: the item itself was
     due, not the process whose step it is. `handler` is None where only a process's
     answer is to be written; `forced` is an answer given without asking a handler.
@@ -46,6 +47,7 @@ class Item:
         "key",
         "known",
         "last",
+        "looks",
         "message",
         "meta",
         "opens",
@@ -78,6 +80,7 @@ class Item:
         self.slot = slot_of(self.key)
         self.opens: tuple[Run, Message] | None = None
         self.settles: Run | None = None
+        self.looks: Run | None = None
         self.last = False
         self.known = False
         self.forced: Any = UNANSWERED
@@ -87,7 +90,7 @@ class Item:
     @property
     def process(self) -> "Run | None":
         """The process whose row this item writes, if any."""
-        return self.settles or (self.opens[0] if self.opens else None)
+        return self.settles or self.looks or (self.opens[0] if self.opens else None)
 
     @property
     def command_id(self) -> UUID | None:

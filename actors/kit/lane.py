@@ -292,4 +292,5 @@ def _joined(sent: Sent) -> Sent:
         body_hash=sent.body_hash,
         context=sent.context,
         sequence=sent.sequence,
+        keyed=sent.keyed,
     )

@@ -74,7 +74,7 @@ def same_body(item: Item, first: Item) -> bool:
 def row_of(item: Item, today: date) -> Handled | None:
     """The handled row that this item's end leaves, if any."""
     run, answer = item.process, item.answer
-    if item.known:
+    if item.known or item.looks:
         return None  # written over, the next one to ask would get another answer
     if isinstance(answer, Exception) and not isinstance(answer, Refusal):
         return None

@@ -1,7 +1,6 @@
 """Pools on Ray: the one place that says `ray.remote`."""
 
 import asyncio
-import importlib
 import os
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,7 @@ from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
 
 from actors import DOMAINS
 from actors.kit.asker import Asker
-from actors.kit.domain import Domain
+from actors.kit.declarations import alert, domain_class, services
 from actors.kit.lane import Address, ShardGone
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
@@ -26,21 +25,6 @@ NAMESPACE = "souk"
 START_SECONDS_MAX = 180.0
 PUBLISH_SECONDS_MAX = 15.0
 HEALTH_SECONDS_MAX = 2.0
-
-
-def domain_class(name: str) -> type[Domain]:
-    """The class of a domain in the table of domains."""
-    module, _, attribute = DOMAINS[name].partition(":")
-    found: type[Domain] = getattr(importlib.import_module(module), attribute)
-    return found
-
-
-def services() -> dict[str, Any]:
-    """The NATS subjects that are served, from the domains' `SERVICES`."""
-    found: dict[str, Any] = {}
-    for name in DOMAINS:
-        found |= getattr(importlib.import_module(f"bus.{name}"), "SERVICES", {})
-    return found
 
 
 class RayTransport:
@@ -280,6 +264,7 @@ class BridgeActor:
             services=services(),
             log=logs.get("bridge"),
             replicas=settings.nats_replicas,
+            alert=alert() if number == 0 else None,
         )
         memory.settle()
         self._ready = asyncio.Event()

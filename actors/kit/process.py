@@ -40,12 +40,14 @@ class Run:
         *,
         body_hash: bytes | None = None,
         due_id: UUID | None = None,
+        keyed: bool = False,
     ) -> None:
         self.id = meta.id
         self.meta = meta
         self.message = message
         self.body_hash = body_hash
         self.due_id = due_id
+        self.keyed = keyed
         self.day: date | None = None
         self.opened: Message | None = None
         self.resumed = False
@@ -96,6 +98,12 @@ class Run:
         """Give a reply, or an exception as a value; the first answer counts."""
         if not self.answered.done():
             self.answered.set_result(answer)
+
+    async def look(self) -> None:
+        """Go on only if its id has not acted yet; raises AlreadyAnswered."""
+        item = Item(None, self.message, self.meta)
+        item.looks, item.forced = self, None
+        await self._shard.submit(item)
 
     async def settle_bare(self, answer: Any) -> None:
         """Write the answer in a transaction of its own."""
@@ -179,6 +187,8 @@ class Processes:
         message = run.message
         while True:
             try:
+                if run.keyed and run.opened is None:
+                    await run.look()  # what it steps through may not ask for its id
                 method = getattr(self._shard.domain, handler.method_name)
                 return (await method(run, message),)
             except AlreadyAnswered as before:
@@ -215,7 +225,9 @@ class Processes:
 
     def _to_remember(self, run: Run, answer: Any) -> bool:
         """Whether a process that did not settle itself needs its row all the same."""
-        if run.opened is not None or run.due_id or isinstance(run.message, Event):
+        if run.opened is not None or run.due_id or run.keyed:
+            return True
+        if isinstance(run.message, Event):
             return True
         kept = run.body_hash is not None and isinstance(answer, Refusal)
         return kept and bool(getattr(run.message, "remembered", False))

@@ -90,7 +90,7 @@ class Reception:
         if self._shard.waiting >= INBOX_MAX:
             return pack(Unavailable("too many wait"))
         remembered = isinstance(message, Event) or (
-            isinstance(message, Command) and message.remembered
+            isinstance(message, Command) and (message.remembered or sent.keyed)
         )
         item = Item(
             handler,
@@ -116,7 +116,13 @@ class Reception:
     ) -> Outcome:
         run = self._shard.processes.running.get(meta.id)
         if run is None:
-            run = Run(self._shard, message, meta, body_hash=sent.body_hash)
+            run = Run(
+                self._shard,
+                message,
+                meta,
+                body_hash=sent.body_hash,
+                keyed=sent.keyed,
+            )
             self._shard.processes.begin(handler, run)
         elif run.body_hash and sent.body_hash and run.body_hash != sent.body_hash:
             return pack(invalid("idempotency-key-reused", "Its body was another one."))

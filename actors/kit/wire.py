@@ -17,7 +17,9 @@ class Sent(Value, frozen=True, array_like=True):
 
     `deadline` is in seconds since the epoch; a message whose deadline has passed
     before its batch begins is not run. `join` lets a message that is sent again wait
-    for its first copy instead of being refused as still running.
+    for its first copy instead of being refused as still running. `keyed`: its caller
+    has named the id, so the kit remembers it even where the command is not
+    `remembered`.
     """
 
     kind: str
@@ -28,6 +30,7 @@ class Sent(Value, frozen=True, array_like=True):
     body_hash: bytes | None = None
     context: Context = Context()
     sequence: int = 0
+    keyed: bool = False
 
 
 class Envelope(Value, frozen=True, array_like=True):

@@ -9,7 +9,12 @@ import msgspec
 
 from actors.kit.domain import Domain, handles, handles_many
 from actors.messaging.decisions import next_attempt
-from actors.messaging.letter import Letter, UnusableAddress, compose
+from actors.messaging.letter import (
+    Letter,
+    UnusableAddress,
+    compose,
+    envelope_address,
+)
 from actors.messaging.mailbox import read_caught
 from actors.messaging.outgoing import Outgoing
 from actors.messaging.sink import Caught, Sink
@@ -17,7 +22,7 @@ from actors.messaging.smtp import Failure, Outcome, SmtpConnection
 from actors.messaging.templates import Templates, UnusableTemplate
 from bus.kit.addressing import slot_of
 from bus.kit.cursors import id_of
-from bus.kit.refusals import not_found
+from bus.kit.refusals import Refusal, not_found
 from bus.kit.values import Done, Page
 from bus.messaging import (
     MAILBOX_LIST_MAX,
@@ -37,6 +42,7 @@ from bus.messaging import (
     SendSms,
     TakeQueued,
     message_not_failed,
+    unsendable,
 )
 from persistence import messaging as store
 from persistence.kit.database import Db
@@ -81,18 +87,28 @@ class Messaging(Domain):
     # --- commands ------------------------------------------------------------
 
     @handles_many(SendEmail)
-    async def send_email(self, tx: Tx, messages: list[SendEmail]) -> list[Done]:
+    async def send_email(
+        self, tx: Tx, messages: list[SendEmail]
+    ) -> list[Done | Refusal]:
         """Queue mails; they are handed to SMTP behind this transaction."""
-        return await self._queue(tx, messages, "email")
+        refused = {
+            id(message): refusal
+            for message in messages
+            if message.checked and (refusal := self._wrong(message))
+        }
+        sent = [message for message in messages if id(message) not in refused]
+        await self._queue(tx, sent, "email")
+        return [refused.get(id(message), DONE) for message in messages]
 
     @handles_many(SendSms)
     async def send_sms(self, tx: Tx, messages: list[SendSms]) -> list[Done]:
         """Queue SMS."""
-        return await self._queue(tx, messages, "sms")
+        await self._queue(tx, messages, "sms")
+        return [DONE] * len(messages)
 
     async def _queue(
         self, tx: Tx, messages: Sequence[SendEmail | SendSms], channel: str
-    ) -> list[Done]:
+    ) -> None:
         new = await store.queue_messages(tx, (_row(m, channel) for m in messages))
         for security in (True, False):
             self.outgoing.add(
@@ -104,7 +120,18 @@ class Messaging(Domain):
                     and (message.priority == "security") is security
                 ),
             )
-        return [DONE] * len(messages)
+
+    def _wrong(self, message: SendEmail) -> Refusal | None:
+        """Why this mail could never be sent; made for trial, as it will be."""
+        try:
+            envelope_address(message.to)
+            data = {"shop_url": self.shop_url, **message.data}
+            self.templates.render(message.template, message.locale, data)
+        except UnusableAddress:
+            return unsendable("address-unusable")
+        except UnusableTemplate as error:
+            return unsendable(str(error))
+        return None
 
     @handles(RetryMessage)
     async def retry_message(self, tx: Tx, command: RetryMessage) -> Done:

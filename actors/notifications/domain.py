@@ -1,28 +1,28 @@
 """The notifications domain: facts come in, people are told once."""
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
+from actors.notifications.alerts import Alerts
 from actors.notifications.tellings import (
     Telling,
     chosen,
-    of_low_stock,
+    of_new_order,
+    of_new_sale,
     of_order,
     of_payment,
     with_choices,
 )
-from bus.inventory import StockLow
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
-from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
-from bus.kit.values import Page
-from bus.messaging import SendEmail, SendSms
+from bus.kit.refusals import invalid, stale
+from bus.kit.values import Done, Page
 from bus.notifications import (
+    ConfirmRead,
     GetNotificationsAfter,
     GetPreferences,
     ListNotifications,
@@ -35,35 +35,39 @@ from bus.notifications import (
     NotificationType,
     NotificationView,
     PreferencesView,
+    ReadMark,
     RecordNotification,
     SendNotification,
     SetPreferences,
+    TellOrderCreated,
     Told,
     no_such_notification,
 )
 from bus.orders import (
+    GetOrder,
     GetOrderContact,
     OrderCancelled,
     OrderConfirmed,
-    OrderContact,
     OrderDelivered,
     OrderRefunded,
     OrderShipped,
+    OrderView,
+    Viewer,
 )
 from bus.orders.events import OrderEvent
 from bus.payments import PaymentEvent, PaymentFailed, PaymentSucceeded
-from bus.products import GetOffers
-from bus.users import Contact, FindStaff, GetContact, Role
+from bus.users import Role
 from persistence import notifications as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 from persistence.notifications import Carried, Notification, Preferences
 
 READ_AT_ONCE_MAX = 500
+STAFF = Viewer(role=Role.ADMIN)
 SWEEP_EVERY = 1_000
 
 
-class Notifications(Domain):
+class Notifications(Alerts):
     """Tells people what has happened, once by event, by the channels they chose."""
 
     name = "notifications"
@@ -93,23 +97,6 @@ class Notifications(Domain):
                 run, event.user_id, event.order_id, of_payment(event)
             )
 
-    @handles(StockLow)
-    async def stock_low(self, run: Run, event: StockLow) -> None:
-        """Tell the seller and all admins, each by the owner of that person's key."""
-        staff = await run.ask(FindStaff(role=Role.ADMIN))
-        offers = await run.ask(GetOffers(skus=(event.sku,)))
-        people = set(staff.user_ids)
-        people |= {offer.seller_id for offer in offers.offers if offer.seller_id}
-        telling = of_low_stock(event)
-        for user_id in sorted(people):
-            await run.ask(
-                SendNotification(
-                    notification_id=derived_id(run.id, "notification", user_id),
-                    user_id=user_id,
-                    **msgspec.structs.asdict(telling),
-                )
-            )
-
     # --- commands ------------------------------------------------------------
 
     @handles(SendNotification)
@@ -137,6 +124,35 @@ class Notifications(Domain):
         if view is None:
             raise no_such_notification()
         return view
+
+    @handles(ConfirmRead)
+    async def confirm_read(self, tx: Tx, command: ConfirmRead) -> ReadMark:
+        """The same, answered in ids only."""
+        read = MarkRead(
+            user_id=command.user_id, notification_id=command.notification_id
+        )
+        view = await self.mark_read(tx, read)
+        return ReadMark(id=view.id, read_at=view.read_at or tx.now)
+
+    @handles(TellOrderCreated)
+    async def tell_order_created(self, run: Run, command: TellOrderCreated) -> Done:
+        """Tell the buyer and the sellers; every id follows from the order's."""
+        asked = GetOrder(order_id=command.order_id, viewer=STAFF)
+        order: OrderView = await run.ask(asked)
+        telling = of_new_order(order.number, order)
+        source = derived_id(order.id, "order-created")
+        if order.user_id is not None:
+            identity = derived_id(source, "notification", order.user_id)
+            await self._tell(run, identity, order.user_id, telling)
+        else:
+            contact = await run.ask(GetOrderContact(order_id=order.id))
+            message_id = derived_id(source, "email", order.id)
+            await self._mail_guest(run, message_id, contact, telling)
+        for seller_id in sorted({it.seller_id for it in order.items if it.seller_id}):
+            lines = [line for line in order.items if line.seller_id == seller_id]
+            sale = of_new_sale(order.number, order, lines)
+            await self._tell_all(run, derived_id(source, "sale"), [seller_id], sale)
+        return Done()
 
     @handles(MarkAllRead)
     async def mark_all_read(self, run: Run, command: MarkAllRead) -> MarkedRead:
@@ -228,74 +244,6 @@ class Notifications(Domain):
         """A person's channels, defaults filled in."""
         found = await store.load_preferences(db, [query.user_id])
         return _preferences_view(found[query.user_id])
-
-    # --- telling -------------------------------------------------------------
-
-    async def _tell_buyer(
-        self, run: Run, user_id: UUID | None, order_id: UUID, telling: Telling
-    ) -> None:
-        if user_id is not None:
-            identity = derived_id(run.id, "notification", user_id)
-            await self._tell(run, identity, user_id, telling)
-            return
-        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
-        if contact.email is not None:
-            data = {**telling.data, "number": contact.number}
-            await run.ask(
-                SendEmail(
-                    message_id=derived_id(run.id, "email", order_id),
-                    to=contact.email,
-                    template=telling.template,
-                    data={**data, "name": contact.name},
-                    locale=contact.locale,
-                )
-            )
-
-    async def _tell(
-        self, run: Run, identity: UUID, user_id: UUID, telling: Telling
-    ) -> Told:
-        told = await run.step(
-            RecordNotification(
-                notification_id=identity,
-                user_id=user_id,
-                type=telling.type,
-                title=telling.title,
-                body=telling.body,
-                data=telling.data,
-            )
-        )
-        if told.email or told.sms:
-            await self._carry(run, told, user_id, telling)
-        return told
-
-    async def _carry(
-        self, run: Run, told: Told, user_id: UUID, telling: Telling
-    ) -> None:
-        """Queue the mail and the SMS; their ids follow from the notification's."""
-        try:
-            contact: Contact = await run.ask(GetContact(user_id=user_id))
-        except Refusal as refusal:
-            if refusal.data.kind is RefusalKind.NOT_FOUND:
-                return  # erased meanwhile: there is nobody to write to
-            raise
-        content: dict[str, Any] = {
-            "template": telling.template,
-            "data": {
-                "title": telling.title,
-                "body": telling.body,
-                **telling.data,
-                "name": contact.first_name,
-            },
-            "user_id": user_id,
-            "locale": contact.locale,
-        }
-        unwanted = telling.type is NotificationType.PROMOTION
-        if told.email and (contact.email_verified or not unwanted):
-            identity = derived_id(told.id, "email", user_id)
-            await run.ask(SendEmail(message_id=identity, to=contact.email, **content))
-        if told.sms and contact.phone:
-            identity = derived_id(told.id, "sms", user_id)
-            await run.ask(SendSms(message_id=identity, to=contact.phone, **content))
 
     async def _preferences(
         self, tx: Tx, user_ids: list[UUID]

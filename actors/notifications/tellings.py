@@ -1,21 +1,36 @@
 """What a fact tells a person, and by which channels: pure decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bus.inventory import StockLow
 from bus.kit.values import Value
-from bus.notifications import DEFAULTS, Channel, ChannelChoice, NotificationType
+from bus.notifications import (
+    BODY_MAX,
+    DEFAULTS,
+    Channel,
+    ChannelChoice,
+    NotificationType,
+    RaiseAlert,
+)
 from bus.orders import (
     OrderCancelled,
     OrderConfirmed,
     OrderDelivered,
+    OrderLine,
     OrderRefunded,
     OrderShipped,
+    OrderView,
 )
 from bus.orders.events import OrderEvent
-from bus.payments import PaymentEvent, PaymentFailed
+from bus.payments import (
+    PaymentEvent,
+    PaymentFailed,
+    ProviderEvent,
+    ProviderFailing,
+    RefundRejected,
+)
 from persistence.notifications import Preferences
 
 # The buyer was told by the very answer to the order, or by the failed payment.
@@ -125,4 +140,79 @@ def of_low_stock(event: StockLow) -> Telling:
             "available": event.available,
             "threshold": event.threshold,
         },
+    )
+
+
+def of_new_order(number: str, order: OrderView) -> Telling:
+    """What a buyer is told of an order that has come in."""
+    return Telling(
+        type=NotificationType.ORDER_UPDATE,
+        template="notification",
+        title=f"We have received your order {number}",
+        body="You hear from us again when it is confirmed.",
+        data={
+            "order_id": str(order.id),
+            "number": number,
+            "total": order.totals.grand,
+        },
+    )
+
+
+def of_new_sale(number: str, order: OrderView, lines: Sequence[OrderLine]) -> Telling:
+    """What a seller is told of an order with lines of theirs: these, not the buyer."""
+    pieces = ", ".join(f"{line.quantity} of {line.sku}" for line in lines)
+    return Telling(
+        type=NotificationType.ORDER_UPDATE,
+        template="notification",
+        title=f"New order {number}",
+        body=f"Yours to send: {pieces}"[:BODY_MAX],
+        data={
+            "order_id": str(order.id),
+            "number": number,
+            "items": [{"sku": it.sku, "quantity": it.quantity} for it in lines],
+        },
+    )
+
+
+def of_provider(event: ProviderEvent) -> Telling:
+    """What a payment provider that fails, or answers again, tells the admins."""
+    name, data = event.provider, {"provider": event.provider}
+    if isinstance(event, ProviderFailing):
+        return _alert(
+            f"Payments: {name} does not answer",
+            f"{event.failures} asks in a row had no usable answer. Orders that pay with"
+            " it wait; what was asked is asked again by itself.",
+            {**data, "failures": event.failures},
+        )
+    title = f"Payments: {name} answers again"
+    return _alert(title, "What waited is settled now.", data)
+
+
+def of_rejected_refund(event: RefundRejected) -> Telling:
+    """What a refund that the provider refused tells the admins."""
+    return _alert(
+        "A refund was refused",
+        f"The provider said {event.reason_code}. The money has to go back another way.",
+        {
+            "order_id": str(event.order_id),
+            "payment_id": str(event.payment_id),
+            "refund_id": str(event.refund_id),
+            "amount": event.amount,
+            "reason_code": event.reason_code,
+        },
+    )
+
+
+def of_alert(command: RaiseAlert) -> Telling:
+    """What an alert tells the admins."""
+    return _alert(command.title, command.body, dict(command.facts))
+
+
+def _alert(title: str, body: str, data: dict[str, Any]) -> Telling:
+    return Telling(
+        type=NotificationType.SYSTEM_ALERT,
+        template="notification",
+        title=title,
+        body=body,
+        data=data,
     )

@@ -10,11 +10,12 @@ import nats
 from nats.js.errors import APIError, NoStreamResponseError
 
 from bus.kit import streams
+from bus.kit.alerts import Alerts, MakeAlert
 from bus.kit.consumer import Consumer
 from bus.kit.dead_letters import DeadLetters
 from bus.kit.ingest import BATCH_MAX, Ingest
 from bus.kit.messages import Event
-from bus.kit.services import serve
+from bus.kit.services import Services
 
 PUBLISH_SECONDS_MAX = 5.0
 LOOK_SECONDS = 5.0
@@ -37,8 +38,9 @@ class Bridge:
     """One connection to NATS for many shards.
 
     `consumers` names, for each consuming domain that this bridge pulls for, the event
-    types that it handles; `services` the NATS subjects that it answers. Publishing
-    and delivering share nothing but the connection: no handler waits for a publish.
+    types that it handles; `services` the NATS subjects that it answers; `alert` makes
+    what is asked when an event was put aside. Publishing and delivering share nothing
+    but the connection: no handler waits for a publish.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Bridge:
         services: dict[str, Any],
         log: Any,
         replicas: int = 1,
+        alert: MakeAlert | None = None,
     ) -> None:
         self._url = url
         self._ask = ask
@@ -68,6 +71,9 @@ class Bridge:
         self._dead: DeadLetters | None = None
         self.consumers: list[Consumer] = []
         self.published_total = 0
+        self._served: Services | None = None
+        self._alert = alert
+        self._alerts: Alerts | None = None
 
     async def start(self) -> None:
         """Connect, make what is missing, begin to pull and to serve."""
@@ -89,13 +95,27 @@ class Bridge:
             )
             await consumer.start()
             self.consumers.append(consumer)
+        if self._alert is not None:
+            self._alerts = Alerts(
+                self._js,
+                self._alert,
+                self._ask,
+                ensure=self._look_at_stream,
+                log=self._log,
+            )
+            await self._alerts.start()
         if self._services:
-            await serve(self._nats, self._services, self._ask, log=self._log)
+            self._served = Services(self._nats, self._ask, log=self._log)
+            await self._served.start(self._services)
 
     async def stop(self) -> None:
         """End pulling and serving, and close the connection."""
         for consumer in self.consumers:
             await consumer.stop()
+        if self._alerts is not None:
+            await self._alerts.stop()
+        if self._served is not None and self.connected:
+            await self._served.stop()
         if self._nats is not None:
             await self._nats.close()
 

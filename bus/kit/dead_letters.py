@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from nats.aio.msg import Msg
@@ -44,12 +45,21 @@ class DeadLetters:
         return (domain, token(entity)) in self._parked
 
     async def park(self, domain: str, entity: str, message: Msg, why: str) -> None:
-        """Put an event aside, with an alert."""
+        """Put an event aside; the alert follows from where it lies (`bus/kit/alerts`).
+
+        The message's id lets one that is parked again, after a kill before its
+        acknowledgement, lie there once.
+        """
         name = token(entity)
+        identity, _ = read_letter(message.data)
         await self._js.publish(
             f"dead.{domain}.{name}",
             message.data,
-            headers={"Souk-Subject": message.subject, "Souk-Reason": _one_line(why)},
+            headers={
+                "Nats-Msg-Id": f"{domain}:{identity}",
+                "Souk-Subject": message.subject,
+                "Souk-Reason": _one_line(why),
+            },
         )
         self._parked.add((domain, name))
         self.parked_total += 1
@@ -99,6 +109,15 @@ class DeadLetters:
 def token(entity: str) -> str:
     """An entity's id as one token of a NATS subject."""
     return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"={ord(found[0]):x}", entity)
+
+
+def read_letter(data: bytes) -> tuple[UUID, CloudEvent | None]:
+    """The id of a parked event, and the event; None when nobody can read it."""
+    try:
+        event = msgspec.json.decode(data, type=CloudEvent)
+    except msgspec.MsgspecError:
+        return uuid5(NAMESPACE_URL, data.hex()), None
+    return event.id, event
 
 
 def _one_line(text: str) -> str:

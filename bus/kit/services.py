@@ -1,21 +1,30 @@
 """Request and reply over NATS: JSON in, JSON or a problem document out."""
 
+import asyncio
+import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from nats.micro import add_service
-from nats.micro.service import EndpointConfig, Service, ServiceConfig
+from nats.micro.service import (
+    EndpointConfig,
+    EndpointStats,
+    Service,
+    ServiceConfig,
+)
 
 from bus.kit.addressing import new_id
-from bus.kit.messages import Message
-from bus.kit.refusals import STATUS, Failed, Refusal, Unavailable, Unknown
+from bus.kit.context import CURRENT
+from bus.kit.messages import Message, reply_type
+from bus.kit.refusals import Failed, Unavailable
+from bus.kit.requests import Incoming, Rejected, read
+from bus.kit.tasks import end_tasks
 
 VERSION = "1.0.0"
-REQUEST_BYTES_MAX = 256 * 1024
-KEY_LENGTH_MIN = 16
-KEY_LENGTH_MAX = 64
+REQUESTS_MAX = 1_000
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -27,87 +36,131 @@ class Request(Protocol):
         """The command or query that it stands for."""
 
 
-async def serve(
-    nc: Any, services: dict[str, Any], ask: Ask, *, log: Any
-) -> list[Service]:
-    """Answer each subject of `services` (subject → type of its request body)."""
-    by_domain: dict[str, Service] = {}
-    for subject, kind in services.items():
-        domain = subject.split(".")[0]
-        if domain not in by_domain:
-            config = ServiceConfig(name=domain, version=VERSION)
-            by_domain[domain] = await add_service(nc, config)
-        await by_domain[domain].add_endpoint(
-            EndpointConfig(
-                name=subject.replace(".", "-"),
-                subject=subject,
-                handler=_endpoint(subject, kind, ask, log),
+class Services:
+    """Answers subjects, each request beside the others; `services` is a subject's form.
+
+    One NATS service for each first word of a subject. Bridges share the subjects'
+    queue group, so a request is answered by one of them.
+    """
+
+    def __init__(self, nc: Any, ask: Ask, *, log: Any) -> None:
+        self._nc = nc
+        self._ask = ask
+        self._log = log
+        self._counts: dict[str, Counts] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._running: dict[str, Service] = {}
+
+    async def start(self, services: dict[str, Any]) -> None:
+        """Begin to answer."""
+        for subject, kind in sorted(services.items()):
+            name, _, verb = subject.partition(".")
+            if name not in self._running:
+                self._running[name] = await add_service(
+                    self._nc,
+                    ServiceConfig(
+                        name=name,
+                        version=VERSION,
+                        description=f"What the shop answers under `{name}.`",
+                        stats_handler=self._stats,
+                    ),
+                )
+            self._counts[subject] = Counts()
+            await self._running[name].add_endpoint(
+                EndpointConfig(
+                    name=verb,
+                    subject=subject,
+                    handler=self._endpoint(subject, kind),
+                    metadata=described(kind),
+                )
             )
-        )
-    return list(by_domain.values())
 
+    async def stop(self) -> None:
+        """Take nothing more; what is under way ends unanswered."""
+        for service in self._running.values():
+            await service.stop()
+        await end_tasks(self._under_way)
 
-def _endpoint(subject: str, kind: Any, ask: Ask, log: Any) -> Any:
-    async def handle(request: Any) -> None:
+    def _endpoint(self, subject: str, kind: Any) -> Any:
+        async def handle(request: Any) -> None:
+            # A subscription waits for its handler: awaited here, one slow payment
+            # would hold up all others.
+            work = self._answer(Incoming(subject, request), kind)
+            task = asyncio.create_task(work)
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+        return handle
+
+    async def _answer(self, incoming: Incoming, kind: Any) -> None:
+        counts, began_at = self._counts[incoming.subject], time.perf_counter_ns()
+        headers: dict[str, str] | None = None
+        CURRENT.set(incoming.context)
         try:
-            reply = await answer(subject, kind, ask, request.data)
-        except Exception as error:
-            problem = _problem(error)
-            if problem["status"] == 500 and not isinstance(error, Failed):
-                log.error("service-failed", subject=subject, exc_info=error)
-            body = msgspec.json.encode(problem)
-            await request.respond_error(str(problem["status"]), problem["code"], body)
-            return
-        await request.respond(msgspec.json.encode(reply))
+            reply = msgspec.json.encode(await self._reply(incoming, kind))
+        except Exception as error:  # noqa: BLE001 - a bug: logged here, and answered
+            rejected = Rejected.of(error, incoming.context.request_id)
+            if rejected.status == 500 and not isinstance(error, Failed):
+                self._log.error(
+                    "service-failed", subject=incoming.subject, exc_info=error
+                )
+            counts.failed(rejected.code)
+            reply, headers = rejected.body, rejected.headers
+        counts.nanoseconds += time.perf_counter_ns() - began_at
+        await incoming.respond(reply, headers, self._log)
 
-    return handle
+    async def _reply(self, incoming: Incoming, kind: Any) -> Any:
+        if len(self._under_way) > REQUESTS_MAX:
+            raise Unavailable("too many requests are under way")
+        return await answer(incoming, kind, self._ask)
+
+    def _stats(self, stats: EndpointStats) -> None:
+        """The library sees the hand-over alone; these are the numbers of the work."""
+        counts = self._counts[stats.subject]
+        stats.num_errors, stats.last_error = counts.errors, counts.last_error
+        stats.processing_time = counts.nanoseconds
+        stats.average_processing_time = counts.nanoseconds // max(1, stats.num_requests)
 
 
-async def answer(subject: str, kind: Any, ask: Ask, data: bytes) -> Any:
-    """The reply to one request; a command with an `idempotency_key` acts once."""
-    if len(data) > REQUEST_BYTES_MAX:
-        raise msgspec.ValidationError("the request is too large")
-    body = msgspec.json.decode(data or b"{}", type=kind)
+class Counts:
+    """What one subject has done."""
+
+    def __init__(self) -> None:
+        self.nanoseconds = 0
+        self.errors = 0
+        self.last_error: str | None = None
+
+    def failed(self, code: str) -> None:
+        """A request ended in an error."""
+        self.errors += 1
+        self.last_error = code
+
+
+async def answer(incoming: Incoming, kind: Any, ask: Ask) -> Any:
+    """The reply to one request; a command with an `idempotency_key` acts once.
+
+    The key counts for its subject, for 24 hours: with the same body it is answered
+    as before, with another one refused as `idempotency-key-reused`.
+    """
+    body, digest = read(incoming.data, kind)
     key = getattr(body, "idempotency_key", None)
-    if key is not None and not KEY_LENGTH_MIN <= len(key) <= KEY_LENGTH_MAX:
-        raise msgspec.ValidationError("idempotency_key has 16 to 64 characters")
-    return await ask(body.to_message(), id=_command_id(subject, key), join=True)
+    if key is None:
+        return await ask(body.to_message(), id=new_id())
+    identity = command_id(incoming.subject, key)
+    return await ask(
+        body.to_message(), id=identity, body_hash=digest, keyed=True, join=True
+    )
 
 
-def _command_id(subject: str, key: str | None) -> UUID:
-    return new_id() if key is None else uuid5(NAMESPACE_URL, f"nats:{subject}:{key}")
+def command_id(subject: str, key: str) -> UUID:
+    """The id of the command that a key names, the same each time."""
+    return uuid5(NAMESPACE_URL, f"nats:{subject}:{key}")
 
 
-def _problem(error: Exception) -> dict[str, Any]:
-    """The problem document (RFC 9457) of an end that is not a reply."""
-    if isinstance(error, Refusal):
-        data = error.data
-        return {
-            "type": "about:blank",
-            "title": data.code,
-            "status": STATUS[data.kind],
-            "detail": data.detail,
-            "code": data.code,
-            "errors": [msgspec.to_builtins(one) for one in data.errors],
-            **data.facts,
-        }
-    if isinstance(error, msgspec.MsgspecError):
-        return _plain(422, "invalid-request", str(error))
-    if isinstance(error, Unavailable):
-        return _plain(503, "unavailable", "Ask again.")
-    if isinstance(error, Unknown):
-        return _plain(
-            504, "outcome-unknown", "Ask again with the same idempotency_key."
-        )
-    return _plain(500, "internal-error", "")
-
-
-def _plain(status: int, code: str, detail: str) -> dict[str, Any]:
+def described(kind: Any) -> dict[str, str]:
+    """What `nats micro info` shows of an endpoint: its forms as JSON Schema."""
+    message: type[Message] = kind.to_message.__annotations__["return"]
     return {
-        "type": "about:blank",
-        "title": code,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "errors": [],
+        "request": json.dumps(msgspec.json.schema(kind)),
+        "reply": json.dumps(msgspec.json.schema(reply_type(message))),
     }

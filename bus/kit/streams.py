@@ -81,13 +81,17 @@ async def ensure_streams(js: JetStreamContext, replicas: int) -> StreamInfo:
 
 
 async def ensure_consumer(
-    js: JetStreamContext, domain: str, subjects: list[str], under_way_max: int
+    js: JetStreamContext,
+    name: str,
+    subjects: list[str],
+    under_way_max: int,
+    stream: str = EVENTS,
 ) -> JetStreamContext.PullSubscription:
-    """A domain's durable consumer, filtered to what the domain handles."""
+    """A durable consumer, such as a domain's, filtered to what it handles."""
     await js.add_consumer(
-        EVENTS,
+        stream,
         ConsumerConfig(
-            durable_name=domain,
+            durable_name=name,
             filter_subjects=sorted(subjects),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_SECONDS,
@@ -95,7 +99,7 @@ async def ensure_consumer(
             deliver_policy=DeliverPolicy.ALL,
         ),
     )
-    return await js.pull_subscribe_bind(domain, EVENTS)
+    return await js.pull_subscribe_bind(name, stream)
 
 
 async def _ensure(js: JetStreamContext, config: StreamConfig) -> StreamInfo:

@@ -61,7 +61,11 @@ from bus.payments.methods import (
     unknown_method,
     unknown_token,
 )
-from bus.payments.providers import ProviderFailing, ProviderRecovered
+from bus.payments.providers import (
+    ProviderEvent,
+    ProviderFailing,
+    ProviderRecovered,
+)
 from bus.payments.services import (
     SERVICES,
     ProcessPayment,
@@ -115,6 +119,7 @@ __all__ = [
     "PaymentSucceeded",
     "PaymentView",
     "ProcessPayment",
+    "ProviderEvent",
     "ProviderFailing",
     "ProviderRecovered",
     "RefundCompleted",

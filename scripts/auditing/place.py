@@ -46,7 +46,7 @@ def running_place(settings: Settings) -> Place:
 
 def consumed_kinds(domains: Iterable[str] = DOMAINS) -> dict[str, frozenset[str]]:
     """The kinds of events that each domain handles."""
-    from actors.kit.pool import domain_class  # noqa: PLC0415 - it brings Ray
+    from actors.kit.declarations import domain_class  # noqa: PLC0415 - it brings Ray
 
     return {
         name: frozenset(kind.kind() for kind in domain_class(name).consumes())

@@ -3,8 +3,8 @@
 import importlib
 
 from actors import DOMAINS
+from actors.kit.declarations import domain_class
 from actors.kit.domain import Handler
-from actors.kit.pool import domain_class
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, Query
 
 

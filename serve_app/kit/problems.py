@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from starlette.responses import Response
 
+from bus.kit.problems import ERRORS_MAX, problem_document
 from bus.kit.refusals import (
+    STATUS,
     Failed,
     FieldError,
     Refusal,
@@ -18,21 +18,7 @@ from bus.kit.refusals import (
 )
 
 MEDIA_TYPE = "application/problem+json"
-ERRORS_MAX = 50
 RETRY_AFTER_SECONDS = 1
-
-STATUS: dict[RefusalKind, int] = {
-    RefusalKind.INVALID: 422,
-    RefusalKind.UNAUTHENTICATED: 401,
-    RefusalKind.PAYMENT_REQUIRED: 402,
-    RefusalKind.FORBIDDEN: 403,
-    RefusalKind.NOT_FOUND: 404,
-    RefusalKind.CONFLICT: 409,
-    RefusalKind.STALE: 412,
-    RefusalKind.TOO_LARGE: 413,
-    RefusalKind.UNSUPPORTED: 415,
-    RefusalKind.TOO_MANY: 429,
-}
 
 
 class Problem(Exception):
@@ -61,18 +47,13 @@ class Problem(Exception):
 
     def document(self, request_id: str | None) -> bytes:
         """The problem document as JSON; a fact never replaces a standard member."""
-        detail = self.detail or HTTPStatus(self.status).description
-        return msgspec.json.encode(
-            {
-                **self.facts,
-                "type": f"urn:souk:problem:{self.code}",
-                "title": self.code.replace("-", " ").capitalize(),
-                "status": self.status,
-                "detail": detail or self.code.replace("-", " ").capitalize() + ".",
-                "code": self.code,
-                "errors": list(self.errors[:ERRORS_MAX]),
-                "request_id": request_id,
-            }
+        return problem_document(
+            self.status,
+            self.code,
+            self.detail,
+            self.errors,
+            request_id=request_id,
+            facts=self.facts,
         )
 
     def response(self, request_id: str | None) -> Response:

@@ -16,7 +16,7 @@ FLOORS = (
     {"products", "inventory", "payments", "users"},
     {"files", "messaging"},
 )
-READ_ONLY = {("notifications", "orders"): {"GetOrderContact"}}
+READ_ONLY = {("notifications", "orders"): {"GetOrder", "GetOrderContact"}}
 
 
 def floor(domain: str) -> int:

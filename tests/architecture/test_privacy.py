@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from actors import DOMAINS
+from actors.kit.declarations import services
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, reply_type
 
 PERSONAL_WORDS = frozenset(
@@ -127,6 +128,16 @@ def test_an_event_names_no_person(event: type[Event]) -> None:
 @pytest.mark.parametrize("command", REMEMBERED, ids=lambda kind: kind.kind())
 def test_a_remembered_answer_names_no_person(command: type[Message]) -> None:
     assert list(personal_fields(reply_type(command))) == []
+
+
+@pytest.mark.parametrize("subject", sorted(services()))
+def test_an_answer_that_a_callers_key_has_remembered_names_no_person(
+    subject: str,
+) -> None:
+    form = services()[subject]
+    reply = reply_type(form.to_message.__annotations__["return"])
+    if "idempotency_key" in form.__struct_fields__:
+        assert list(personal_fields(reply)) == []
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda kind: kind.kind())

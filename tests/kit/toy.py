@@ -192,6 +192,16 @@ class Nap(Command[Done], frozen=True, kw_only=True):
 
 
 @said
+class Stroll(Command[Done], frozen=True, kw_only=True):
+    """A process that jots, each time anew, behind the gate `stroll:<name>`."""
+
+    key = by("name")
+    remembered = False
+    name: str
+    what: str
+
+
+@said
 class RunErrand(Command[Noted], frozen=True, kw_only=True):
     """A process of four steps, with the gates `errand:<stage>` between them."""
 

@@ -31,6 +31,7 @@ from tests.kit.toy import (
     RunErrand,
     Spoil,
     Stall,
+    Stroll,
     Tell,
     Told,
     pass_gate,
@@ -138,6 +139,12 @@ class Toy(Domain):
     @handles(Nap)
     async def nap(self, run: Run, m: Nap) -> Done:
         await pass_gate(f"nap:{m.name}")
+        return Done()
+
+    @handles(Stroll)
+    async def stroll(self, run: Run, m: Stroll) -> Done:
+        await pass_gate(f"stroll:{m.name}")
+        await run.step(Jot(name=m.name, what=m.what))
         return Done()
 
     broken: ClassVar[dict[UUID, int]] = {}

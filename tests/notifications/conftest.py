@@ -19,6 +19,7 @@ def told_shop(shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     fakes.Users.staff = ()
     fakes.Users.away = False
     fakes.Orders.contacts = {}
+    fakes.Orders.orders = {}
     fakes.Products.offers = {}
     domains = ("notifications", "messaging", "users", "orders", "products")
     return lambda **options: shop(*domains, **options)

@@ -1,0 +1,121 @@
+"""How something is told: recorded once, then carried by mail and SMS."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from actors.kit.domain import Domain
+from actors.kit.process import Run
+from actors.notifications.tellings import Telling
+from bus.kit.addressing import derived_id
+from bus.kit.refusals import Refusal, RefusalKind
+from bus.messaging import SendEmail, SendSms
+from bus.notifications import (
+    NotificationType,
+    RecordNotification,
+    SendNotification,
+    Told,
+)
+from bus.orders import GetOrderContact, OrderContact
+from bus.users import Contact, FindStaff, GetContact, Role
+
+
+class Carrying(Domain):
+    """Tells one person, an order's buyer, or several people by their owners.
+
+    Every id follows from the id of what is told of, so whatever is run again, from any
+    line, tells and mails nothing twice.
+    """
+
+    async def _tell(
+        self, run: Run, identity: UUID, user_id: UUID, telling: Telling
+    ) -> Told:
+        told = await run.step(
+            RecordNotification(
+                notification_id=identity,
+                user_id=user_id,
+                type=telling.type,
+                title=telling.title,
+                body=telling.body,
+                data=telling.data,
+            )
+        )
+        if told.email or told.sms:
+            await self._carry(run, told, user_id, telling)
+        return told
+
+    async def _tell_buyer(
+        self, run: Run, user_id: UUID | None, order_id: UUID, telling: Telling
+    ) -> None:
+        """Tell a buyer of what this run is about; a guest gets the mail alone."""
+        if user_id is not None:
+            identity = derived_id(run.id, "notification", user_id)
+            await self._tell(run, identity, user_id, telling)
+            return
+        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
+        message_id = derived_id(run.id, "email", order_id)
+        await self._mail_guest(run, message_id, contact, telling)
+
+    async def _mail_guest(
+        self, run: Run, message_id: UUID, contact: OrderContact, telling: Telling
+    ) -> None:
+        if contact.email is None:
+            return
+        facts = {"title": telling.title, "body": telling.body, **telling.data}
+        await run.ask(
+            SendEmail(
+                message_id=message_id,
+                to=contact.email,
+                template=telling.template,
+                data={**facts, "number": contact.number, "name": contact.name},
+                locale=contact.locale,
+            )
+        )
+
+    async def _tell_all(
+        self, run: Run, source: UUID, people: Iterable[UUID], telling: Telling
+    ) -> None:
+        """Tell people, each by the owner of that person's key, once by `source`."""
+        for user_id in sorted(people):
+            await run.ask(
+                SendNotification(
+                    notification_id=derived_id(source, "notification", user_id),
+                    user_id=user_id,
+                    **msgspec.structs.asdict(telling),
+                )
+            )
+
+    async def _tell_admins(self, run: Run, telling: Telling) -> None:
+        staff = await run.ask(FindStaff(role=Role.ADMIN))
+        await self._tell_all(run, run.id, set(staff.user_ids), telling)
+
+    async def _carry(
+        self, run: Run, told: Told, user_id: UUID, telling: Telling
+    ) -> None:
+        """Queue the mail and the SMS; their ids follow from the notification's."""
+        try:
+            contact: Contact = await run.ask(GetContact(user_id=user_id))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                return  # erased meanwhile: there is nobody to write to
+            raise
+        content: dict[str, Any] = {
+            "template": telling.template,
+            "data": {
+                "title": telling.title,
+                "body": telling.body,
+                **telling.data,
+                "name": contact.first_name,
+            },
+            "user_id": user_id,
+            "locale": contact.locale,
+        }
+        unwanted = telling.type is NotificationType.PROMOTION
+        if told.email and (contact.email_verified or not unwanted):
+            identity = derived_id(told.id, "email", user_id)
+            await run.ask(SendEmail(message_id=identity, to=contact.email, **content))
+        if told.sms and contact.phone:
+            identity = derived_id(told.id, "sms", user_id)
+            await run.ask(SendSms(message_id=identity, to=contact.phone, **content))
