@@ -3,11 +3,11 @@
 import enum
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
-from bus.kit.addressing import derived_id, new_id
+from bus.kit.addressing import new_id
 from bus.kit.messages import Command, Event, Query, by
 from bus.kit.refusals import Refusal, not_found
 from bus.kit.values import LIMIT_DEFAULT, LIMIT_MAX, Done, Page, Value
@@ -117,7 +117,8 @@ class SendNotification(Command[Told], frozen=True, kw_only=True):
 
     `notification_id` carries the person's hash (`new_id(user_id)`). The mail and the
     SMS, where the person wants them, are queued when it is answered. `template` names
-    the mail's; without one the title and body are mailed as they are.
+    the mail's; without one the title and body are mailed as they are. Asked for with a
+    caller's key, it acts once by that, and ends without its caller.
     """
 
     key = by("user_id")
@@ -207,6 +208,15 @@ class RecordNotification(Command[Told], frozen=True, kw_only=True):
     data: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class CarryNotification(Command[Told], frozen=True, kw_only=True):
+    """Take up a recorded notification, whose mail and SMS may not be queued yet."""
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+    notification_id: UUID
+
+
 class MarkSomeRead(Command[MarkedRead], frozen=True, kw_only=True):
     """As many of the person's unread ones as one step takes become read."""
 
@@ -279,8 +289,6 @@ class NotificationRead(Event, frozen=True, kw_only=True):
 
 # --- NATS services -----------------------------------------------------------
 
-_KEYS = UUID("0d0b8c39-28b0-5d2e-8f6c-3b7a4f3f0c52")
-
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=TITLE_MAX)]
 Body = Annotated[str, msgspec.Meta(max_length=BODY_MAX)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=LIMIT_MAX)]
@@ -302,11 +310,8 @@ class NotificationSendRequest(
 
     def to_message(self) -> SendNotification:
         """The command that is meant."""
-        source = new_id(self.user_id)
-        if self.idempotency_key is not None:
-            source = uuid5(_KEYS, self.idempotency_key)
         return SendNotification(
-            notification_id=derived_id(source, "notification.send", self.user_id),
+            notification_id=new_id(self.user_id),
             user_id=self.user_id,
             type=self.type,
             title=self.title,

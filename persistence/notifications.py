@@ -195,6 +195,19 @@ async def carried(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Carried]:
     return {row["id"]: Carried(row["email"], row["sms"]) for row in rows}
 
 
+async def load_notification(db: Db, notification_id: UUID) -> Notification:
+    """A notification as it was written; raises KeyError where there is none."""
+    row = await db.fetchrow(
+        """SELECT id, user_id, type, title, body, data, in_app, email, sms
+           FROM notifications WHERE id = $1""",
+        notification_id,
+    )
+    if row is None:
+        raise KeyError(notification_id)
+    values = {**row, "type": NotificationType(row["type"])}
+    return Notification(**{**values, "data": _DATA.decode(row["data"])})
+
+
 async def list_notifications(
     db: Db, user_id: UUID, *, unread: bool | None, before: UUID | None, limit: int
 ) -> Page[NotificationView]:

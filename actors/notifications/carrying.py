@@ -13,6 +13,7 @@ from bus.kit.addressing import derived_id
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.messaging import SendEmail, SendSms
 from bus.notifications import (
+    CarryNotification,
     NotificationType,
     RecordNotification,
     SendNotification,
@@ -30,7 +31,12 @@ class Carrying(Domain):
     """
 
     async def _tell(
-        self, run: Run, identity: UUID, user_id: UUID, telling: Telling
+        self,
+        run: Run,
+        identity: UUID,
+        user_id: UUID,
+        telling: Telling,
+        opens: CarryNotification | None = None,
     ) -> Told:
         told = await run.step(
             RecordNotification(
@@ -40,10 +46,10 @@ class Carrying(Domain):
                 title=telling.title,
                 body=telling.body,
                 data=telling.data,
-            )
+            ),
+            opens=opens,
         )
-        if told.email or told.sms:
-            await self._carry(run, told, user_id, telling)
+        await self._carry(run, told, user_id, telling)
         return told
 
     async def _tell_buyer(
@@ -95,6 +101,8 @@ class Carrying(Domain):
         self, run: Run, told: Told, user_id: UUID, telling: Telling
     ) -> None:
         """Queue the mail and the SMS; their ids follow from the notification's."""
+        if not told.email and not told.sms:
+            return
         try:
             contact: Contact = await run.ask(GetContact(user_id=user_id))
         except Refusal as refusal:

@@ -22,6 +22,7 @@ from bus.kit.cursors import id_of
 from bus.kit.refusals import invalid, stale
 from bus.kit.values import Done, Page
 from bus.notifications import (
+    CarryNotification,
     ConfirmRead,
     GetNotificationsAfter,
     GetPreferences,
@@ -109,7 +110,25 @@ class Notifications(Alerts):
             body=command.body,
             data=command.data,
         )
-        return await self._tell(run, command.notification_id, command.user_id, telling)
+        ids = command.notification_id, command.user_id
+        carry = CarryNotification(user_id=ids[1], notification_id=ids[0])
+        return await self._tell(run, *ids, telling, carry if run.keyed else None)
+
+    @handles(CarryNotification)
+    async def carry_notification(self, run: Run, message: CarryNotification) -> Told:
+        """Go on where a crash ended the process that a caller's key began."""
+        async with self.read() as db:
+            found = await store.load_notification(db, message.notification_id)
+        told = Told(id=found.id, email=found.email, sms=found.sms)
+        telling = Telling(
+            type=found.type,
+            template="notification",
+            title=found.title,
+            body=found.body,
+            data=found.data,
+        )
+        await self._carry(run, told, message.user_id, telling)
+        return told
 
     @handles(MarkRead)
     async def mark_read(self, tx: Tx, command: MarkRead) -> NotificationView:

@@ -112,7 +112,7 @@ class Services:
     async def _reply(self, incoming: Incoming, kind: Any) -> Any:
         if len(self._under_way) > REQUESTS_MAX:
             raise Unavailable("too many requests are under way")
-        return await answer(incoming, kind, self._ask)
+        return await answer(incoming.subject, incoming.data, kind, self._ask)
 
     def _stats(self, stats: EndpointStats) -> None:
         """The library sees the hand-over alone; these are the numbers of the work."""
@@ -136,17 +136,17 @@ class Counts:
         self.last_error = code
 
 
-async def answer(incoming: Incoming, kind: Any, ask: Ask) -> Any:
+async def answer(subject: str, data: bytes, kind: Any, ask: Ask) -> Any:
     """The reply to one request; a command with an `idempotency_key` acts once.
 
     The key counts for its subject, for 24 hours: with the same body it is answered
     as before, with another one refused as `idempotency-key-reused`.
     """
-    body, digest = read(incoming.data, kind)
+    body, digest = read(data, kind)
     key = getattr(body, "idempotency_key", None)
     if key is None:
         return await ask(body.to_message(), id=new_id())
-    identity = command_id(incoming.subject, key)
+    identity = command_id(subject, key)
     return await ask(
         body.to_message(), id=identity, body_hash=digest, keyed=True, join=True
     )

@@ -15,7 +15,6 @@ from bus.notifications import (
     ListNotifications,
     MarkAllRead,
     MarkRead,
-    NotificationSendRequest,
     NotificationType,
     NotificationView,
     SetPreferences,
@@ -275,22 +274,3 @@ async def test_read_all_leaves_nothing_unread(told_shop: Any) -> None:
         )
         assert len(read.items) == 3
         assert len(rest.items) == 2
-
-
-async def test_a_notification_over_nats_is_told_once_by_its_key(told_shop: Any) -> None:
-    async with told_shop() as s:
-        ann = person()
-        request = NotificationSendRequest(
-            user_id=ann,
-            type=NotificationType.SYSTEM_ALERT,
-            title="Maintenance",
-            body="Tonight at ten.",
-            idempotency_key="maintenance-2031",
-        )
-        await s.ask(request.to_message())
-        await s.ask(request.to_message())
-        (told,) = await notifications_of(s, ann)
-        assert (told.title, told.body) == ("Maintenance", "Tonight at ten.")
-        (mail,) = await mails(s)
-        assert mail.subject == "Maintenance"
-        assert "Tonight at ten." in mail.text
