@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from bus.kit.callers import parse_callers
+
 PREFIX = "SOUK_"
 _OF_A_DOMAIN = re.compile(r"SOUK_([A-Z][A-Z0-9_]*)_(DATABASE_URL|SHARDS)")
 
@@ -80,6 +82,8 @@ class Settings(BaseModel):
     """Port of the embedded NATS' monitoring; another free one when it is taken."""
     nats_url: Secret = ""
     """An outside NATS, with user and password; absent: the embedded one."""
+    nats_callers: str = ""
+    """Who else may call NATS services, as JSON: `{"billing": ["payment.process"]}`."""
     nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1
     """Copies that JetStream keeps of the stream."""
     bank_url: str = ""
@@ -216,6 +220,13 @@ class Settings(BaseModel):
     def _absolute(cls, folder: Path) -> Path:
         # Ray's processes run in folders of their own.
         return folder.expanduser().absolute()
+
+    @field_validator("nats_callers")
+    @classmethod
+    def _callers_can_be_read(cls, text: str) -> str:
+        if text:
+            parse_callers(text)
+        return text
 
     @model_validator(mode="after")
     def _production_has_its_own_secrets(self) -> Self:

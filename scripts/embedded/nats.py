@@ -1,4 +1,4 @@
-"""The embedded NATS with JetStream: one server, three users who may do little."""
+"""The embedded NATS with JetStream: one server, and users who may do little."""
 
 import json
 import os
@@ -31,8 +31,10 @@ class Nats:
 
     `passwords` has one for each user: `souk`, the shop itself, may do everything;
     `events` may read `events.>` and have consumers of its own on the stream;
-    `services` may call the subjects in `services` and ask who serves them.
-    `consumers` are the shop's own durable consumers, which readers may not touch.
+    `services` may call the subjects in `services` and ask who serves them; each of
+    `callers` may call its own subjects of these. A caller has an account to itself:
+    nobody else hears its answers. `consumers` are the shop's own durable consumers,
+    which readers may not touch.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Nats:
         passwords: Mapping[str, str],
         services: Sequence[str] = (),
         consumers: Sequence[str] = (),
+        callers: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.port = port
         self.monitor_port = monitor_port
         self._passwords = dict(passwords)
+        self.callers = {CALLER: tuple(services), **(callers or {})}
         self._services, self._consumers = tuple(services), tuple(consumers)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -129,7 +133,10 @@ class Nats:
             "max_payload": PAYLOAD_BYTES_MAX,
             "logfile_size_limit": 20 << 20,
             "jetstream": {"store_dir": str(home / "jetstream"), "sync_interval": "10s"},
-            "accounts": {"SHOP": self._shop(), "SERVICES": self._callers()},
+            "accounts": {
+                "SHOP": self._shop(),
+                **{_account(name): self._caller(name) for name in self.callers},
+            },
         }
         path = home / "nats.conf"
         path.touch(mode=0o600)
@@ -139,10 +146,13 @@ class Nats:
     def _shop(self) -> dict[str, object]:
         """The shop's account; readers share it, since its stream is theirs."""
         exports: list[dict[str, object]] = [
-            {"service": subject, "accounts": ["SERVICES"]} for subject in self._services
+            {"service": subject, "accounts": accounts}
+            for subject in self._services
+            if (accounts := self._accounts(subject))
         ]
+        everyone = [_account(name) for name in self.callers]
         exports.append(
-            {"service": "$SRV.>", "accounts": ["SERVICES"], "response_type": "stream"}
+            {"service": "$SRV.>", "accounts": everyone, "response_type": "stream"}
         )
         return {
             "jetstream": {"max_consumers": CONSUMERS_MAX},
@@ -153,9 +163,13 @@ class Nats:
             ],
         }
 
-    def _callers(self) -> dict[str, object]:
+    def _accounts(self, subject: str) -> list[str]:
+        """The accounts that may call a subject."""
+        return [_account(name) for name, may in self.callers.items() if subject in may]
+
+    def _caller(self, name: str) -> dict[str, object]:
         """Who calls services has an account apart: nobody else hears the answers."""
-        subjects = [*self._services, "$SRV.>"]
+        subjects = [*self.callers[name], "$SRV.>"]
         return {
             "imports": [
                 {"service": {"account": "SHOP", "subject": subject}}
@@ -163,7 +177,7 @@ class Nats:
             ],
             "users": [
                 self._user(
-                    CALLER,
+                    name,
                     publish={"allow": subjects},
                     subscribe={"allow": ["_INBOX.>"]},
                 )
@@ -197,6 +211,10 @@ class Nats:
 
 _VERBS = ("CREATE", "DURABLE.CREATE", "INFO", "MSG.NEXT", "DELETE")
 _HEARING = {"allow": ["events.>", "_INBOX.>"]}
+
+
+def _account(caller: str) -> str:
+    return f"CALLER-{caller}"
 
 
 def _binary() -> str:

@@ -16,6 +16,7 @@ from bus.kit.settings import Settings, SettingsError
 from scripts.embedded.nats import NatsError
 from scripts.embedded.place import PostgresError
 from scripts.embedded.process import Identity
+from scripts.launcher import servers
 from scripts.launcher.checks import check, check_room
 from scripts.launcher.environment import (
     ROOT,
@@ -98,7 +99,8 @@ def failure_of(error: BaseException, log: Path) -> Failure:
 
 
 def _run(settings: Settings, show: Progress) -> int:
-    keys = ensure_secrets(settings.data_dir, embedded_databases(settings))
+    callers = servers.callers(settings)
+    keys = ensure_secrets(settings.data_dir, embedded_databases(settings), callers)
     ports = chosen_ports(settings)
     full = completed(settings, keys, ports)
     temp_dir = Path(tempfile.mkdtemp(prefix="souk-"))

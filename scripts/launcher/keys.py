@@ -20,8 +20,13 @@ RAY_TOKEN = "ray.token"  # noqa: S105 - a file's name
 NATS_USERS = ("souk", "events", "services")
 
 
-def ensure_secrets(data_dir: Path, databases: Iterable[str]) -> dict[str, Any]:
-    """The secrets of this data folder; what is missing is made and kept."""
+def ensure_secrets(
+    data_dir: Path, databases: Iterable[str], callers: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The secrets of this data folder; what is missing is made and kept.
+
+    `callers` are the NATS users beside those that every shop has.
+    """
     path = data_dir / SECRETS
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     made = {
@@ -30,7 +35,7 @@ def ensure_secrets(data_dir: Path, databases: Iterable[str]) -> dict[str, Any]:
         or Fernet.generate_key().decode(),
         "bank_webhook_secret": known.get("bank_webhook_secret") or _word(),
         "databases": _words(databases, known.get("databases", {})),
-        "nats": _words(NATS_USERS, known.get("nats", {})),
+        "nats": _words((*NATS_USERS, *callers), known.get("nats", {})),
     }
     if made != known:
         write_private(path, json.dumps(made, indent=2))

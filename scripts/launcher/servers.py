@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from actors import DOMAINS
-from bus.kit.settings import Settings
+from bus.kit.callers import Callers, allowed_subjects, parse_callers
+from bus.kit.settings import Settings, SettingsError
 from scripts.embedded.nats import Nats
 from scripts.embedded.postgres import Postgres
 from scripts.embedded.process import Identity, launch, wait_until
@@ -35,6 +36,12 @@ SERVICES = (
     "email.send-template",
     "sms.send",
 )
+CALLERS = {
+    "inventory": ("inventory.*",),
+    "payments": ("payment.*",),
+    "messages": ("notification.*", "email.*", "sms.*"),
+}
+"""Who may call what where `SOUK_NATS_CALLERS` says nothing: an account for each use."""
 
 
 def postgres(settings: Settings) -> Postgres:
@@ -57,7 +64,20 @@ def nats(settings: Settings, secrets: dict[str, Any]) -> Nats:
         passwords=secrets["nats"],
         services=SERVICES,
         consumers=tuple(DOMAINS),
+        callers=callers(settings),
     )
+
+
+def callers(settings: Settings) -> Callers:
+    """Who may call which of `SERVICES`, beside `services`, which may call them all.
+
+    Raises `SettingsError` for a subject that nobody serves.
+    """
+    wanted = parse_callers(settings.nats_callers) if settings.nats_callers else CALLERS
+    try:
+        return allowed_subjects(wanted, SERVICES)
+    except ValueError as error:
+        raise SettingsError(f"SOUK_NATS_CALLERS: {error}") from None
 
 
 class Bank:

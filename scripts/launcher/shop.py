@@ -110,7 +110,7 @@ class Shop:
             await self._in_thread(server.wait)
             self._note("nats", server)
             self._run.ports["nats_monitor"] = server.monitor_port
-            for user in ("events", "services"):
+            for user in ("events", *server.callers):
                 self.accounts[f"nats {user}"] = server.url(user)
 
     async def _start_databases(self, given: Settings) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.kit.settings import Settings
+from bus.kit.settings import Settings, SettingsError
 from scripts.embedded.process import Identity, wait_until
 from scripts.launcher import checks, cluster, ending
 from scripts.launcher.environment import (
@@ -23,6 +23,7 @@ from scripts.launcher.environment import (
 from scripts.launcher.failures import Exit, Failure
 from scripts.launcher.keys import ensure_secrets, read_credentials, write_credentials
 from scripts.launcher.record import MARK, Run, sole_keeper
+from scripts.launcher.servers import callers
 from tests.conftest import free_port
 
 COMMAND_SECONDS_MAX = 60
@@ -54,6 +55,56 @@ def test_secrets_are_made_once_and_kept_for_their_owner_only(tmp_path: Path) -> 
     assert set(second["databases"]) == {"orders", "users"}
     for name in ("secrets.json", "ray.token"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_callers_of_services_have_words_of_their_own(tmp_path: Path) -> None:
+    first = ensure_secrets(tmp_path, [], ["billing", "stock"])["nats"]
+    assert set(first) == {"souk", "events", "services", "billing", "stock"}
+    assert len(set(first.values())) == 5
+    second = ensure_secrets(tmp_path, [], ["billing"])["nats"]
+    assert second == {name: word for name, word in first.items() if name != "stock"}
+
+
+def test_who_may_call_what_is_set_or_has_a_default() -> None:
+    found = callers(Settings())
+    assert sorted(found) == ["inventory", "messages", "payments"]
+    assert found["payments"] == (
+        "payment.add-method",
+        "payment.process",
+        "payment.process-refund",
+    )
+    text = '{"till": ["payment.process", "inventory.*"]}'
+    assert callers(Settings(nats_callers=text)) == {
+        "till": (
+            "inventory.get-stock",
+            "inventory.reserve-stock",
+            "inventory.update-stock",
+            "payment.process",
+        )
+    }
+    assert callers(Settings(nats_callers="{}")) == {}
+    with pytest.raises(SettingsError, match=r"till may call payment\.proces, which"):
+        callers(Settings(nats_callers='{"till": ["payment.proces"]}'))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "till",
+        '{"till": "payment.process"}',
+        '{"till": []}',
+        '{"souk": ["payment.process"]}',
+        '{"services": ["payment.process"]}',
+        '{"Till 1": ["payment.process"]}',
+        '{"till": [">"]}',
+        '{"till": ["*"]}',
+        '{"till": ["$JS.API.>"]}',
+        '{"till": ["events.orders.order_placed"]}',
+    ],
+)
+def test_a_caller_that_cannot_be_stops_the_start(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SOUK_NATS_CALLERS: "):
+        Settings.load({"SOUK_NATS_CALLERS": text})
 
 
 def test_accounts_are_added_to_those_that_are_known(tmp_path: Path) -> None:

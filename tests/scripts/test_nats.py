@@ -1,4 +1,4 @@
-"""The embedded NATS: what each of its three users may do, and what not."""
+"""The embedded NATS: what each of its users may do, and what not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,14 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from scripts.embedded.nats import Nats, NatsError
 from tests.conftest import free_port
 
-PASSWORDS = {"souk": "pw-shop", "events": "pw-reader", "services": "pw-caller"}
+PASSWORDS = {
+    "souk": "pw-shop",
+    "events": "pw-reader",
+    "services": "pw-caller",
+    "stock": "pw-stock",
+    "billing": "pw-billing",
+}
+SERVED = ("inventory.get-stock", "payment.process")
 ANSWER_SECONDS_MAX = 0.5
 API = "$JS.API.CONSUMER"
 
@@ -29,8 +36,9 @@ def server(tmp_path: Path) -> Any:
         free_port(),
         0,
         passwords=PASSWORDS,
-        services=["inventory.get-stock"],
+        services=SERVED,
         consumers=["orders"],
+        callers={"stock": SERVED[:1], "billing": SERVED[1:]},
     )
     one.start()
     yield one
@@ -71,9 +79,9 @@ async def _shop(server: Nats) -> AsyncIterator[Client]:
         async def answer(request: Any) -> None:
             await request.respond(b"7")
 
-        await service.add_endpoint(
-            name="get-stock", subject="inventory.get-stock", handler=answer
-        )
+        for subject in SERVED:
+            name = subject.partition(".")[2]
+            await service.add_endpoint(name=name, subject=subject, handler=answer)
         await js.publish("events.orders.order_placed", b"1")
         yield client
         await service.stop()
@@ -118,8 +126,8 @@ async def test_a_caller_reaches_the_services_and_nothing_else(server: Nats) -> N
         assert answer.data == b"7"
         assert b'"inventory"' in (await caller.request("$SRV.PING", timeout=2)).data
         assert said == []
-        await shop.subscribe("payment.process")
-        for subject in ("payment.process", "events.x.y", "$JS.API.INFO"):
+        await shop.subscribe("payment.add-method")
+        for subject in ("payment.add-method", "events.x.y", "$JS.API.INFO"):
             with pytest.raises(NatsTimeoutError):
                 await caller.request(subject, b"", timeout=ANSWER_SECONDS_MAX)
         await caller.subscribe("events.>")
@@ -127,16 +135,58 @@ async def test_a_caller_reaches_the_services_and_nothing_else(server: Nats) -> N
         assert len(said) == 4
 
 
-async def test_nobody_connects_without_a_password(server: Nats) -> None:
+async def test_a_caller_with_one_permission_has_no_other(server: Nats) -> None:
+    async with _shop(server), _client(server, "stock") as (caller, said):
+        answer = await caller.request("inventory.get-stock", b"", timeout=2)
+        assert answer.data == b"7"
+        assert said == []
+        for subject in ("payment.process", "events.orders.order_placed"):
+            with pytest.raises(NatsTimeoutError):
+                await caller.request(subject, b"", timeout=ANSWER_SECONDS_MAX)
+            assert f'permissions violation for publish to "{subject}"' in said[-1]
+        for subject in ("events.>", "payment.process", ">"):
+            await caller.subscribe(subject)
+            await caller.flush()
+            await asyncio.sleep(0.05)
+            violation = f'permissions violation for subscription to "{subject}"'
+            assert violation in said[-1].lower()
+        assert len(said) == 5
+
+
+async def test_a_caller_hears_no_answer_of_anothers(server: Nats) -> None:
+    async with (
+        _shop(server),
+        _client(server, "stock") as (spy, said),
+        _client(server, "services") as (other, _),
+        _client(server, "billing") as (billing, _),
+    ):
+        heard = await spy.subscribe("_INBOX.>")
+        await spy.flush()
+        for client in (billing, other):
+            answer = await client.request("payment.process", b"", timeout=2)
+            assert answer.data == b"7"
+        with pytest.raises(NatsTimeoutError):
+            await heard.next_msg(0.3)
+        assert said == []
+
+
+@pytest.mark.parametrize("said", ["{}", '{"user":"billing","pass":"pw-billing"}'])
+async def test_nobody_connects_without_an_account(server: Nats, said: str) -> None:
+    """Also not a caller whom the settings name no more."""
+    server.stop()
+    server.callers.pop("billing")
+    server.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         assert (await reader.readline()).startswith(b"INFO ")
-        writer.write(b"CONNECT {}\r\nPING\r\n")
+        writer.write(f"CONNECT {said}\r\nPING\r\n".encode())
         async with asyncio.timeout(2):
             assert await reader.readline() == b"-ERR 'Authorization Violation'\r\n"
     finally:
         writer.close()
         await writer.wait_closed()
+    async with _shop(server), _client(server, "stock") as (caller, _):
+        assert (await caller.request("inventory.get-stock", timeout=2)).data == b"7"
 
 
 async def test_a_restart_keeps_the_stream(server: Nats) -> None:

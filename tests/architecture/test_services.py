@@ -1,0 +1,58 @@
+"""Every subject of the contract is answered, may be called, and is read strictly."""
+
+from typing import Any, get_type_hints
+
+import msgspec
+import pytest
+
+from actors.kit.declarations import services
+from bus.kit.messages import MESSAGE_TYPES, Command, Query, reply_type
+from scripts.launcher.servers import SERVICES as MAY_BE_CALLED
+
+CONTRACT = {
+    "inventory.get-stock",
+    "inventory.reserve-stock",
+    "inventory.update-stock",
+    "payment.process",
+    "payment.add-method",
+    "payment.process-refund",
+    "notification.send",
+    "notification.get-user",
+    "notification.mark-read",
+    "notification.order-created",
+    "email.send",
+    "email.send-template",
+    "sms.send",
+}
+
+
+@pytest.mark.parametrize("subject", sorted(CONTRACT))
+def test_a_subject_of_the_contract_is_answered(subject: str) -> None:
+    assert subject in services()
+
+
+def test_what_is_answered_may_be_called_and_nothing_else() -> None:
+    assert set(MAY_BE_CALLED) == CONTRACT
+    assert set(services()) <= CONTRACT
+
+
+@pytest.mark.parametrize("subject", sorted(services()))
+def test_a_form_is_strict_and_a_command_takes_a_key(subject: str) -> None:
+    form: Any = services()[subject]
+    message = get_type_hints(form.to_message)["return"]
+    assert form.__doc__
+    assert form.__struct_config__.frozen
+    assert form.__struct_config__.forbid_unknown_fields
+    assert message in MESSAGE_TYPES.values()
+    assert issubclass(message, Command | Query)
+    assert reply_type(message) is not None
+    takes_key = "idempotency_key" in form.__struct_fields__
+    assert takes_key is issubclass(message, Command)
+    if takes_key:
+        schema = msgspec.json.schema(form)["$defs"][form.__name__]
+        (key,) = [
+            one
+            for one in schema["properties"]["idempotency_key"]["anyOf"]
+            if one["type"] == "string"
+        ]
+        assert (key["minLength"], key["maxLength"]) == (16, 64)
