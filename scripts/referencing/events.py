@@ -11,7 +11,9 @@ JetStream keeps them in the stream `{EVENTS}` for {STREAM_SECONDS_MAX // 86_400}
 Each message is a CloudEvents 1.0 JSON document; its `Nats-Msg-Id` is the document's
 `id`, which JetStream uses to drop copies for {DUPLICATE_SECONDS} s. `sequence` counts
 up by one for each `subject`, without gaps. Delivery is at least once, and in order for
-each subject. [asyncapi.yaml](../asyncapi.yaml) has the schema of every type."""
+each subject. [schemas](../schemas) has a JSON Schema of every type's whole document;
+a published one never changes: another shape is another version.
+[asyncapi.yaml](../asyncapi.yaml) lists them all."""
 
 EXAMPLE = """\
 ```json

@@ -24,6 +24,7 @@ from bus.kit.settings import Settings
 from persistence.kit import fence, partitions
 from persistence.kit.database import Database
 from persistence.kit.outbox import OutboxRow
+from tests.kit.schemas import check_event
 
 
 def domain_class(name: str) -> type[Domain]:
@@ -104,6 +105,7 @@ class LocalShop:
         self.publish: Callable[[list[OutboxRow]], Any] | None = None
         self.published: list[dict[str, Any]] = []
         self._delivered = 0
+        self._checked: set[str] = set()
         self._classes = {
             name: fakes[name] if name in fakes else domain_class(name) for name in urls
         }
@@ -176,13 +178,20 @@ class LocalShop:
             await connection.close()
 
     async def events(self, name: str | None = None) -> list[dict[str, Any]]:
-        """All told events of the domains, as CloudEvents, in each slot's order."""
+        """All told events of the domains, as CloudEvents, in each slot's order.
+
+        Each is checked against its published schema when it is first read.
+        """
         found: list[dict[str, Any]] = []
         for domain in [name] if name else list(self.urls):
             sql = "SELECT payload FROM outbox ORDER BY slot, n"
             found += [
                 json.loads(row["payload"]) for row in await self.rows(domain, sql)
             ]
+        for event in found:
+            if event["id"] not in self._checked:
+                check_event(event)
+                self._checked.add(event["id"])
         return found
 
     async def deliver(self, quiet_seconds: float = 0.3) -> None:
