@@ -3,6 +3,7 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import nats
@@ -13,14 +14,17 @@ from tests.e2e.conftest import MakePerson
 from tests.e2e.people import Person, Stranger, new_goods
 from tests.e2e.shops import LiveShop
 from tests.e2e.waiting import until
+from tests.kit.schemas import check_event
 
 REPLY_SECONDS_MAX = 15
 REFUSED_SECONDS = 1.0
 
 
-async def ask(shop: LiveShop, subject: str, **body: Any) -> Any:
+async def ask(
+    shop: LiveShop, subject: str, /, user: str = "services", **body: Any
+) -> Any:
     """What a service answers; a problem's headers must agree with its document."""
-    async with shop.nats("services") as client:
+    async with shop.nats(user) as client:
         data = json.dumps(body).encode()
         message = await client.request(subject, data, timeout=REPLY_SECONDS_MAX)
     said = json.loads(message.data)
@@ -91,6 +95,87 @@ async def test_a_notification_asked_for_twice_is_told_once(
     assert only["title"] == "We close early"
 
 
+async def test_a_key_is_known_when_the_bridge_has_died(
+    live_shop: LiveShop, customer: MakePerson
+) -> None:
+    person = await customer()
+    body = {
+        "user_id": person.id,
+        "type": "SYSTEM_ALERT",
+        "title": "Once only",
+        "idempotency_key": uuid4().hex,
+    }
+    first = await ask(live_shop, "notification.send", **body)
+    await live_shop.kill("bridge/0")
+
+    async def again() -> Any:
+        try:
+            return await ask(live_shop, "notification.send", **body)
+        except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
+            return None
+
+    assert await until(again, "an answer", seconds=60) == first
+    other = await ask(live_shop, "notification.send", **{**body, "title": "Twice"})
+    assert (other["status"], other["code"]) == (422, "idempotency-key-reused")
+    [only] = await person.told("SYSTEM_ALERT")
+    page = await ask(live_shop, "notification.get-user", user_id=person.id)
+    assert [one["id"] for one in page["items"]] == [only["id"]]
+    ids = {"user_id": person.id, "notification_id": only["id"]}
+    read = await ask(live_shop, "notification.mark-read", **ids)
+    [only] = await person.told("SYSTEM_ALERT")
+    assert only["read_at"] == read["read_at"]
+
+
+async def test_mails_and_sms_say_what_they_are_given(
+    live_shop: LiveShop, stranger: Stranger
+) -> None:
+    to, phone = f"w.{uuid4().hex[:8]}@mail.example", f"+4917{uuid4().int % 10**8:08}"
+    written = {"to": to, "subject": "By hand", "text": "One\nTwo"}
+    assert await ask(live_shop, "email.send", **written) == {}
+    data = {"title": "By template", "body": "Said so.", "name": "Ida"}
+    template = {"to": to, "template": "notification", "data": data}
+    assert await ask(live_shop, "email.send-template", **template) == {}
+    assert await ask(live_shop, "sms.send", to=phone, text="At the door") == {}
+
+    async def come() -> list[Any] | None:
+        mails, sms = await stranger.mailbox(to), await stranger.mailbox(quote(phone))
+        return [*mails, *sms] if len(mails) == 2 and sms else None
+
+    came = await until(come, "the mails and the SMS")
+    assert sorted(one["subject"] for one in came) == ["", "By hand", "By template"]
+    (sms,) = [one for one in came if one["channel"] == "sms"]
+    assert (sms["to"], sms["text"]) == (phone, "At the door")
+    unknown = await ask(live_shop, "email.send-template", to=to, template="none")
+    assert (unknown["status"], unknown["code"]) == (422, "template-unknown")
+
+
+async def test_a_new_order_is_told_to_its_buyer_once(
+    live_shop: LiveShop, customer: MakePerson, keeper: Person
+) -> None:
+    sku = await new_goods(keeper, stock=2)
+    person = await customer()
+    placed = (await person.order((sku, 1))).ok(201)
+    for _ in range(2):
+        said = await ask(live_shop, "notification.order-created", order_id=placed["id"])
+        assert said == {}
+    [only] = await person.told("ORDER_UPDATE")
+    assert only["title"] == f"We have received your order {placed['number']}"
+
+
+async def test_every_event_of_the_stream_is_what_is_published(
+    live_shop: LiveShop, customer: MakePerson, keeper: Person
+) -> None:
+    sku = await new_goods(keeper, stock=2)
+    placed = (await (await customer()).order((sku, 1))).ok(201)
+    await live_shop.rest()
+    events = await live_shop.events()
+    assert placed["id"] in {event["subject"] for event in events}
+    for event in events:
+        domain, kind, _ = event["type"].split(".")
+        assert event.pop("nats_subject") == f"events.{domain}.{kind}"
+        check_event(event)
+
+
 @pytest.mark.parametrize(
     ("subject", "body"),
     [
@@ -115,7 +200,7 @@ async def test_services_can_be_discovered(live_shop: LiveShop) -> None:
         replies = await client.subscribe(inbox)
         await client.publish("$SRV.INFO", b"", reply=inbox)
         names = set[str]()
-        while not {"inventory", "payment", "notification", "email"} <= names:
+        while not {"inventory", "payment", "notification", "email", "sms"} <= names:
             message = await replies.next_msg(timeout=REPLY_SECONDS_MAX)
             names.add(json.loads(message.data)["name"])
 
@@ -144,6 +229,17 @@ async def test_who_reads_events_changes_nothing(
     live_shop: LiveShop, subject: str
 ) -> None:
     await _is_refused(live_shop, "events", subject)
+
+
+async def test_a_caller_may_call_what_it_is_named_for(
+    live_shop: LiveShop, keeper: Person
+) -> None:
+    sku = await new_goods(keeper, stock=4)
+    said = await ask(live_shop, "inventory.get-stock", user="inventory", sku=sku)
+    assert said["available"] == 4
+    await _is_refused(live_shop, "inventory", "payment.process")
+    await _is_refused(live_shop, "payments", "inventory.get-stock")
+    await _is_refused(live_shop, "messages", "payment.process")
 
 
 async def _is_refused(shop: LiveShop, user: str, subject: str) -> None:
