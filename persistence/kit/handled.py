@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from bus.kit.values import Value
 
 
@@ -72,16 +74,22 @@ async def unfinished(connection: Any, slots: Iterable[int]) -> list[Handled]:
 
 
 async def write(connection: Any, rows: Sequence[Handled], now: datetime) -> None:
-    """Insert new rows, and bring known ones to their new state and answer."""
+    """Insert new rows, and bring known ones to their new state and answer.
+
+    Raises asyncpg.SerializationError where another shard has meanwhile taken an id for
+    another body: run again, the transaction finds its row.
+    """
     ordered = sorted(rows, key=lambda row: row.command_id)
-    await connection.execute(
+    tag: str = await connection.execute(
         """INSERT INTO handled (command_id, day, slot, state, body_hash,
                                 resume_kind, resume, answer_kind, answer)
            SELECT * FROM unnest($1::uuid[], $2::date[], $3::smallint[], $4::smallint[],
              $5::bytea[], $6::text[], $7::bytea[], $8::smallint[], $9::bytea[])
            ON CONFLICT (command_id, day) DO UPDATE SET state = excluded.state,
              answer_kind = coalesce(excluded.answer_kind, handled.answer_kind),
-             answer = coalesce(excluded.answer, handled.answer)""",
+             answer = coalesce(excluded.answer, handled.answer)
+             WHERE handled.body_hash IS NULL OR excluded.body_hash IS NULL
+               OR handled.body_hash = excluded.body_hash""",
         [row.command_id for row in ordered],
         [row.day or day_of(row.command_id, now.date()) for row in ordered],
         [row.slot for row in ordered],
@@ -92,6 +100,8 @@ async def write(connection: Any, rows: Sequence[Handled], now: datetime) -> None
         [row.answer_kind for row in ordered],
         [row.answer for row in ordered],
     )
+    if tag != f"INSERT 0 {len(ordered)}":
+        raise asyncpg.SerializationError("an id was taken for another body")
 
 
 async def finish(connection: Any, ids: Sequence[UUID]) -> None:

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import msgspec
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from bus.kit import streams
-from bus.kit.cloud_events import CloudEvent
-from bus.kit.dead_letters import LETTERS_MAX
+from bus.kit.dead_letters import LETTERS_MAX, read_letter
 
 NO_LOG = SimpleNamespace(warning=lambda *_, **__: None)
 
@@ -44,11 +42,13 @@ async def _read(js: JetStreamContext) -> list[Letter]:
             )
         except NotFoundError:
             break
-        event = msgspec.json.decode(found.data or b"", type=CloudEvent)
-        domain = (found.subject or "").split(".")[1]
+        _, event = read_letter(found.data or b"")
+        _, domain, entity = (found.subject or "").split(".", 2)
         reason = (found.headers or {}).get("Souk-Reason", "")
         letters.append(
             Letter(domain, event.type, event.subject, event.sequence, reason)
+            if event
+            else Letter(domain, "unreadable", entity, "", reason)
         )
         number = (found.seq or number) + 1
     return letters

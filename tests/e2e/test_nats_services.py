@@ -95,6 +95,7 @@ async def test_a_notification_asked_for_twice_is_told_once(
     assert only["title"] == "We close early"
 
 
+@pytest.mark.full
 async def test_a_key_is_known_when_the_bridge_has_died(
     live_shop: LiveShop, customer: MakePerson
 ) -> None:

@@ -15,8 +15,8 @@ import structlog
 from bus.kit import services
 from bus.kit.bridge import Bridge
 from bus.kit.values import Value
-from tests.kit.faults import caller, journal, names
-from tests.kit.toy import Balk, Jot, Look, Spoil, Stroll, close_gate
+from tests.kit.faults import caller, journal, names, until
+from tests.kit.toy import BEGUN, Balk, Jot, Look, Spoil, Stall, Stroll, close_gate
 
 REPLY_SECONDS_MAX = 8.0
 Key = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
@@ -63,7 +63,17 @@ class SpoilRequest(LookRequest, frozen=True, kw_only=True):
         return Spoil(name=self.name)
 
 
+class StallRequest(LookRequest, frozen=True, kw_only=True):
+    """Hold a transaction open."""
+
+    idempotency_key: Key | None = None
+
+    def to_message(self) -> Stall:
+        return Stall(name=self.name)
+
+
 FORMS = {
+    "toys.stall": StallRequest,
     "toy.jot": JotRequest,
     "toy.stroll": StrollRequest,
     "toy.look": LookRequest,
@@ -157,6 +167,20 @@ async def test_overlapping_requests_of_one_key_act_once(
         )
         assert answers == [({}, {})] * 30
         assert await journal(s) == [("n", "jotted")]
+
+
+async def test_two_bodies_of_one_key_at_once_are_one_request(toys, nats_server) -> None:
+    """On two shards, whose transactions overlap: the later commit is undone."""
+    async with toys() as s, served(s, nats_server) as client:
+        key = {"idempotency_key": uuid4().hex}
+        held, quick = names(0)[0], names(1)[0]
+        gate = close_gate(f"stall:{held}")
+        waiting = asyncio.create_task(code(client, "toys.stall", name=held, **key))
+        await until(lambda: f"stall:{held}" in BEGUN)
+        assert await request(client, "toys.stall", name=quick, **key) == ({}, {})
+        gate.set()
+        assert await waiting == (422, "idempotency-key-reused")
+        assert await journal(s) == [(quick, "stalled")]
 
 
 async def test_without_a_key_each_request_acts(toys, nats_server) -> None:
