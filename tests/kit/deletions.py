@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kit import deleted_lines, deleted_ways
+from tests.kit import deleted_answers, deleted_lines, deleted_ways
 from tests.kit.deleted_lines import Deletion
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,7 @@ TABLE: list[Deletion] = [
     *deleted_ways.PROCESSES,
     *deleted_ways.OWNERS,
     *deleted_ways.FACTS,
+    *deleted_answers.ANSWERS,
 ]
 
 
