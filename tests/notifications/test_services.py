@@ -60,7 +60,11 @@ async def test_a_key_tells_once_and_takes_no_other_body(told_shop: Any) -> None:
         assert "Tonight" not in kept
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(False, marks=pytest.mark.full), True],
+    ids=["before", "after"],
+)
 async def test_what_a_key_began_ends_though_the_shard_dies(
     told_shop: Any, after: bool
 ) -> None:
