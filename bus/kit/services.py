@@ -4,7 +4,8 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from types import UnionType
+from typing import Any, Protocol, get_args, get_type_hints
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -112,7 +113,7 @@ class Services:
     async def _reply(self, incoming: Incoming, kind: Any) -> Any:
         if len(self._under_way) > REQUESTS_MAX:
             raise Unavailable("too many requests are under way")
-        return await answer(incoming.subject, incoming.data, kind, self._ask)
+        return await answer(incoming.subject, kind, self._ask, incoming.data)
 
     def _stats(self, stats: EndpointStats) -> None:
         """The library sees the hand-over alone; these are the numbers of the work."""
@@ -136,7 +137,7 @@ class Counts:
         self.last_error = code
 
 
-async def answer(subject: str, data: bytes, kind: Any, ask: Ask) -> Any:
+async def answer(subject: str, kind: Any, ask: Ask, data: bytes) -> Any:
     """The reply to one request; a command with an `idempotency_key` acts once.
 
     The key counts for its subject, for 24 hours: with the same body it is answered
@@ -157,10 +158,22 @@ def command_id(subject: str, key: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"nats:{subject}:{key}")
 
 
+def messages_of(kind: Any) -> tuple[type[Message], ...]:
+    """The messages that a form can stand for: what its `to_message` says it gives."""
+    given = get_type_hints(kind.to_message)["return"]
+    return get_args(given) if isinstance(given, UnionType) else (given,)
+
+
+def replies_of(kind: Any) -> list[Any]:
+    """The types that a form's request can be answered with, each once."""
+    return list(dict.fromkeys(reply_type(message) for message in messages_of(kind)))
+
+
 def described(kind: Any) -> dict[str, str]:
     """What `nats micro info` shows of an endpoint: its forms as JSON Schema."""
-    message: type[Message] = kind.to_message.__annotations__["return"]
+    replies, components = msgspec.json.schema_components(replies_of(kind))
+    reply = replies[0] if len(replies) == 1 else {"anyOf": list(replies)}
     return {
         "request": json.dumps(msgspec.json.schema(kind)),
-        "reply": json.dumps(msgspec.json.schema(reply_type(message))),
+        "reply": json.dumps({**reply, "$defs": components}),
     }

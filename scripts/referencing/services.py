@@ -3,8 +3,8 @@
 from typing import Any
 
 from actors.kit.declarations import services
-from bus.kit.messages import Message, reply_type
 from bus.kit.requests import KEY_LENGTH_MAX, KEY_LENGTH_MIN, REQUEST_BYTES_MAX
+from bus.kit.services import replies_of
 from scripts.referencing.markdown import fields, page, readable, summary, table
 
 INTRODUCTION = f"""\
@@ -28,9 +28,8 @@ def services_page() -> str:
 
 
 def _row(subject: str, kind: Any) -> tuple[str, ...]:
-    message: type[Message] = kind.to_message.__annotations__["return"]
     return (
         f"`{subject}`<br>{summary(kind)}",
         fields(kind),
-        f"`{readable(reply_type(message))}`",
+        " or ".join(f"`{readable(reply)}`" for reply in replies_of(kind)),
     )

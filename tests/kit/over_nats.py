@@ -13,7 +13,7 @@ from tests.kit.local import LocalShop
 async def over_nats(shop: LocalShop, subject: str, /, **body: Any) -> Any:
     """The reply, as JSON; raises what a bridge answers with a problem."""
     data = msgspec.json.encode(body)
-    reply = await answer(subject, data, services()[subject], shop.ask)
+    reply = await answer(subject, services()[subject], shop.ask, data)
     return msgspec.to_builtins(reply)
 
 
