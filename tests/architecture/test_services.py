@@ -1,13 +1,15 @@
 """Every subject of the contract is answered, may be called, and is read strictly."""
 
+import json
 from typing import Any
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from actors.kit.declarations import services
 from bus.kit.messages import MESSAGE_TYPES, Command
-from bus.kit.services import messages_of, replies_of
+from bus.kit.services import described, messages_of, replies_of
 from scripts.launcher.servers import SERVICES as MAY_BE_CALLED
 
 CONTRACT = {
@@ -55,3 +57,13 @@ def test_a_form_is_strict_and_a_command_takes_a_key(subject: str) -> None:
         field = schema["properties"]["idempotency_key"]
         texts = [one for one in field.get("anyOf", [field]) if one["type"] == "string"]
         assert [(one["minLength"], one["maxLength"]) for one in texts] == [(16, 64)]
+
+
+@pytest.mark.parametrize("subject", sorted(services()))
+def test_a_form_is_described_to_who_asks(subject: str) -> None:
+    said = described(services()[subject])
+    assert set(said) == {"request", "reply"}
+    for text in said.values():
+        schema = json.loads(text)
+        Draft202012Validator.check_schema(schema)
+        assert schema["$defs"]
