@@ -248,7 +248,7 @@ class Databases:
     """Fresh databases for tests, copied from templates that are migrated once."""
 
     def __init__(self, superuser_url: str) -> None:
-        self._url = superuser_url
+        self.superuser_url = superuser_url
         self._templates: set[tuple[str, int]] = set()
 
     async def fresh(self, domain: str, shards: int) -> str:
@@ -282,10 +282,10 @@ class Databases:
         await connection.close()
 
     def _at(self, name: str) -> str:
-        return f"{self._url.rsplit('/', 1)[0]}/{name}"
+        return f"{self.superuser_url.rsplit('/', 1)[0]}/{name}"
 
     async def _run(self, sql: str) -> None:
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self.superuser_url)
         try:
             await connection.execute(sql)
         finally:

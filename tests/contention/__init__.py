@@ -1,0 +1,1 @@
+"""Crowds of clients at one thing, and books that agree afterwards."""
