@@ -1,18 +1,21 @@
 """Mail templates: MJML and text, compiled once when the shard starts."""
 
+from copy import copy
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from babel import Locale, UnknownLocaleError
-from babel.numbers import format_currency, get_currency_precision
+from iso4217 import Currency
 from mjml import mjml2html
 
 from bus.kit.values import Value
 
 FOLDER = Path(__file__).parent / "templates"
 LOCALE_DEFAULT = "en"
+DIGITS_DEFAULT = 2
 _CONTENT = "<!-- content -->"
 
 # What every template may name; a template that names anything else needs it as data.
@@ -122,9 +125,18 @@ def _written(amount: int, currency: str, locale: str) -> str:
         known = Locale.parse(locale.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         known = Locale(LOCALE_DEFAULT)
-    digits = get_currency_precision(currency)
-    whole, rest = divmod(abs(amount), 10**digits)
-    number = (
-        f"{'-' if amount < 0 else ''}{whole}.{rest:0{digits}d}" if digits else amount
-    )
-    return format_currency(number, currency, locale=known)
+    digits = _digits(currency)
+    pattern = copy(known.currency_formats["standard"])
+    # What a locale shows of a currency by custom can be less than its minor units.
+    pattern.frac_prec = (digits, digits)
+    number = Decimal(amount).scaleb(-digits)
+    return str(pattern.apply(number, known, currency=currency, currency_digits=False))
+
+
+def _digits(currency: str) -> int:
+    """How many decimals the minor unit of a currency has (ISO 4217)."""
+    try:
+        exponent: int | None = Currency(currency).exponent
+    except ValueError:
+        exponent = None
+    return DIGITS_DEFAULT if exponent is None else exponent
