@@ -57,16 +57,20 @@ class Person:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return Person(self._http, self.user_id, **self._headers, **named)
 
-    async def call(
-        self, line: str, status: int, body: Any = None, **headers: str
-    ) -> Any:
-        """Send `METHOD /path`; the JSON of the answer, if it has the status."""
+    async def send(self, line: str, body: Any = None, **headers: str) -> httpx.Response:
+        """Send `METHOD /path`; whatever the answer is."""
         method, path = line.split()
         more = {"content": body} if isinstance(body, bytes) else {"json": body}
         sent = {**self._headers, **headers}
         if body is None:
             more = {}
-        answer = await self._http.request(method, path, headers=sent, **more)
+        return await self._http.request(method, path, headers=sent, **more)
+
+    async def call(
+        self, line: str, status: int, body: Any = None, **headers: str
+    ) -> Any:
+        """Send `METHOD /path`; the JSON of the answer, if it has the status."""
+        answer = await self.send(line, body, **headers)
         assert answer.status_code == status, answer.text
         self.headers = answer.headers
         if status >= 400:

@@ -1,0 +1,125 @@
+"""The contract's routes of the shop's own domains: who may use each, as data."""
+
+import enum
+from typing import Any, NamedTuple
+
+from tests.edge.front import CARD, HOUSE
+
+DOMAINS = ("orders", "payments", "inventory", "notifications")
+
+
+class Role(enum.StrEnum):
+    """Who asks for what is the customer's, and for the seller's goods.
+
+    Only the guest asks for an order of their own, with its token.
+    """
+
+    NOBODY = "nobody"
+    GUEST = "guest"
+    CUSTOMER = "customer"
+    OTHER = "other"
+    SELLER = "seller"
+    FOREIGN = "foreign seller"
+    ADMIN = "admin"
+
+
+class Route(NamedTuple):
+    """A route, the status that each role is answered with, and a body that is good.
+
+    `{names}` in the path and in the body are of `Scene.thing`.
+    """
+
+    line: str
+    statuses: str
+    body: Any = None
+
+    @property
+    def method(self) -> str:
+        """GET, POST, PUT, DELETE."""
+        return self.line.split()[0]
+
+    @property
+    def path(self) -> str:
+        """The path as OpenAPI has it."""
+        return self.line.split()[1].partition("?")[0]
+
+    def status(self, role: Role) -> int:
+        """What this role is answered with."""
+        return int(self.statuses.split()[list(Role).index(role)])
+
+    def allowed(self) -> Role:
+        """The last role that is let in: an administrator where there is one."""
+        return [role for role in Role if self.status(role) < 300][-1]
+
+
+ITEM = {"sku": "{sku}", "quantity": 1}
+ORDER = {
+    "items": [ITEM],
+    "payment": CARD,
+    "shipping_address": HOUSE,
+    "email": "gus@example.com",
+}
+COUNT = {"delta": 1, "reason": "found"}
+REFUND = {"amount": {"amount": 1, "currency": "USD"}, "reason": "a scratch"}
+WAREHOUSE = {"code": "{code}", "name": "East"}
+CHOICE = {"types": {"PROMOTION": {"in_app": False}}}
+
+# In each row: nobody, guest, customer, other customer, seller of the goods, foreign
+# seller, administrator.
+ROUTES = (
+    Route("GET /cart", "200 200 200 200 200 200 200"),
+    Route("POST /cart/items", "200 200 200 200 200 200 200", ITEM),
+    Route("PUT /cart/items/{sku}", "200 200 200 200 200 200 200", {"quantity": 1}),
+    Route("DELETE /cart/items/{sku}", "204 204 204 204 204 204 204"),
+    Route("DELETE /cart", "204 204 204 204 204 204 204"),
+    Route("POST /cart/merge", "401 401 200 200 200 200 200", {"cart_token": "{cart}"}),
+    Route("POST /orders", "201 201 201 201 201 201 201", ORDER),
+    Route("GET /orders", "401 401 200 200 200 200 200"),
+    Route("GET /orders/{order_id}", "404 200 200 404 200 404 200"),
+    Route("GET /orders/{order_id}/timeline", "404 200 200 404 200 404 200"),
+    Route("PUT /orders/{order_id}/cancel", "404 200 200 404 404 404 200"),
+    Route(
+        "PUT /orders/{order_id}/status",
+        "401 401 403 403 200 404 200",
+        {"status": "PROCESSING"},
+    ),
+    Route("GET /payments/methods", "401 401 200 200 200 200 200"),
+    Route("POST /payments/methods", "401 401 201 201 201 201 201", CARD),
+    Route(
+        "PUT /payments/methods/{method_id}/default",
+        "401 401 200 404 404 404 404",
+    ),
+    Route("DELETE /payments/methods/{method_id}", "401 401 204 404 404 404 404"),
+    Route("GET /payments?order_id={order_id}", "404 200 200 404 404 404 200"),
+    Route("GET /payments/{payment_id}", "404 200 200 404 404 404 200"),
+    Route("POST /payments/{payment_id}/refunds", "401 401 403 403 403 403 201", REFUND),
+    # Signed by nobody; what a signature opens is in test_payments.
+    Route("POST /payments/webhooks/{provider}", "403 403 403 403 403 403 403"),
+    Route("GET /inventory/{sku}", "200 200 200 200 200 200 200"),
+    Route("PUT /inventory/{sku}", "401 401 403 403 200 403 200", COUNT),
+    Route("GET /inventory/{sku}/movements", "401 401 403 403 200 403 200"),
+    Route(
+        "PUT /inventory/{sku}/threshold",
+        "401 401 403 403 200 403 200",
+        {"threshold": 1},
+    ),
+    Route("GET /inventory/low-stock", "401 401 403 403 200 200 200"),
+    Route("GET /warehouses", "401 401 403 403 403 403 200"),
+    Route("POST /warehouses", "401 401 403 403 403 403 201", WAREHOUSE),
+    Route("GET /notifications", "401 401 200 200 200 200 200"),
+    Route("PUT /notifications/{notification_id}/read", "401 401 200 404 404 404 404"),
+    Route("PUT /notifications/read-all", "401 401 200 200 200 200 200"),
+    Route("GET /notifications/preferences", "401 401 200 200 200 200 200"),
+    Route("PUT /notifications/preferences", "401 401 200 200 200 200 200", CHOICE),
+)
+
+# In the contract, and not served yet: move a row up when its route lands.
+COMING = (
+    Route("POST /orders/lookup", "202 202 202 202 202 202 202"),
+    Route("POST /orders/{order_id}/payment", "404 409 409 404 404 404 409"),
+    Route("GET /orders/{order_id}/stream", "404 200 200 404 200 404 200"),
+    Route("GET /notifications/stream", "401 401 200 200 200 200 200"),
+    Route("PUT /warehouses/{warehouse_id}", "401 401 403 403 403 403 200"),
+    Route("DELETE /warehouses/{warehouse_id}", "401 401 403 403 403 403 204"),
+    Route("POST /inventory/transfers", "401 401 403 403 403 403 201"),
+)

@@ -1,0 +1,79 @@
+"""The contract walk: every route of the shop's own domains, for every role."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.edge.contract import COMING, DOMAINS, ROUTES, Role, Route
+from tests.edge.front import Front, order
+from tests.edge.scene import Scene
+
+WITH_BODY = [route for route in ROUTES if route.body is not None]
+
+
+@pytest.fixture(scope="module")
+async def scene(front: Front) -> AsyncIterator[Scene]:
+    """One scene for the walk."""
+    return await Scene.of(front)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.line)
+async def test_a_route_lets_in_whom_the_contract_names(
+    scene: Scene, route: Route
+) -> None:
+    answers = {}
+    for role in Role:
+        person, line, body = await scene.ask(role, route.line, route.body)
+        answers[role] = (await person.send(line, body)).status_code
+    assert answers == {role: route.status(role) for role in Role}
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.line)
+async def test_a_field_that_nobody_knows_is_refused(scene: Scene, route: Route) -> None:
+    person, line, body = await scene.ask(route.allowed(), route.line, route.body)
+    assert await person.wrong(line, {**body, "colour": "red"}) == ["colour"]
+
+
+async def test_the_table_names_every_route_that_is_served_and_no_other(
+    front: Front,
+) -> None:
+    document = (await front.http.get("/api/openapi.json")).json()
+    served = {
+        (method.upper(), path): operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if set(operation["tags"]) & set(DOMAINS)
+    }
+    table = {(route.method, route.path) for route in ROUTES}
+    assert len(table) == len(ROUTES)
+    assert sorted(served) == sorted(table), "a route has come or gone: contract.py"
+    assert not {(route.method, route.path) for route in COMING} & table
+    takes_body = {key for key, one in served.items() if "requestBody" in one}
+    assert takes_body == {(route.method, route.path) for route in WITH_BODY}
+
+
+async def test_a_stranger_sees_of_stock_what_may_be_bought_and_no_more(
+    scene: Scene,
+) -> None:
+    shown: dict[Role, Any] = {}
+    for role in Role:
+        person, line, _ = await scene.ask(role, "GET /inventory/{sku}", None)
+        shown[role] = set(await person.call(line, 200))
+    whole = {"sku", "available", "warehouses", "version"}
+    public = {"sku", "available"}
+    keepers = (Role.SELLER, Role.ADMIN)
+    assert shown == {role: whole if role in keepers else public for role in Role}
+
+
+async def test_lists_hold_ones_own_alone(scene: Scene) -> None:
+    person = scene.people[Role.CUSTOMER]
+    made = (await person.call("POST /orders", 201, order((scene.sku, 1))))["id"]
+    seen = {}
+    for role in (Role.CUSTOMER, Role.OTHER, Role.SELLER, Role.FOREIGN, Role.ADMIN):
+        page = await scene.people[role].call("GET /orders?limit=1", 200)
+        seen[role] = [one["id"] for one in page["items"]]
+    mine = [made]
+    assert seen[Role.CUSTOMER] == seen[Role.SELLER] == seen[Role.ADMIN] == mine
+    assert seen[Role.OTHER] != mine
+    assert seen[Role.FOREIGN] == []
