@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.edge.front import Front
+from tests.edge.scene import Scene
 from tests.kit.local import Databases, local_shop
 from tests.payments.conftest import bank_process  # noqa: F401 - a fixture
 from tests.payments.support import Bank, settings_for
@@ -30,3 +31,9 @@ async def front(
         made = await Front.of(shop)
         async with made.http:
             yield made
+
+
+@pytest.fixture(scope="session")
+async def scene(front: Front) -> Scene:
+    """One person of each role, for the contract walk and the refusals."""
+    return await Scene.of(front)

@@ -1,6 +1,5 @@
 """The contract walk: every route of the shop's own domains, for every role."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,12 +9,6 @@ from tests.edge.front import Front, order
 from tests.edge.scene import Scene
 
 WITH_BODY = [route for route in ROUTES if route.body is not None]
-
-
-@pytest.fixture(scope="module")
-async def scene(front: Front) -> AsyncIterator[Scene]:
-    """One scene for the walk."""
-    return await Scene.of(front)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.line)

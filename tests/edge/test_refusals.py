@@ -1,0 +1,105 @@
+"""Every refusal of the shop's own domains is provoked, and none is missing here."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.kit.refusals import STATUS, Refusal
+from tests.edge.contract import DOMAINS
+from tests.edge.front import Front
+from tests.edge.refusals import REFUSALS, Provoke
+from tests.edge.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = ("bus", "actors", "serve_app")
+FIXED = {
+    "not_found": "not-found",
+    "forbidden": "forbidden",
+    "stale": "version-mismatch",
+}
+CODED = {"invalid": 0, "conflict": 0, "Refusal": 1, "Problem": 1}
+"""What makes a refusal, and at which place its code stands."""
+
+# Refusals of branches that are not merged yet; a row in refusals.py takes their place.
+COMING: frozenset[str] = frozenset()
+
+_DOCUMENTED = re.compile(r"\b4\d\d\s+`[a-z-]+`(?:(?:,| or| and)\s+`[a-z-]+`)*")
+
+
+@pytest.mark.parametrize("code", REFUSALS)
+async def test_a_refusal_is_provoked(scene: Scene, code: str) -> None:
+    status, provoke = REFUSALS[code]
+    assert await refused(provoke, scene) == (status, code)
+
+
+def test_every_refusal_in_the_code_has_a_row_and_every_row_its_refusal() -> None:
+    in_code = {code for domain in DOMAINS for code in codes_of(domain)}
+    elsewhere = {"authentication-required", "request-in-progress"}  # the kit's own
+    assert in_code - COMING == set(REFUSALS) - elsewhere, "tests/edge/refusals.py"
+
+
+def test_every_constructor_of_a_refusal_says_its_code() -> None:
+    """A function of `bus` that makes a refusal holds a code that the test can read."""
+    for domain in DOMAINS:
+        for path in files_of("bus", domain):
+            for function in functions(path):
+                if ast.unparse(function.returns or ast.Constant(None)) == "Refusal":
+                    assert list(codes_in(function)), f"{path}: {function.name}"
+
+
+async def test_every_documented_refusal_has_a_row(front: Front) -> None:
+    document = (await front.http.get("/api/openapi.json")).json()
+    found = set()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if set(operation["tags"]) & set(DOMAINS):
+                for words in _DOCUMENTED.findall(operation["description"]):
+                    found |= set(re.findall("`([a-z-]+)`", words))
+    assert {"out-of-stock", "below-zero", "refund-exceeds-capture"} <= found
+    assert found - COMING <= set(REFUSALS)
+
+
+async def refused(provoke: Provoke, scene: Scene) -> tuple[int, str]:
+    """Status and code of what a row ends in."""
+    try:
+        answer = await provoke(scene)
+    except Refusal as refusal:
+        return STATUS[refusal.data.kind], refusal.code
+    return answer.status_code, answer.json()["code"]
+
+
+def files_of(row: str, domain: str) -> list[Path]:
+    """A domain's cell in a row of the grid: one file, or a package."""
+    cell = ROOT / row / domain
+    return sorted(cell.rglob("*.py")) if cell.is_dir() else [cell.with_suffix(".py")]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """The plain functions of a file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def codes_in(tree: ast.AST) -> Iterator[str]:
+    """The codes of the refusals that this code makes."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        name = node.func.id
+        if name in FIXED:
+            yield FIXED[name]
+        elif name in CODED and len(node.args) > CODED[name]:
+            code = node.args[CODED[name]]
+            if isinstance(code, ast.Constant):
+                yield code.value
+
+
+def codes_of(domain: str) -> Iterator[str]:
+    """All codes of a domain, in all rows of the grid."""
+    for row in ROWS:
+        for path in files_of(row, domain):
+            yield from codes_in(ast.parse(path.read_text("utf-8")))
