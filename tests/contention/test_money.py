@@ -6,7 +6,8 @@ from uuid import UUID
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.values import Money
-from bus.payments import RefundOrder
+from bus.orders.steps import LookAtPayment
+from bus.payments import ApplyWebhook, AttemptStatus, Outcome, RefundOrder
 from tests.contention.crowd import CLIENTS, Crowd, codes, done, each, seeds
 from tests.contention.market import Market
 
@@ -93,6 +94,35 @@ async def test_one_of_fifty_refunds_of_all_that_is_left_gets_it(
         "orders", "SELECT status, refunded_amount FROM orders WHERE id = $1", order_id
     )
     assert order == {"status": "REFUNDED", "refunded_amount": 3 * PRICE}
+
+
+@seeds
+async def test_a_webhook_that_comes_fifty_times_settles_once(
+    market: Market, crowd: Crowd
+) -> None:
+    (sku,) = await market.goods(3)
+    placed = await market.buy((sku, 3), token="tok_pending_1")
+    order_id = placed.order_id
+    paid = Outcome(status=AttemptStatus.SUCCEEDED, reference="late")
+    word = ApplyWebhook(order_id=order_id, attempt=1, outcome=paid)
+    # The provider's own repetitions have one id; what it says anew has another.
+    ids = [new_id(order_id) for _ in range(3)]
+
+    async def deliver(number: int) -> None:
+        await market.ask(word, id=ids[number % 3], join=True)
+        await market.ask(LookAtPayment(order_id=order_id), id=new_id(order_id))
+
+    assert codes(await crowd.at_once(each(deliver, range(CLIENTS)))) == []
+    await market.check()
+    (order,) = await market.orders(sku)
+    assert order["status"] == "CONFIRMED"
+    payment = await market.payment(order_id)
+    assert payment.captured == Money(3 * PRICE, "USD")
+    told = await market.shop.events("payments")
+    assert [e["type"] for e in told if e["subject"] == str(payment.id)] == [
+        *("payments.payment_authorized.v1", "payments.payment_succeeded.v1")
+    ]
+    assert await market.stock(sku) == (3, 3)
 
 
 async def bank_gave(market: Market, order_id: UUID) -> int:
