@@ -90,7 +90,7 @@ def web(shop: Shop) -> Shop:
     @asynccontextmanager
     async def start(*others: str) -> AsyncIterator[Web]:
         seed = base64.urlsafe_b64encode(b"k" * 32).decode()
-        settings = Settings(jwt_keys=seed, encryption_keys="pepper")
+        settings = Settings(jwt_keys=seed, encryption_keys="pepper", bcrypt_rounds=4)
         async with shop("users", *others, shards=2, settings=settings) as s:
             gateway = Gateway.of(settings, s.asker, UserSessions(s.asker))
             following = asyncio.create_task(gateway.epochs.follow())
