@@ -12,7 +12,9 @@ EMAIL = "owner@example.com"
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path, encryption_keys="a secret of this shop")
+    return Settings(
+        data_dir=tmp_path, encryption_keys="a secret of this shop", bcrypt_rounds=4
+    )
 
 
 async def test_it_is_made_once_with_a_password_that_is_known_again(

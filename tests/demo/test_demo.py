@@ -20,7 +20,9 @@ DOMAINS = ("products", "inventory", "files", "users")
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(data_dir=tmp_path, encryption_keys="a secret of this shop")
+    return Settings(
+        data_dir=tmp_path, encryption_keys="a secret of this shop", bcrypt_rounds=4
+    )
 
 
 async def counts(s) -> dict[str, int]:
