@@ -122,9 +122,12 @@ class Market:
 
 @asynccontextmanager
 async def open_market(
-    postgres: Postgres, databases: Databases, shards: int
+    postgres: Postgres, databases: Databases, shards: int, **changes: Any
 ) -> AsyncIterator[Market]:
-    """A market; when it closes, the server has broken no deadlock in it."""
+    """A market; when it closes, the server has broken no deadlock in it.
+
+    `changes` are settings that are other than by default.
+    """
     name = f"market_bank_{next(_numbers)}"
     bank_url = (await postgres.ensure_all({name: "bank"}))[name]
     bank = Bank(free_port(), bank_url, free_port())
@@ -136,7 +139,7 @@ async def open_market(
             databases,
             *DOMAINS,
             shards=shards,
-            settings=settings_for(bank),
+            settings=settings_for(bank).changed(**changes),
             fakes={"products": FakeProducts},
         ) as shop:
             yield Market(shop, bank, bank_url)

@@ -18,6 +18,7 @@ from tests.payments.support import until
 
 PIECES = 500
 SETTLED_SECONDS_MAX = 30.0
+PROVIDER_SECONDS = 2.0  # a payment whose asker died is asked for again 5 s after it
 WAYS: dict[str, tuple[tuple[int, ...], str, bool]] = {
     "paid": ((2, 1), "tok_visa", False),
     "cancelled": ((2, 1), "tok_visa", True),
@@ -55,7 +56,8 @@ async def test_an_order_settles_whoever_is_killed_at_any_commit(
     side: str,
 ) -> None:
     quantities, token, cancels = WAYS[way]
-    async with open_market(postgres, databases, shards) as market:
+    hasty = {"provider_timeout_seconds": PROVIDER_SECONDS}
+    async with open_market(postgres, databases, shards, **hasty) as market:
         skus = await market.goods(PIECES, PIECES, shards=(0, 1))
         lines = tuple(zip(skus, quantities, strict=True))
 
