@@ -62,6 +62,12 @@ ORDER = {
 COUNT = {"delta": 1, "reason": "found"}
 REFUND = {"amount": {"amount": 1, "currency": "USD"}, "reason": "a scratch"}
 WAREHOUSE = {"code": "{code}", "name": "East"}
+TRANSFER = {
+    "from_warehouse_id": "{main_id}",
+    "to_warehouse_id": "{warehouse_id}",
+    "sku": "{sku}",
+    "quantity": 1,
+}
 CHOICE = {"types": {"PROMOTION": {"in_app": False}}}
 
 # In each row: nobody, guest, customer, other customer, seller of the goods, foreign
@@ -106,6 +112,18 @@ ROUTES = (
     Route("GET /inventory/low-stock", "401 401 403 403 200 200 200"),
     Route("GET /warehouses", "401 401 403 403 403 403 200"),
     Route("POST /warehouses", "401 401 403 403 403 403 201", WAREHOUSE),
+    Route("GET /warehouses/{warehouse_id}", "401 401 403 403 403 403 200"),
+    Route(
+        "PUT /warehouses/{warehouse_id}",
+        "401 401 403 403 403 403 200",
+        {**WAREHOUSE, "priority": 90},
+    ),
+    Route("DELETE /warehouses/{warehouse_id}", "401 401 403 403 403 403 204"),
+    Route("POST /inventory/transfers", "401 401 403 403 403 403 201", TRANSFER),
+    Route(
+        "GET /inventory/transfers/{transfer_id}",
+        "401 401 403 403 403 403 200",
+    ),
     Route("GET /notifications", "401 401 200 200 200 200 200"),
     Route("PUT /notifications/{notification_id}/read", "401 401 200 404 404 404 404"),
     Route("PUT /notifications/read-all", "401 401 200 200 200 200 200"),
@@ -119,7 +137,4 @@ COMING = (
     Route("POST /orders/{order_id}/payment", "404 409 409 404 404 404 409"),
     Route("GET /orders/{order_id}/stream", "404 200 200 404 200 404 200"),
     Route("GET /notifications/stream", "401 401 200 200 200 200 200"),
-    Route("PUT /warehouses/{warehouse_id}", "401 401 403 403 403 403 200"),
-    Route("DELETE /warehouses/{warehouse_id}", "401 401 403 403 403 403 204"),
-    Route("POST /inventory/transfers", "401 401 403 403 403 403 201"),
 )

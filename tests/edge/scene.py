@@ -62,6 +62,9 @@ class Things:
             "notification_id": self._notification,
             "cart": self._cart,
             "code": self._code,
+            "main_id": self._main,
+            "warehouse_id": self._warehouse,
+            "transfer_id": self._transfer,
         }
 
     async def fill(self, text: str) -> str:
@@ -124,3 +127,24 @@ class Things:
 
     async def _code(self) -> str:
         return f"W-{next(_numbers)}"
+
+    async def _main(self) -> str:
+        """The warehouse that has been there from the beginning."""
+        page = await self._scene.people[Role.ADMIN].call("GET /warehouses", 200)
+        return str(next(one["id"] for one in page["items"] if one["code"] == "MAIN"))
+
+    async def _warehouse(self) -> str:
+        admin = self._scene.people[Role.ADMIN]
+        body = {"code": await self._code(), "name": "East"}
+        return str((await admin.call("POST /warehouses", 201, body))["id"])
+
+    async def _transfer(self) -> str:
+        body = {
+            "from_warehouse_id": await self._main(),
+            "to_warehouse_id": await self._warehouse(),
+            "sku": self._scene.sku,
+            "quantity": 1,
+        }
+        admin = self._scene.people[Role.ADMIN]
+        made = await admin.call("POST /inventory/transfers", 201, body)
+        return str(made["id"])

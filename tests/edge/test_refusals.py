@@ -10,7 +10,7 @@ import pytest
 from bus.kit.refusals import STATUS, Refusal
 from tests.edge.contract import DOMAINS
 from tests.edge.front import Front
-from tests.edge.refusals import REFUSALS, Provoke
+from tests.edge.refusals import ELSEWHERE, REFUSALS, Provoke
 from tests.edge.scene import Scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,9 +23,6 @@ FIXED = {
 CODED = {"invalid": 0, "conflict": 0, "Refusal": 1, "Problem": 1}
 """What makes a refusal, and at which place its code stands."""
 
-# Refusals of branches that are not merged yet; a row in refusals.py takes their place.
-COMING: frozenset[str] = frozenset()
-
 _DOCUMENTED = re.compile(r"\b4\d\d\s+`[a-z-]+`(?:(?:,| or| and)\s+`[a-z-]+`)*")
 
 
@@ -37,8 +34,15 @@ async def test_a_refusal_is_provoked(scene: Scene, code: str) -> None:
 
 def test_every_refusal_in_the_code_has_a_row_and_every_row_its_refusal() -> None:
     in_code = {code for domain in DOMAINS for code in codes_of(domain)}
-    elsewhere = {"authentication-required", "request-in-progress"}  # the kit's own
-    assert in_code - COMING == set(REFUSALS) - elsewhere, "tests/edge/refusals.py"
+    kits = {"authentication-required", "request-in-progress"}
+    rows = REFUSALS.keys() | ELSEWHERE.keys()
+    assert in_code == rows - kits, "tests/edge/refusals"
+    assert not REFUSALS.keys() & ELSEWHERE.keys()
+
+
+def test_what_is_provoked_elsewhere_is_named_there() -> None:
+    for code, path in ELSEWHERE.items():
+        assert f'"{code}"' in (ROOT / path).read_text("utf-8"), code
 
 
 def test_every_constructor_of_a_refusal_says_its_code() -> None:
@@ -47,7 +51,8 @@ def test_every_constructor_of_a_refusal_says_its_code() -> None:
         for path in files_of("bus", domain):
             for function in functions(path):
                 if ast.unparse(function.returns or ast.Constant(None)) == "Refusal":
-                    assert list(codes_in(function)), f"{path}: {function.name}"
+                    codes = list(codes_in(function, names_in(path)))
+                    assert codes, f"{path}: {function.name}"
 
 
 async def test_every_documented_refusal_has_a_row(front: Front) -> None:
@@ -59,7 +64,7 @@ async def test_every_documented_refusal_has_a_row(front: Front) -> None:
                 for words in _DOCUMENTED.findall(operation["description"]):
                     found |= set(re.findall("`([a-z-]+)`", words))
     assert {"out-of-stock", "below-zero", "refund-exceeds-capture"} <= found
-    assert found - COMING <= set(REFUSALS)
+    assert found <= REFUSALS.keys() | ELSEWHERE.keys()
 
 
 async def refused(provoke: Provoke, scene: Scene) -> tuple[int, str]:
@@ -84,7 +89,18 @@ def functions(path: Path) -> Iterator[ast.FunctionDef]:
             yield node
 
 
-def codes_in(tree: ast.AST) -> Iterator[str]:
+def names_in(path: Path) -> dict[str, str]:
+    """The names of a file that stand for a text."""
+    return {
+        target.id: node.value.value
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, str)
+    }
+
+
+def codes_in(tree: ast.AST, names: dict[str, str]) -> Iterator[str]:
     """The codes of the refusals that this code makes."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
@@ -96,10 +112,13 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
             code = node.args[CODED[name]]
             if isinstance(code, ast.Constant):
                 yield code.value
+            elif isinstance(code, ast.Name) and code.id in names:
+                yield names[code.id]
 
 
 def codes_of(domain: str) -> Iterator[str]:
     """All codes of a domain, in all rows of the grid."""
     for row in ROWS:
         for path in files_of(row, domain):
-            yield from codes_in(ast.parse(path.read_text("utf-8")))
+            tree = ast.parse(path.read_text("utf-8"))
+            yield from codes_in(tree, names_in(path))

@@ -1,4 +1,4 @@
-"""Refusals of inventory: counts, holds, warehouses."""
+"""Refusals of inventory: counts and holds."""
 
 from typing import Any
 from uuid import UUID
@@ -53,12 +53,6 @@ async def _more_than_sold(scene: Scene) -> Any:
     await scene.front.shop.ask(CommitStock(order_id=order_id, sku=sku))
     four = ShipStock(order_id=order_id, sku=sku, quantity=4, shipment_id=new_id())
     return await scene.front.shop.ask(four)
-
-
-@provokes("warehouse-code-taken", 409)
-async def _two_mains(scene: Scene) -> Any:
-    body = {"code": "MAIN", "name": "Another"}
-    return await scene.people[Role.ADMIN].send("POST /warehouses", body)
 
 
 # --- private ---

@@ -10,6 +10,22 @@ Provoke = Callable[[Scene], Awaitable[Any]]
 REFUSALS: dict[str, tuple[int, Provoke]] = {}
 """Code → status, and what provokes it: an answer over HTTP, or a raised Refusal."""
 
+_TIMED = "tests/inventory/test_timed.py"
+ELSEWHERE = {
+    "sku-or-items": _TIMED,
+    "sku-and-reason": _TIMED,
+    "one-warehouse": _TIMED,
+    "release-and-hold-id": _TIMED,
+    "hold-or-release": _TIMED,
+    "hold-or-count": _TIMED,
+    "hold-taken": _TIMED,
+    "hold-ended": _TIMED,
+    "invalid-cursor": "tests/inventory/test_levels.py",
+    "above-maximum": "tests/inventory/test_levels.py",
+    "last-warehouse": "tests/inventory/test_warehouses.py",
+}
+"""Code → the file of the test that provokes it, where a shop of its own does so."""
+
 
 def provokes(code: str, status: int) -> Callable[[Provoke], Provoke]:
     """The function ends in this refusal."""
