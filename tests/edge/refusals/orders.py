@@ -133,6 +133,12 @@ async def _cancelled(scene: Scene) -> Any:
     return await person.send(f"PUT {place}/cancel")
 
 
+@provokes("not-payable", 409)
+async def _paid_for(scene: Scene) -> Any:
+    person, place = await _ordered(scene)
+    return await person.send(f"POST {place}/payment", {"payment": CARD})
+
+
 @provokes("invalid-transition", 409)
 async def _out_of_order(scene: Scene) -> Any:
     _, place = await _ordered(scene)
