@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.edge.contract import COMING, DOMAINS, ROUTES, Role, Route
+from serve_app.app import build, routers
+from tests.edge.contract import DOMAINS, ROUTES, STREAMS, Role, Route
 from tests.edge.front import Front, order
 from tests.edge.scene import Scene
+from tests.gateway.readers import Reader
 
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 
@@ -19,6 +21,20 @@ async def test_a_route_lets_in_whom_the_contract_names(
     for role in Role:
         person, line, body = await scene.ask(role, route.line, route.body)
         answers[role] = (await person.send(line, body)).status_code
+    assert answers == {role: route.status(role) for role in Role}
+
+
+@pytest.mark.parametrize("route", STREAMS, ids=lambda route: route.line)
+async def test_a_stream_lets_in_whom_the_contract_names(
+    scene: Scene, route: Route
+) -> None:
+    app = build(scene.front.gateway, routers())
+    answers = {}
+    for role in Role:
+        person, line, _ = await scene.ask(role, route.line, None)
+        reader = await Reader(app, line.split()[1], person._headers).began()
+        answers[role] = reader.status
+        await reader.leave()
     assert answers == {role: route.status(role) for role in Role}
 
 
@@ -38,10 +54,9 @@ async def test_the_table_names_every_route_that_is_served_and_no_other(
         for method, operation in operations.items()
         if set(operation["tags"]) & set(DOMAINS)
     }
-    table = {(route.method, route.path) for route in ROUTES}
-    assert len(table) == len(ROUTES)
+    table = {(route.method, route.path) for route in (*ROUTES, *STREAMS)}
+    assert len(table) == len(ROUTES) + len(STREAMS)
     assert sorted(served) == sorted(table), "a route has come or gone: contract.py"
-    assert not {(route.method, route.path) for route in COMING} & table
     takes_body = {key for key, one in served.items() if "requestBody" in one}
     assert takes_body == {(route.method, route.path) for route in WITH_BODY}
 
