@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,15 +11,19 @@ from aiohttp import web
 from scripts.bank.answers import CONTENT_TYPE, Timed, answer, silence
 from scripts.bank.faults import Faults, Weather
 from scripts.bank.forms import (
+    CaptureForm,
     ChargeForm,
     ChargeLine,
     ErrorLine,
     Forms,
     KeyForm,
+    MoveLine,
     RefundForm,
     RefundLine,
     TokenForm,
     TooManyLines,
+    VoidForm,
+    Window,
     read_forms,
 )
 from scripts.bank.store import Store
@@ -26,6 +31,7 @@ from scripts.bank.tokens import card, verdict
 from scripts.bank.webhooks import Settler
 
 BODY_BYTES_MAX = 1 << 20
+TRANSACTIONS_MAX = 200
 
 _encoder = msgspec.json.Encoder()
 
@@ -42,11 +48,18 @@ class Bank:
         """The application to serve."""
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_post("/v1/charges", self.charges)
+        app.router.add_post("/v1/authorizations", self.authorizations)
         app.router.add_post("/v1/charges/lookup", self.look_up_charges)
+        for kind, form in (("capture", CaptureForm), ("void", VoidForm)):
+            move = partial(self.moves, kind, form)
+            app.router.add_post(f"/v1/{kind}s", move)
+            look = partial(self.look_up_moves, kind)
+            app.router.add_post(f"/v1/{kind}s/lookup", look)
         app.router.add_post("/v1/refunds", self.refunds)
         app.router.add_post("/v1/refunds/lookup", self.look_up_refunds)
         app.router.add_post("/v1/tokens/describe", self.describe)
         app.router.add_get("/v1/ledger", self.ledger)
+        app.router.add_get("/v1/transactions", self.transactions)
         app.router.add_get("/health", self.health)
         app.router.add_get("/dev/faults", self.get_faults)
         app.router.add_put("/dev/faults", self.set_faults)
@@ -54,19 +67,26 @@ class Bank:
 
     async def charges(self, request: web.Request) -> web.StreamResponse:
         """Make charges, each once by its key, and answer each when it is known."""
+        return await self._charges(request, hold=False)
+
+    async def authorizations(self, request: web.Request) -> web.StreamResponse:
+        """The same, with the money held only: it is captured, or let go, later."""
+        return await self._charges(request, hold=True)
+
+    async def _charges(self, request: web.Request, *, hold: bool) -> web.StreamResponse:
         forms = await self._forms(request, ChargeForm)
         self._strike(forms)
         asked: list[tuple[int, ChargeForm]] = forms.good
         lines: dict[str, ChargeLine] = {}
         new: set[str] = set()
         if asked:
-            lines, new = await self._store.charge([form for _, form in asked])
+            lines, new = await self._store.charge([f for _, f in asked], hold=hold)
         if any(lines[key].status == "pending" for key in new):
             self._settler.wake()
         good, mute = [], False
         for index, form in asked:
             line = lines[form.key]
-            if not _same_charge(form, line):
+            if not _same_charge(form, line) or line.hold is not hold:
                 forms.bad.append(_reused(index, form.key))
             elif form.key in new and verdict(form.token).mute:
                 mute = True
@@ -105,6 +125,31 @@ class Bank:
         forms.bad += [_absent(i, f.key) for i, f in forms.good if f.key not in lines]
         return await self._answer(request, self._flat(list(lines.values())), forms.bad)
 
+    async def moves(
+        self, kind: str, form: type[CaptureForm | VoidForm], request: web.Request
+    ) -> web.StreamResponse:
+        """Capture held money, or let it go; each once by its key."""
+        forms = await self._forms(request, form)
+        self._strike(forms)
+        asked: list[tuple[int, CaptureForm | VoidForm]] = forms.good
+        lines = await self._store.move(kind, [f for _, f in asked]) if asked else {}
+        good = []
+        for index, one in asked:
+            if one.key in lines and _same_move(one, lines[one.key]):
+                good.append(lines[one.key])
+            else:
+                forms.bad.append(_reused(index, one.key))
+        return await self._answer(request, self._flat(good), forms.bad)
+
+    async def look_up_moves(
+        self, kind: str, request: web.Request
+    ) -> web.StreamResponse:
+        """Say again what became of captures, or of voids, by their keys."""
+        forms = await self._forms(request, KeyForm)
+        lines = await self._store.moves(kind, [form.key for _, form in forms.good])
+        forms.bad += [_absent(i, f.key) for i, f in forms.good if f.key not in lines]
+        return await self._answer(request, self._flat(list(lines.values())), forms.bad)
+
     async def describe(self, request: web.Request) -> web.Response:
         """What is shown of a token: brand, last four and expiry."""
         form = await _one(request, TokenForm)
@@ -114,7 +159,7 @@ class Bank:
         return _json(found._asdict())
 
     async def ledger(self, request: web.Request) -> web.StreamResponse:
-        """Every charge and refund, for audits, as of one moment."""
+        """Every charge, capture, void and refund, for audits, as of one moment."""
         response = web.StreamResponse()
         response.content_type = CONTENT_TYPE
         await response.prepare(request)
@@ -122,6 +167,25 @@ class Bank:
             await response.write(b"".join(_encoder.encode(r) + b"\n" for r in rows))
         await response.write_eof()
         return response
+
+    async def transactions(self, request: web.Request) -> web.Response:
+        """A page of the money that was moved from `since` to `until`, oldest first.
+
+        `after` is the `place` of the last line of the page before.
+        """
+        if self._weather.faults.refuse:
+            raise web.HTTPServiceUnavailable
+        if self._weather.faults.silent:
+            await silence()
+        try:
+            asked = msgspec.convert(dict(request.query), Window, strict=False)
+        except msgspec.ValidationError as error:
+            raise web.HTTPUnprocessableEntity(text=str(error)) from None
+        lines = await self._store.transactions(
+            asked.since, asked.until, asked.after, TRANSACTIONS_MAX
+        )
+        more = len(lines) == TRANSACTIONS_MAX
+        return _json({"items": lines, "next": lines[-1].place if more else None})
 
     async def health(self, _: web.Request) -> web.Response:
         """200 while the database answers."""
@@ -168,11 +232,11 @@ class Bank:
             timed.append((delay, self._line(line)))
         return timed
 
-    def _flat(self, lines: Sequence[RefundLine]) -> list[Timed]:
+    def _flat(self, lines: Sequence[RefundLine | MoveLine]) -> list[Timed]:
         delay = self._weather.delay_seconds("")
         return [(delay, self._line(line)) for line in lines]
 
-    def _line(self, line: ChargeLine | RefundLine) -> bytes:
+    def _line(self, line: ChargeLine | RefundLine | MoveLine) -> bytes:
         return self._weather.spoiled(_encoder.encode(line) + b"\n", line.amount)
 
     async def _answer(
@@ -207,6 +271,14 @@ def _same_charge(form: ChargeForm, line: ChargeLine) -> bool:
 def _same_refund(form: RefundForm, line: RefundLine) -> bool:
     fields = ("amount", "currency", "charge_key")
     return all(getattr(form, name) == getattr(line, name) for name in fields)
+
+
+def _same_move(form: CaptureForm | VoidForm, line: MoveLine) -> bool:
+    """Whether a move was asked for before with the same body."""
+    same = form.charge_key == line.charge_key
+    if isinstance(form, CaptureForm):
+        return same and (form.amount, form.currency) == (line.amount, line.currency)
+    return same
 
 
 def _reused(index: int, key: str) -> ErrorLine:

@@ -36,10 +36,34 @@ class RefundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: Currency
 
 
-class KeyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The key of a charge or refund that is asked about."""
+class CaptureForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Held money of the charge `charge_key` to take; `key` makes it act once."""
 
     key: Key
+    charge_key: Key
+    amount: Amount
+    currency: Currency
+
+
+class VoidForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A charge `charge_key` to let go, held or pending; `key` makes it act once."""
+
+    key: Key
+    charge_key: Key
+
+
+class KeyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key of what is asked about."""
+
+    key: Key
+
+
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The time whose transactions are asked for; `after` is where to go on."""
+
+    since: dt.datetime
+    until: dt.datetime
+    after: str = ""
 
 
 class TokenForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +73,11 @@ class TokenForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChargeLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge as the bank has it: succeeded, declined or pending."""
+    """A charge as the bank has it.
+
+    succeeded, declined or pending; where it was to be held first, also authorized,
+    voided or expired. `hold` says that it was to be.
+    """
 
     key: str
     status: str
@@ -62,8 +90,10 @@ class ChargeLine(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str = ""
     attempt: int = 0
     token: str = ""
+    hold: bool = False
     created_at: dt.datetime
     answer_at: dt.datetime
+    expires_at: dt.datetime | None = None
 
 
 class RefundLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +107,36 @@ class RefundLine(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     reason_code: str | None = None
     created_at: dt.datetime
+
+
+class MoveLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A capture or a void as the bank has it: succeeded or rejected."""
+
+    key: str
+    kind: str
+    status: str
+    charge_key: str
+    amount: int
+    currency: str
+    reference: str
+    reason_code: str | None = None
+    created_at: dt.datetime
+
+
+class TransactionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that the bank has moved, or is about to: a charge or a refund.
+
+    `place` is where it stands in the list: the next page begins behind it.
+    """
+
+    kind: str
+    key: str
+    reference: str
+    amount: int
+    currency: str
+    status: str
+    at: dt.datetime
+    place: str
 
 
 class ErrorLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
-"""The bank's books: charges, refunds and webhooks in a database of its own."""
+"""The bank's books: charges, refunds, moves and webhooks in a database of its own."""
 
 # ruff: noqa: S608 - only column lists of this file are put into statements
 
+import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from scripts.bank.forms import ChargeForm, ChargeLine, RefundForm, RefundLine
+from scripts.bank import moves
+from scripts.bank.forms import (
+    CaptureForm,
+    ChargeForm,
+    ChargeLine,
+    MoveLine,
+    RefundForm,
+    RefundLine,
+    TransactionLine,
+    VoidForm,
+)
 from scripts.bank.tokens import Verdict, verdict
 
 CONNECTIONS_MAX = 4
@@ -24,7 +35,7 @@ CREATE TABLE IF NOT EXISTS charges (
     token text NOT NULL,
     order_id text NOT NULL,
     attempt int NOT NULL,
-    status text NOT NULL CHECK (status IN ('succeeded', 'declined', 'pending')),
+    status text NOT NULL,
     decline_code text,
     captured bigint NOT NULL,
     refunded bigint NOT NULL DEFAULT 0,
@@ -34,8 +45,14 @@ CREATE TABLE IF NOT EXISTS charges (
     settle_at timestamptz,
     CHECK (0 <= refunded AND refunded <= captured AND captured <= amount)
 ) WITH (fillfactor = 90);
+ALTER TABLE charges ADD COLUMN IF NOT EXISTS hold boolean NOT NULL DEFAULT false;
+ALTER TABLE charges ADD COLUMN IF NOT EXISTS expires_at timestamptz;
+ALTER TABLE charges ADD COLUMN IF NOT EXISTS moved_at timestamptz NOT NULL
+    DEFAULT now();
+ALTER TABLE charges DROP CONSTRAINT IF EXISTS charges_status_check;
 CREATE INDEX IF NOT EXISTS charges_to_settle ON charges (settle_at)
     WHERE status = 'pending';
+CREATE INDEX IF NOT EXISTS charges_by_move ON charges USING brin (moved_at);
 CREATE TABLE IF NOT EXISTS refunds (
     key text PRIMARY KEY,
     charge_key text NOT NULL,
@@ -45,6 +62,19 @@ CREATE TABLE IF NOT EXISTS refunds (
     reason_code text,
     reference text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS refunds_by_move ON refunds USING brin (created_at);
+CREATE TABLE IF NOT EXISTS moves (
+    key text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('capture', 'void')),
+    charge_key text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    currency text NOT NULL,
+    status text NOT NULL CHECK (status IN ('succeeded', 'rejected')),
+    reason_code text,
+    reference text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (kind, key)
 );
 CREATE TABLE IF NOT EXISTS webhooks (
     id uuid PRIMARY KEY,
@@ -57,31 +87,38 @@ CREATE INDEX IF NOT EXISTS webhooks_to_send ON webhooks (next_at)
     WHERE delivered_at IS NULL;
 """
 
-_CHARGE = """key, status, amount, currency, captured, refunded, reference,
+_CHARGE = """key, CASE WHEN status = 'authorized' AND expires_at <= now()
+        THEN 'expired' ELSE status END AS status,
+    amount, currency, captured, refunded, reference,
     CASE WHEN status = 'declined' THEN decline_code END AS decline_code,
-    order_id, attempt, token, created_at, answer_at"""
+    order_id, attempt, token, hold, created_at, answer_at, expires_at"""
 _REFUND = """key, status, charge_key, amount, currency, reference, reason_code,
     created_at"""
 
 _INSERT_CHARGES = f"""
 INSERT INTO charges (key, amount, currency, token, order_id, attempt, status,
-    decline_code, captured, reference, answer_at, settle_at)
-SELECT key, amount, currency, token, order_id, attempt, status, decline_code,
-    CASE WHEN status = 'succeeded' THEN amount ELSE 0 END, reference,
-    now() + delay_ms * interval '1 millisecond',
-    now() + settle_ms * interval '1 millisecond'
+    decline_code, captured, reference, answer_at, settle_at, hold, expires_at)
+SELECT key, amount, currency, token, order_id, attempt,
+    CASE WHEN status = 'succeeded' AND hold THEN 'authorized' ELSE status END,
+    decline_code, CASE WHEN status = 'succeeded' AND NOT hold THEN amount ELSE 0 END,
+    reference, now() + delay_ms * interval '1 millisecond',
+    now() + settle_ms * interval '1 millisecond', hold,
+    CASE WHEN hold THEN now() + hold_ms * interval '1 millisecond' END
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[],
-    $7::text[], $8::text[], $9::text[], $10::int[], $11::int[])
+    $7::text[], $8::text[], $9::text[], $10::int[], $11::int[], $12::int[],
+    $13::bool[])
     AS asked (key, amount, currency, token, order_id, attempt, status, decline_code,
-        reference, delay_ms, settle_ms)
+        reference, delay_ms, settle_ms, hold_ms, hold)
 ON CONFLICT (key) DO NOTHING
 RETURNING {_CHARGE}
 """
 _SETTLE = f"""
 WITH settled AS (
-    UPDATE charges SET
-        status = CASE WHEN decline_code IS NULL THEN 'succeeded' ELSE 'declined' END,
-        captured = CASE WHEN decline_code IS NULL THEN amount ELSE 0 END
+    UPDATE charges SET moved_at = now(),
+        status = CASE WHEN decline_code IS NOT NULL THEN 'declined'
+            WHEN hold THEN 'authorized' ELSE 'succeeded' END,
+        captured = CASE WHEN decline_code IS NULL AND NOT hold
+            THEN amount ELSE 0 END
     WHERE key IN (
         SELECT key FROM charges WHERE status = 'pending' AND settle_at <= now()
         ORDER BY key LIMIT 200 FOR UPDATE)
@@ -118,12 +155,15 @@ class Store:
         await self._pool.fetchval("SELECT 1")
 
     async def charge(
-        self, forms: Sequence[ChargeForm]
+        self, forms: Sequence[ChargeForm], *, hold: bool = False
     ) -> tuple[dict[str, ChargeLine], set[str]]:
-        """Insert the charges, each once by its key: all of them, and the new keys."""
+        """Insert the charges, each once by its key: all of them, and the new keys.
+
+        With `hold` the money is held only, until it is captured or let go.
+        """
         wanted = {form.key: form for form in reversed(forms)}
         rows = [
-            (form, verdict(form.token), f"ch_{uuid.uuid4().hex}")
+            (form, verdict(form.token), f"ch_{uuid.uuid4().hex}", hold)
             for _, form in sorted(wanted.items())
         ]
         columns = zip(*(_charge_row(*row) for row in rows), strict=True)
@@ -168,8 +208,28 @@ class Store:
         async with self._pool.acquire() as connection:
             return await _refunds(connection, keys)
 
+    async def move(
+        self, kind: str, forms: Sequence[CaptureForm | VoidForm]
+    ) -> dict[str, MoveLine]:
+        """Take held money, or let it go; each once by its key, and one of them wins."""
+        wanted = {form.key: form for form in reversed(forms)}
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await moves.move(connection, kind, wanted)
+
+    async def moves(self, kind: str, keys: Sequence[str]) -> dict[str, MoveLine]:
+        """The captures, or voids, of `keys`, as far as there are any."""
+        async with self._pool.acquire() as connection:
+            return await moves.of_keys(connection, kind, keys)
+
+    async def transactions(
+        self, since: dt.datetime, until: dt.datetime, after: str, limit: int
+    ) -> list[TransactionLine]:
+        """Money that was moved in that time, oldest first, behind the place `after`."""
+        rows = await self._pool.fetch(moves.TRANSACTIONS, since, until, after, limit)
+        return [TransactionLine(**dict(row)) for row in rows]
+
     async def ledger(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """Every charge and refund as of one moment, some at a time."""
+        """Every charge, capture, void and refund as of one moment, some at a time."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
@@ -177,10 +237,11 @@ class Store:
             for kind, sql in (
                 ("charge", f"SELECT {_CHARGE} FROM charges ORDER BY key"),
                 ("refund", f"SELECT {_REFUND} FROM refunds ORDER BY key"),
+                ("move", f"SELECT {moves.MOVE} FROM moves ORDER BY key"),
             ):
                 cursor = await connection.cursor(sql)
                 while rows := await cursor.fetch(LEDGER_ROWS):
-                    yield [{"type": kind, **dict(row)} for row in rows]
+                    yield [_ledger_row(kind, row) for row in rows]
 
     async def settle_due(self) -> int:
         """Settle the pending charges whose time has come, with a webhook for each."""
@@ -226,7 +287,9 @@ class Store:
         return None if seconds is None else max(float(seconds), 0.0)
 
 
-def _charge_row(form: ChargeForm, judged: Verdict, reference: str) -> tuple[Any, ...]:
+def _charge_row(
+    form: ChargeForm, judged: Verdict, reference: str, hold: bool
+) -> tuple[Any, ...]:
     return (
         form.key,
         form.amount,
@@ -239,6 +302,8 @@ def _charge_row(form: ChargeForm, judged: Verdict, reference: str) -> tuple[Any,
         reference,
         judged.delay_ms,
         judged.settle_ms,
+        judged.hold_ms,
+        hold,
     )
 
 
@@ -295,6 +360,11 @@ async def _write_refunds(
         list(sums),
         list(sums.values()),
     )
+
+
+def _ledger_row(kind: str, row: asyncpg.Record) -> dict[str, Any]:
+    """A row of the books as it is shown; a move is a capture or a void."""
+    return {**dict(row), "type": row["kind"] if kind == "move" else kind}
 
 
 def _webhook(line: ChargeLine) -> tuple[uuid.UUID, str]:

@@ -5,18 +5,23 @@ from typing import NamedTuple
 
 SLOW_MS_MAX = 60_000
 SETTLE_MS_DEFAULT = 1_500
+HOLD_MS_DEFAULT = 7 * 24 * 3_600_000
 
-_WITH_MS = re.compile(r"tok_(slow|pending)_(\d{1,5})")
+_WITH_MS = re.compile(r"tok_(slow|pending|expires)_(\d{1,5})")
 
 
 class Verdict(NamedTuple):
-    """What becomes of a charge, and when its answer is known."""
+    """What becomes of a charge, and when its answer is known.
+
+    `hold_ms` is how long the bank holds the money where it is asked to hold it first.
+    """
 
     status: str
     decline_code: str | None = None
     delay_ms: int = 0
     settle_ms: int | None = None
     mute: bool = False
+    hold_ms: int = HOLD_MS_DEFAULT
 
 
 class Card(NamedTuple):
@@ -56,8 +61,9 @@ _UNKNOWN_TOKEN = Verdict("declined", "invalid-token")
 def verdict(token: str) -> Verdict:
     """What a charge of `token` comes to.
 
-    `tok_slow_250` succeeds after 250 ms, `tok_pending_250` is settled after 250 ms;
-    a pending verdict's `decline_code` is what it is settled with.
+    `tok_slow_250` succeeds after 250 ms, `tok_pending_250` is settled after 250 ms,
+    `tok_expires_250` is held for 250 ms only, where it is held first; a pending
+    verdict's `decline_code` is what it is settled with.
     """
     if found := _VERDICTS.get(token):
         return found
@@ -67,6 +73,8 @@ def verdict(token: str) -> Verdict:
         milliseconds = min(int(timed[2]), SLOW_MS_MAX)
         if timed[1] == "slow":
             return Verdict("succeeded", delay_ms=milliseconds)
+        if timed[1] == "expires":
+            return Verdict("succeeded", hold_ms=milliseconds)
         return Verdict("pending", settle_ms=milliseconds)
     return _UNKNOWN_TOKEN
 
