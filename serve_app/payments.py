@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Header
 from msgspec.structs import replace
 from pydantic import Field
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from bus.payments import (
     TOKEN_CHARACTERS_MAX,
     AddMethod,
     ApplyWebhook,
+    CloseRefund,
     GetPayment,
     ListMethods,
     ListPayments,
@@ -49,6 +49,17 @@ router = Router("payments")
 
 REFUND_SECONDS_MAX = 20.0
 METHOD_SECONDS_MAX = 10.0
+WEBHOOK_SECONDS_MAX = 10.0
+SIGNATURE_CHARACTERS_MAX = 2_048
+SIGNATURE_HEADERS = (
+    "bank-signature",
+    "stripe-signature",
+    "paypal-transmission-id",
+    "paypal-transmission-time",
+    "paypal-transmission-sig",
+    "paypal-cert-url",
+    "paypal-auth-algo",
+)
 
 Token = Annotated[
     str, Field(min_length=1, max_length=TOKEN_CHARACTERS_MAX, pattern=r"^[\x20-\x7e]+$")
@@ -125,27 +136,37 @@ async def remove_method(method_id: UUID, caller: Caller) -> Done:
 
 
 @router.post("/payments/webhooks/{provider}", access=PUBLIC, status=204)
-async def receive_webhook(
-    provider: str,
-    request: Request,
-    bank_signature: Annotated[str, Header(max_length=512)] = "",
-) -> None:
-    """Take a provider's word on a payment.
+async def receive_webhook(provider: str, request: Request) -> None:
+    """Take a provider's word on a payment or a refund.
 
-    The body's signature must prove the sender (403); each event is applied once, in
-    whatever order events come.
+    The provider's own signature headers (`Stripe-Signature`, `Paypal-Transmission-Sig`
+    and its like, `Bank-Signature`) must prove the sender: 403 without. Each event is
+    applied once, in whatever order events come; 503 while it cannot be proven asks the
+    provider to send it again.
     """
     facts = await ask(
         VerifyWebhook(
             provider=provider,
             body=await read_body(request),
-            signature=bank_signature,
-        )
+            headers=_signature_headers(request),
+        ),
+        timeout_seconds=WEBHOOK_SECONDS_MAX,
     )
-    if facts is not None:
+    if facts is None:
+        return
+    if facts.outcome is not None:
         await ask(
             ApplyWebhook(
                 order_id=facts.order_id, attempt=facts.attempt, outcome=facts.outcome
+            ),
+            id=facts.event_id,
+        )
+    elif facts.refund_id is not None and facts.refund is not None:
+        await ask(
+            CloseRefund(
+                order_id=facts.order_id,
+                refund_id=facts.refund_id,
+                outcome=facts.refund,
             ),
             id=facts.event_id,
         )
@@ -202,6 +223,15 @@ async def refund_payment(
     if refund.status == "PENDING":
         return Answer(shown, 202, {"Location": f"/payments/{payment_id}"})
     return created(shown, f"/payments/{payment_id}")
+
+
+def _signature_headers(request: Request) -> dict[str, str]:
+    """What providers sign with, and nothing else of the request; bounded."""
+    return {
+        name: value[:SIGNATURE_CHARACTERS_MAX]
+        for name in SIGNATURE_HEADERS
+        if (value := request.headers.get(name)) is not None
+    }
 
 
 async def _check_owner(order_id: UUID, owner: UUID | None, caller: Caller) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.payments.charging import (
@@ -66,7 +68,7 @@ class Charges(Till):
         opened = await run.step(OpenAttempt(order_id=charge.order_id, charge=charge))
         if opened.result is not None:
             return opened.result
-        outcome = await self.provider.charge(
+        outcome = await self.desk.named(opened.provider).charge(
             _ask(charge.order_id, charge.attempt, opened)
         )
         return await run.step(
@@ -84,9 +86,10 @@ class Charges(Till):
         if opened.result is not None:
             return Done()
         ask = _ask(due.order_id, due.attempt, opened)
-        outcome = await self.provider.find_charge(ask)
+        provider = self.desk.named(opened.provider)
+        outcome = await provider.find_charge(ask)
         if outcome is None:
-            outcome = await self.provider.charge(ask)
+            outcome = await provider.charge(ask)
         await run.step(
             CloseAttempt(order_id=due.order_id, attempt=due.attempt, outcome=outcome)
         )
@@ -144,10 +147,9 @@ class Charges(Till):
         query: VerifyWebhook,
     ) -> WebhookFacts | None:
         """Prove who sent it, and read what it says."""
-        if query.provider != self.provider.name:
-            raise not_found("payment provider")
-        return self.provider.verify_webhook(
-            query.body, query.signature, self.clock.now()
+        provider = self.desk.named(query.provider)
+        return await provider.verify_webhook(
+            query.body, query.headers, self.clock.now()
         )
 
     def _opened(
@@ -161,20 +163,20 @@ class Charges(Till):
         if known := known_attempt(payment, charge):
             return self._standing(*known)
         check_next_attempt(payment, charge)
-        token = self._token(charge, methods)
+        provider, token = self._source(charge, methods)
         payment, attempt = begin_attempt(
-            payment, charge, self.provider.name, self.vault.seal(token), tx.now
+            payment, charge, provider, self.vault.seal(token), tx.now
         )
         book.put(payment)
         self._look_after_attempt(tx, payment, attempt)
-        return Opened(result=None, key=attempt.key, amount=charge.amount, token=token)
+        return _to_ask(payment, attempt, token)
 
     def _resumed(self, tx: Tx, book: Book, message: ResumeAttempt) -> Opened:
         payment, attempt = _begun(book, message.order_id, message.attempt)
         if attempt.final:
             return self._standing(payment, attempt)
         self._look_after_attempt(tx, payment, attempt)
-        return self._to_ask(payment, attempt)
+        return self._unsealed(payment, attempt)
 
     def _closed(
         self, tx: Tx, book: Book, order_id: UUID, number: int, outcome: Outcome
@@ -195,27 +197,28 @@ class Charges(Till):
 
     def _standing(self, payment: Payment, attempt: Attempt) -> Opened:
         """An attempt that was begun before; while it is OPEN it is asked for again."""
-        opened = self._to_ask(payment, attempt)
         if attempt.status is AttemptStatus.OPEN:
-            return opened
-        return Opened(
-            result=result_of(payment, attempt), key=opened.key, amount=opened.amount
+            return self._unsealed(payment, attempt)
+        return replace(
+            _to_ask(payment, attempt, ""), result=result_of(payment, attempt)
         )
 
-    def _to_ask(self, payment: Payment, attempt: Attempt) -> Opened:
+    def _unsealed(self, payment: Payment, attempt: Attempt) -> Opened:
         token = self.vault.unseal(attempt.sealed) if attempt.sealed else ""
-        amount = Money(attempt.amount_minor, payment.currency)
-        return Opened(result=None, key=attempt.key, amount=amount, token=token)
+        return _to_ask(payment, attempt, token)
 
-    def _token(self, charge: Charge, methods: dict[UUID, StoredMethod]) -> str:
-        """The provider's token: given, or of the person's own stored method."""
+    def _source(
+        self, charge: Charge, methods: dict[UUID, StoredMethod]
+    ) -> tuple[str, str]:
+        """The provider and its token: given, or of the person's own stored method."""
         if charge.token is not None:
-            return TEST_CARDS.get(charge.token, charge.token)
+            token = TEST_CARDS.get(charge.token, charge.token)
+            return self.desk.for_method(charge.method).name, token
         method_id = charge.payment_method_id
         method = methods.get(method_id) if method_id else None
         if method is None or charge.user_id is None or method.user_id != charge.user_id:
             raise unknown_method()
-        return self.vault.unseal_method(method.sealed).token
+        return method.provider, self.vault.unseal_method(method.sealed).token
 
     def _look_after_attempt(self, tx: Tx, payment: Payment, attempt: Attempt) -> None:
         """Whatever becomes of whoever asks the provider: it is asked again."""
@@ -266,6 +269,21 @@ def _ask(order_id: UUID, attempt: int, opened: Opened) -> ChargeAsk:
         attempt=attempt,
         amount=opened.amount,
         token=opened.token,
+        begun_at=opened.begun_at,
+        reference=opened.reference,
+    )
+
+
+def _to_ask(payment: Payment, attempt: Attempt, token: str) -> Opened:
+    """What the provider is asked for; the result is not known."""
+    return Opened(
+        result=None,
+        key=attempt.key,
+        amount=Money(attempt.amount_minor, payment.currency),
+        token=token,
+        provider=attempt.provider,
+        begun_at=attempt.created_at,
+        reference=attempt.reference,
     )
 
 

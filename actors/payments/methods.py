@@ -45,7 +45,8 @@ class Methods(Till):
         """Let the provider describe the token, then keep both, encrypted."""
         _check(asked)
         token = TEST_CARDS.get(asked.token, asked.token)
-        facts = await self.provider.describe(token)
+        provider = self.desk.for_method(asked.method)
+        facts = await provider.describe(token)
         if facts is None:
             raise unknown_token()
         return await run.step(
@@ -53,9 +54,10 @@ class Methods(Till):
                 user_id=asked.user_id,
                 method_id=asked.method_id,
                 method=asked.method,
-                token=token,
+                token=facts.token or token,
                 facts=facts,
                 make_default=asked.make_default,
+                provider=provider.name,
             )
         )
 
@@ -72,7 +74,7 @@ class Methods(Till):
             id=message.method_id,
             user_id=message.user_id,
             method=message.method,
-            provider=self.provider.name,
+            provider=message.provider,
             sealed=self.vault.seal_method(message.token, message.facts),
             is_default=not methods or message.make_default,
             version=1,

@@ -1,5 +1,8 @@
 """The provider port: what the shop needs of whoever moves the money."""
 
+import enum
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -11,21 +14,76 @@ PROVIDER_TIMEOUT_SECONDS = 15.0
 
 
 class ChargeAsk(Value, frozen=True, kw_only=True):
-    """A charge to ask for; `key` is its idempotency key, the same each time."""
+    """A charge to ask for; `key` is its idempotency key, the same each time.
+
+    `begun_at` is when it was first asked for and `reference` the provider's id of it,
+    as far as either is known: a provider forgets keys after hours, its own ids never.
+    """
 
     key: UUID
     order_id: UUID
     attempt: int
     amount: Money
     token: str
+    begun_at: datetime | None = None
+    reference: str | None = None
 
 
-class RefundAsk(Value, frozen=True, kw_only=True):
-    """A refund to ask for; `charge_key` is the key of what was captured."""
+class CaptureAsk(Value, frozen=True, kw_only=True):
+    """Take money that is held; `reference` is the provider's id of the authorisation.
+
+    `key` is the capture's own idempotency key, `charge_key` that of the attempt.
+    """
 
     key: UUID
     charge_key: UUID
+    reference: str | None
     amount: Money
+
+
+class VoidAsk(Value, frozen=True, kw_only=True):
+    """Let money go that is held; named as in `CaptureAsk`."""
+
+    key: UUID
+    charge_key: UUID
+    reference: str | None
+
+
+class RefundAsk(Value, frozen=True, kw_only=True):
+    """A refund to ask for; `charge_key` is the key of what was captured.
+
+    `reference` is the provider's id of what was captured, and `begun_at` when the
+    refund was first asked for.
+    """
+
+    key: UUID
+    order_id: UUID
+    charge_key: UUID
+    amount: Money
+    reference: str | None = None
+    begun_at: datetime | None = None
+
+
+class TransactionKind(enum.StrEnum):
+    """Which way the money of a provider's transaction went."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+
+
+class ProviderTransaction(Value, frozen=True, kw_only=True):
+    """Money that a provider says it has moved, for reconciliation.
+
+    `key` is ours, None for what was not made by this shop (by hand, at the provider's
+    own page); `status` is `succeeded`, `pending` or `failed`.
+    """
+
+    kind: TransactionKind
+    reference: str
+    key: UUID | None
+    amount: Money
+    status: str
+    at: datetime
 
 
 class Provider(Protocol):
@@ -38,7 +96,10 @@ class Provider(Protocol):
     name: str
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
-        """Take money, once by the key; the same key gets the same answer."""
+        """Take money, once by the key; the same key gets the same answer.
+
+        This is authorising and capturing in one.
+        """
         ...
 
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
@@ -49,6 +110,10 @@ class Provider(Protocol):
         """Give money back, once by the key."""
         ...
 
+    async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
+        """What became of a refund; None: the provider never heard of its key."""
+        ...
+
     async def describe(self, token: str) -> MethodFacts | None:
         """What is shown of a token; None: the provider does not know it.
 
@@ -56,15 +121,44 @@ class Provider(Protocol):
         """
         ...
 
-    def verify_webhook(
-        self, body: bytes, signature: str, now: float
+    async def verify_webhook(
+        self, body: bytes, headers: Mapping[str, str], now: float
     ) -> WebhookFacts | None:
         """What a webhook says; None when it concerns nothing here.
 
-        Raises the refusal `invalid_signature` for one that the provider did not send.
+        `headers` are named in lower case. Raises the refusal `invalid_signature` for
+        one that the provider did not send, and Unavailable while that cannot be known.
         """
         ...
 
     async def close(self) -> None:
         """End all connections."""
+        ...
+
+
+class CapturingProvider(Provider, Protocol):
+    """A provider that can also hold money first and take it later, and show its books.
+
+    None of the asks raises because the provider fails: what is not known is UNKNOWN.
+    """
+
+    async def authorize(self, ask: ChargeAsk) -> Outcome:
+        """Hold money, once by the key: AUTHORIZED when it is held."""
+        ...
+
+    async def capture(self, ask: CaptureAsk) -> Outcome:
+        """Take what is held, or a part of it: SUCCEEDED, with what refunds name."""
+        ...
+
+    async def void(self, ask: VoidAsk) -> Outcome:
+        """Let go what is held: DECLINED with the code `voided` when it is gone."""
+        ...
+
+    def transactions(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[ProviderTransaction]:
+        """All that the provider has moved in that time, oldest or newest first.
+
+        Raises Unavailable when it does not answer.
+        """
         ...

@@ -22,6 +22,7 @@ from bus.payments import (
     OpenedRefund,
     OpenRefund,
     RefundOrder,
+    RefundOutcome,
     RefundStatus,
     RefundView,
     ResumeRefund,
@@ -43,7 +44,7 @@ class Refunds(Till):
         opened = await run.step(OpenRefund(order_id=asked.order_id, refund=asked))
         if opened.refund.status is not RefundStatus.PENDING:
             return opened.refund
-        outcome = await self.provider.refund(_ask(opened))
+        outcome = await self._refund(asked.order_id, opened)
         return await run.settle(
             CloseRefund(
                 order_id=asked.order_id, refund_id=asked.refund_id, outcome=outcome
@@ -57,7 +58,7 @@ class Refunds(Till):
             ResumeRefund(order_id=due.order_id, refund_id=due.refund_id)
         )
         if opened.refund.status is RefundStatus.PENDING:
-            outcome = await self.provider.refund(_ask(opened))
+            outcome = await self._refund(due.order_id, opened)
             await run.step(
                 CloseRefund(
                     order_id=due.order_id, refund_id=due.refund_id, outcome=outcome
@@ -105,6 +106,11 @@ class Refunds(Till):
         await book.save()
         return refund_view(payment, refund, with_reason=False)
 
+    async def _refund(self, order_id: UUID, opened: OpenedRefund) -> RefundOutcome:
+        """Ask whoever has taken the money to give it back."""
+        provider = self.desk.named(opened.provider)
+        return await provider.refund(_ask(order_id, opened))
+
     def _look_after_refund(self, tx: Tx, payment: Payment, refund: Refund) -> None:
         """Whatever becomes of whoever asks the provider: it is asked again."""
         wait = timedelta(seconds=self.provider_timeout_seconds + RESCUE_SECONDS)
@@ -120,15 +126,25 @@ def _begun(book: Book, order_id: UUID, refund_id: UUID) -> tuple[Payment, Refund
 
 
 def _opened(payment: Payment, refund: Refund) -> OpenedRefund:
+    attempt = captured_attempt(payment)
     return OpenedRefund(
         refund=refund_view(payment, refund, with_reason=False),
-        charge_key=captured_attempt(payment).key,
+        charge_key=attempt.key,
+        provider=attempt.provider,
+        reference=attempt.reference,
     )
 
 
-def _ask(opened: OpenedRefund) -> RefundAsk:
+def _ask(order_id: UUID, opened: OpenedRefund) -> RefundAsk:
     refund = opened.refund
-    return RefundAsk(key=refund.id, charge_key=opened.charge_key, amount=refund.amount)
+    return RefundAsk(
+        key=refund.id,
+        order_id=order_id,
+        charge_key=opened.charge_key,
+        amount=refund.amount,
+        reference=opened.reference,
+        begun_at=refund.created_at,
+    )
 
 
 def _settle(payment: Payment, refund: Refund) -> SettleRefund:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -100,9 +101,12 @@ class Sandbox:
 
         self._charges = charges("/v1/charges")
         self._lookups = charges("/v1/charges/lookup")
-        self._refunds: Lines[RefundAnswer] = Lines(
-            self._session, f"{self._url}/v1/refunds", RefundAnswer, log, call
-        )
+
+        def refunds(path: str) -> Lines[RefundAnswer]:
+            return Lines(self._session, self._url + path, RefundAnswer, log, call)
+
+        self._refunds = refunds("/v1/refunds")
+        self._refund_lookups = refunds("/v1/refunds/lookup")
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money, once by the key."""
@@ -128,18 +132,11 @@ class Sandbox:
             "amount": ask.amount.amount,
             "currency": ask.amount.currency,
         }
-        line = msgspec.json.encode(form)
-        try:
-            answer = await self._refunds.ask(form["key"], line, self._timeout_seconds)
-        except NoAnswer:
-            return NOT_KNOWN_YET
-        status = _REFUND_STATUSES.get(answer.status)
-        if status is None or not self._fits(answer, ask):
-            self._wrong(answer, ask.key)
-            return NOT_KNOWN_YET
-        return RefundOutcome(
-            status=status, reason_code=answer.reason_code, reference=answer.reference
-        )
+        return await self._ask_refund(self._refunds, ask, form) or NOT_KNOWN_YET
+
+    async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
+        """What became of a refund; None: the bank never heard of its key."""
+        return await self._ask_refund(self._refund_lookups, ask, {"key": str(ask.key)})
 
     async def describe(self, token: str) -> MethodFacts | None:
         """What is shown of a token; None: the bank does not know it."""
@@ -157,10 +154,11 @@ class Sandbox:
             self._log.warning("provider-call-failed", error=repr(e), lines=1)
             raise Unavailable("the provider does not answer") from e
 
-    def verify_webhook(
-        self, body: bytes, signature: str, now: float
+    async def verify_webhook(
+        self, body: bytes, headers: Mapping[str, str], now: float
     ) -> WebhookFacts | None:
         """What a webhook of the bank says, once its HMAC is proven and recent."""
+        signature = headers.get("bank-signature", "")
         parts = dict(part.partition("=")[::2] for part in signature.split(","))
         at = parts.get("t", "")
         if not self._secret or len(body) > WEBHOOK_BYTES_MAX or not at.isdecimal():
@@ -179,8 +177,10 @@ class Sandbox:
 
     async def close(self) -> None:
         """End all calls and connections."""
-        for lines in (self._charges, self._lookups, self._refunds):
-            await lines.close()
+        for charges in (self._charges, self._lookups):
+            await charges.close()
+        for refunds in (self._refunds, self._refund_lookups):
+            await refunds.close()
         await self._session.close()
 
     async def _ask(
@@ -197,6 +197,24 @@ class Sandbox:
             self._wrong(answer, ask.key)
             return UNKNOWN
         return _outcome(answer)
+
+    async def _ask_refund(
+        self, lines: Lines[RefundAnswer], ask: RefundAsk, form: dict[str, Any]
+    ) -> RefundOutcome | None:
+        line = msgspec.json.encode(form)
+        try:
+            answer = await lines.ask(form["key"], line, self._timeout_seconds)
+        except NoAnswer:
+            return NOT_KNOWN_YET
+        if answer.status == "absent":
+            return None
+        status = _REFUND_STATUSES.get(answer.status)
+        if status is None or not self._fits(answer, ask):
+            self._wrong(answer, ask.key)
+            return NOT_KNOWN_YET
+        return RefundOutcome(
+            status=status, reason_code=answer.reason_code, reference=answer.reference
+        )
 
     def _fits(
         self, answer: ChargeAnswer | RefundAnswer, ask: ChargeAsk | RefundAsk

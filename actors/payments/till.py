@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from actors.kit.domain import Domain
+from actors.payments.desk import Desk
 from actors.payments.provider import Provider
 from actors.payments.sandbox import Sandbox
 from actors.payments.vault import Vault
@@ -28,7 +29,7 @@ PAYMENT = "payment"
 class Till(Domain):
     """A domain with a provider and a vault, opened at its start."""
 
-    provider: Provider
+    desk: Desk
     vault: Vault
 
     @property
@@ -37,23 +38,29 @@ class Till(Domain):
         return self.settings.provider_timeout_seconds
 
     async def start(self) -> None:
-        """Open the vault and the provider's client."""
-        settings = self.settings
-        if not settings.encryption_keys:
+        """Open the vault and the providers' clients."""
+        if not self.settings.encryption_keys:
             raise SettingsError("SOUK_ENCRYPTION_KEYS is not set")
-        if not settings.bank_url:
-            raise SettingsError("SOUK_BANK_URL is not set")
-        self.vault = Vault(settings.encryption_keys)
-        self.provider = Sandbox(
-            settings.bank_url,
-            settings.bank_webhook_secret,
-            self.log,
-            self.provider_timeout_seconds,
-        )
+        self.vault = Vault(self.settings.encryption_keys)
+        self.desk = Desk(self._providers(), self.log)
 
     async def stop(self) -> None:
-        """Close the provider's client."""
-        await self.provider.close()
+        """Close the providers' clients."""
+        await self.desk.close()
+
+    def _providers(self) -> list[Provider]:
+        """The clients of all providers that the settings name."""
+        settings = self.settings
+        if not settings.bank_url:
+            raise SettingsError("SOUK_BANK_URL is not set")
+        return [
+            Sandbox(
+                settings.bank_url,
+                settings.bank_webhook_secret,
+                self.log,
+                self.provider_timeout_seconds,
+            )
+        ]
 
 
 class Book:

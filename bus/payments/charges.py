@@ -29,12 +29,14 @@ class AttemptStatus(enum.StrEnum):
     """How far an attempt to charge is; the last two are final.
 
     OPEN: the provider is being asked. UNKNOWN: it did not answer and is asked again
-    with the same key. PENDING: it accepted and will settle later.
+    with the same key. PENDING: it accepted and will settle later. AUTHORIZED: it holds
+    the money until that is captured or let go.
     """
 
     OPEN = "OPEN"
     UNKNOWN = "UNKNOWN"
     PENDING = "PENDING"
+    AUTHORIZED = "AUTHORIZED"
     SUCCEEDED = "SUCCEEDED"
     DECLINED = "DECLINED"
 
@@ -111,13 +113,23 @@ class Outcome(Value, frozen=True, kw_only=True):
     reference: str | None = None
 
 
+class RefundOutcome(Value, frozen=True, kw_only=True):
+    """What a provider answered to a refund; PENDING: not known yet."""
+
+    status: RefundStatus
+    reason_code: str | None = None
+    reference: str | None = None
+
+
 class WebhookFacts(Value, frozen=True, kw_only=True):
-    """What a verified webhook says of an attempt."""
+    """What a verified webhook says: of an attempt its `outcome`, or of a refund."""
 
     event_id: UUID
     order_id: UUID
-    attempt: int
-    outcome: Outcome
+    attempt: int = 0
+    outcome: Outcome | None = None
+    refund_id: UUID | None = None
+    refund: RefundOutcome | None = None
 
 
 # --- commands ----------------------------------------------------------------
@@ -186,13 +198,14 @@ class ListPayments(Query[Page[PaymentView]], frozen=True, kw_only=True):
 class VerifyWebhook(Query[WebhookFacts | None], frozen=True, kw_only=True):
     """What a provider's webhook says, once its signature is proven.
 
-    None when it is genuine but concerns nothing here. 403 `invalid-signature`.
+    `headers` are those that providers sign with, by their names in lower case. None
+    when it is genuine but concerns nothing here. 403 for a forged or an old one.
     """
 
     key = ANY
     provider: str
     body: bytes
-    signature: str
+    headers: dict[str, str]
 
 
 def payment_id_of(order_id: UUID) -> UUID:
@@ -248,6 +261,13 @@ def too_many_attempts() -> Refusal:
 def invalid_signature() -> Refusal:
     """A webhook that its provider did not sign, or long ago."""
     return forbidden("The signature does not prove the sender.")
+
+
+def payment_method_unavailable(method: str) -> Refusal:
+    """No provider of this shop takes that kind of payment."""
+    return invalid(
+        "payment-method-unavailable", f"The shop has no provider for {method[:20]}."
+    )
 
 
 def currency_mismatch() -> Refusal:

@@ -140,12 +140,16 @@ def holds_card_number(text: str) -> bool:
 
 
 class MethodFacts(Value, frozen=True, kw_only=True):
-    """What a provider tells of a token: all of it that is kept."""
+    """What a provider tells of a token: all of it that is kept.
+
+    `token` is what to keep where that is not the token that was asked about.
+    """
 
     brand: str
     last4: str
     exp_month: int | None = None
     exp_year: int | None = None
+    token: str | None = None
 
 
 class SaveMethod(Command[MethodView], frozen=True, kw_only=True):
@@ -159,3 +163,4 @@ class SaveMethod(Command[MethodView], frozen=True, kw_only=True):
     token: str
     facts: MethodFacts
     make_default: bool = False
+    provider: str = "sandbox"

@@ -1,5 +1,6 @@
 """The steps of the charge and refund processes; only payments sends them."""
 
+from datetime import datetime
 from uuid import UUID
 
 from bus.kit.messages import Command, by
@@ -9,7 +10,7 @@ from bus.payments.charges import (
     ChargeResult,
     Outcome,
     RefundOrder,
-    RefundStatus,
+    RefundOutcome,
     RefundView,
 )
 
@@ -18,12 +19,16 @@ class Opened(Value, frozen=True, kw_only=True):
     """An attempt to ask the provider for, or its `result` when that is known.
 
     `key` is the provider's idempotency key: the same each time it is asked.
+    `provider` is whom the attempt was begun with; it is never asked of another.
     """
 
     result: ChargeResult | None
     key: UUID
     amount: Money
     token: str = ""
+    provider: str = "sandbox"
+    begun_at: datetime | None = None
+    reference: str | None = None
 
 
 class OpenAttempt(Command[Opened], frozen=True, kw_only=True):
@@ -68,6 +73,8 @@ class OpenedRefund(Value, frozen=True, kw_only=True):
 
     refund: RefundView
     charge_key: UUID
+    provider: str = "sandbox"
+    reference: str | None = None
 
 
 class OpenRefund(Command[OpenedRefund], frozen=True, kw_only=True):
@@ -86,14 +93,6 @@ class ResumeRefund(Command[OpenedRefund], frozen=True, kw_only=True):
     remembered = False
     order_id: UUID
     refund_id: UUID
-
-
-class RefundOutcome(Value, frozen=True, kw_only=True):
-    """What a provider answered to a refund; PENDING: not known yet."""
-
-    status: RefundStatus
-    reason_code: str | None = None
-    reference: str | None = None
 
 
 class CloseRefund(Command[RefundView], frozen=True, kw_only=True):
