@@ -2,6 +2,7 @@
 
 from actors.kit.domain import handles
 from actors.payments.charges import Charges
+from actors.payments.holds import Holds
 from actors.payments.methods import Methods
 from actors.payments.refunds import Refunds
 from actors.payments.views import payment_view
@@ -14,7 +15,7 @@ from persistence.payments import load_payments
 __all__ = ["Payments"]
 
 
-class Payments(Charges, Refunds, Methods):
+class Payments(Charges, Holds, Refunds, Methods):
     """The domain: all its handlers, and what is read."""
 
     name = "payments"

@@ -1,10 +1,17 @@
 """A provider that the settings name no more: all of it stays unknown, none is lost."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from actors.payments.provider import ChargeAsk, RefundAsk
+from actors.payments.provider import (
+    CaptureAsk,
+    ChargeAsk,
+    ProviderTransaction,
+    RefundAsk,
+    VoidAsk,
+)
 from bus.kit.refusals import Unavailable, not_found
 from bus.payments import (
     AttemptStatus,
@@ -31,6 +38,18 @@ class Absent:
         """Not known: nobody can be asked."""
         return self._unknown(ask.key)
 
+    async def authorize(self, ask: ChargeAsk) -> Outcome:
+        """Not known: nobody can be asked."""
+        return self._unknown(ask.key)
+
+    async def capture(self, ask: CaptureAsk) -> Outcome:
+        """Not known: nobody can be asked."""
+        return self._unknown(ask.key)
+
+    async def void(self, ask: VoidAsk) -> Outcome:
+        """Not known: nobody can be asked."""
+        return self._unknown(ask.key)
+
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """Not known: nobody can be asked."""
         return self._unknown(ask.key)
@@ -45,6 +64,14 @@ class Absent:
         return await self.refund(ask)
 
     async def describe(self, token: str) -> MethodFacts | None:  # noqa: ARG002
+        """Nobody can be asked."""
+        raise Unavailable(f"the provider {self.name} is not set up")
+
+    def transactions(
+        self,
+        since: datetime,  # noqa: ARG002
+        until: datetime,  # noqa: ARG002
+    ) -> AsyncIterator[ProviderTransaction]:
         """Nobody can be asked."""
         raise Unavailable(f"the provider {self.name} is not set up")
 

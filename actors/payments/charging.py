@@ -1,13 +1,9 @@
-"""What becomes of a payment's attempts: pure decisions."""
+"""How attempts begin, and when they are asked for again: pure decisions."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from actors.payments.ledger import capture_lines
-from bus.kit.messages import Event
-from bus.kit.values import Money
 from bus.payments import (
     AMOUNT_MAX,
     ATTEMPTS_MAX,
@@ -15,11 +11,7 @@ from bus.payments import (
     AttemptStatus,
     Charge,
     ChargeResult,
-    Outcome,
-    PaymentAuthorized,
-    PaymentFailed,
     PaymentMethod,
-    PaymentSucceeded,
     already_paid,
     attempt_mismatch,
     attempt_superseded,
@@ -33,20 +25,13 @@ from bus.payments import (
     too_many_attempts,
     unknown_kind,
 )
-from persistence.payments import Attempt, LedgerLine, Payment, attempt_key
+from persistence.payments import Attempt, Payment, attempt_key
+
+_PAID = (AttemptStatus.AUTHORIZED, AttemptStatus.CAPTURING, AttemptStatus.SUCCEEDED)
 
 UNKNOWN_SECONDS = 1
 PENDING_SECONDS = 5
 ASK_AGAIN_SECONDS_MAX = 60
-
-
-class Closed(NamedTuple):
-    """A payment after one of its attempts was closed, and what has to be written."""
-
-    payment: Payment
-    attempt: Attempt
-    lines: tuple[LedgerLine, ...] = ()
-    event: Event | None = None
 
 
 def check_charge(charge: Charge, currency: str) -> None:
@@ -80,23 +65,36 @@ def known_attempt(
 
 
 def check_next_attempt(payment: Payment | None, charge: Charge) -> None:
-    """Refuse an attempt while another is open, after a success, or out of order."""
+    """Refuse an attempt while another is open, after a success, or out of order.
+
+    Late money is not the order's: it is on its way back, and another attempt may be
+    made. So it may beside one that was over, and is now being let go once more.
+    """
     if not 1 <= charge.attempt <= ATTEMPTS_MAX:
         raise too_many_attempts()
     if payment is None:
         return
-    if payment.captured_minor:
+    if any(attempt.status in _PAID for attempt in payment.attempts):
         raise already_paid()
-    if any(not attempt.final for attempt in payment.attempts):
+    if any(not a.final and a.closed_at is None for a in payment.attempts):
         raise payment_in_progress()
     if any(attempt.number > charge.attempt for attempt in payment.attempts):
         raise attempt_superseded()
 
 
 def begin_attempt(
-    payment: Payment | None, charge: Charge, provider: str, sealed: str, now: datetime
+    payment: Payment | None,
+    charge: Charge,
+    provider: str,
+    sealed: str,
+    now: datetime,
+    *,
+    hold: bool = False,
 ) -> tuple[Payment, Attempt]:
-    """The payment with a new attempt, that is open from now on."""
+    """The payment with a new attempt, that is open from now on.
+
+    `hold`: its money is to be held first, and captured later.
+    """
     attempt = Attempt(
         number=charge.attempt,
         status=AttemptStatus.OPEN,
@@ -105,6 +103,7 @@ def begin_attempt(
         amount_minor=charge.amount.amount,
         method=charge.method,
         sealed=sealed,
+        hold=hold,
         created_at=now,
     )
     if payment is None:
@@ -129,37 +128,13 @@ def begin_attempt(
     )
 
 
-def close_attempt(
-    payment: Payment, attempt: Attempt, outcome: Outcome, now: datetime
-) -> Closed:
-    """The payment after a provider's answer; a final attempt stays as it is."""
-    if attempt.final:
-        return Closed(payment, attempt)
-    status = outcome.status
-    if status is AttemptStatus.UNKNOWN and attempt.status is AttemptStatus.PENDING:
-        status = AttemptStatus.PENDING  # that it was accepted is known for good
-    final = status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
-    after = replace(
-        attempt,
-        status=status,
-        decline_code=_decline_code(status, outcome),
-        reference=outcome.reference or attempt.reference,
-        asks=attempt.asks + (not final),
-        sealed=None if final else attempt.sealed,
-        closed_at=now if final else None,
-    )
-    taken = after.amount_minor if status is AttemptStatus.SUCCEEDED else 0
-    moved = replace(
-        payment,
-        captured_minor=payment.captured_minor + taken,
-        attempts=tuple(after if a is attempt else a for a in payment.attempts),
-    )
-    lines = capture_lines(moved, after) if taken else ()
-    return Closed(moved, after, lines, _event(moved, attempt, after))
-
-
 def ask_again_at(attempt: Attempt, now: datetime) -> datetime:
-    """When the provider is asked again about an attempt that is not settled."""
+    """When the provider is asked again about an attempt that is not settled.
+
+    Held money is left alone until it has been held for too long.
+    """
+    if attempt.status is AttemptStatus.AUTHORIZED and attempt.expires_at is not None:
+        return attempt.expires_at
     pending = attempt.status is AttemptStatus.PENDING
     first = PENDING_SECONDS if pending else UNKNOWN_SECONDS
     return now + back_off(first, attempt.asks)
@@ -179,40 +154,4 @@ def result_of(payment: Payment, attempt: Attempt) -> ChargeResult:
         status=AttemptStatus.UNKNOWN if opened else attempt.status,
         decline_code=attempt.decline_code,
         attempt=attempt.number,
-    )
-
-
-def _decline_code(status: AttemptStatus, outcome: Outcome) -> str | None:
-    if status is AttemptStatus.DECLINED:
-        return outcome.decline_code or "declined"
-    return None
-
-
-def _event(payment: Payment, before: Attempt, after: Attempt) -> Event | None:
-    """What to tell of an attempt's move; nothing while its outcome is unknown."""
-    if after.status is before.status:
-        return None
-    amount = Money(after.amount_minor, payment.currency)
-    match after.status:
-        case AttemptStatus.SUCCEEDED:
-            kind: type[PaymentSucceeded | PaymentAuthorized] = PaymentSucceeded
-        case AttemptStatus.PENDING:
-            kind = PaymentAuthorized
-        case AttemptStatus.DECLINED:
-            return PaymentFailed(
-                payment_id=payment.id,
-                order_id=payment.order_id,
-                user_id=payment.user_id,
-                attempt=after.number,
-                amount=amount,
-                decline_code=after.decline_code or "declined",
-            )
-        case _:
-            return None
-    return kind(
-        payment_id=payment.id,
-        order_id=payment.order_id,
-        user_id=payment.user_id,
-        attempt=after.number,
-        amount=amount,
     )

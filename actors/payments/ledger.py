@@ -1,4 +1,4 @@
-"""The ledger's lines: one pure function for a capture, one for a refund.
+"""The ledger's lines: one pure function each for a capture, a void and a refund.
 
 Double entry (Pacioli, 1494): what one account receives another one gives, so the lines
 of a transaction sum to zero, and so does the whole ledger.
@@ -15,6 +15,14 @@ SALES = "sales"
 def capture_lines(payment: Payment, attempt: Attempt) -> tuple[LedgerLine, ...]:
     """The provider owes us what it took from the customer."""
     return _transfer(payment, attempt.key, attempt.amount_minor, PROVIDER, SALES)
+
+
+def void_lines(
+    payment: Payment,  # noqa: ARG001 - the same form as its siblings
+    attempt: Attempt,  # noqa: ARG001
+) -> tuple[LedgerLine, ...]:
+    """Nothing: held money was never ours, and letting it go moves none."""
+    return ()
 
 
 def refund_lines(payment: Payment, refund: Refund) -> tuple[LedgerLine, ...]:

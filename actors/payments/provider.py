@@ -89,8 +89,8 @@ class ProviderTransaction(Value, frozen=True, kw_only=True):
 class Provider(Protocol):
     """Whoever moves the money.
 
-    Charging and refunding never raise because the provider fails: what is not known
-    for sure is UNKNOWN (a charge) or PENDING (a refund).
+    Moving money never raises because the provider fails: what is not known for sure is
+    UNKNOWN (a charge, a hold, a capture, a void) or PENDING (a refund).
     """
 
     name: str
@@ -100,6 +100,18 @@ class Provider(Protocol):
 
         This is authorising and capturing in one.
         """
+        ...
+
+    async def authorize(self, ask: ChargeAsk) -> Outcome:
+        """Hold money, once by the key: AUTHORIZED when it is held."""
+        ...
+
+    async def capture(self, ask: CaptureAsk) -> Outcome:
+        """Take what is held, or a part of it: SUCCEEDED, with what refunds name."""
+        ...
+
+    async def void(self, ask: VoidAsk) -> Outcome:
+        """Let go what is held: DECLINED with the code `voided` when it is gone."""
         ...
 
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
@@ -121,6 +133,15 @@ class Provider(Protocol):
         """
         ...
 
+    def transactions(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[ProviderTransaction]:
+        """All that the provider has moved in that time, oldest or newest first.
+
+        Raises Unavailable when it does not answer.
+        """
+        ...
+
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str], now: float
     ) -> WebhookFacts | None:
@@ -133,32 +154,4 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """End all connections."""
-        ...
-
-
-class CapturingProvider(Provider, Protocol):
-    """A provider that can also hold money first and take it later, and show its books.
-
-    None of the asks raises because the provider fails: what is not known is UNKNOWN.
-    """
-
-    async def authorize(self, ask: ChargeAsk) -> Outcome:
-        """Hold money, once by the key: AUTHORIZED when it is held."""
-        ...
-
-    async def capture(self, ask: CaptureAsk) -> Outcome:
-        """Take what is held, or a part of it: SUCCEEDED, with what refunds name."""
-        ...
-
-    async def void(self, ask: VoidAsk) -> Outcome:
-        """Let go what is held: DECLINED with the code `voided` when it is gone."""
-        ...
-
-    def transactions(
-        self, since: datetime, until: datetime
-    ) -> AsyncIterator[ProviderTransaction]:
-        """All that the provider has moved in that time, oldest or newest first.
-
-        Raises Unavailable when it does not answer.
-        """
         ...

@@ -12,6 +12,7 @@ from bus.kit.values import Money
 from bus.payments import (
     REFUNDS_MAX,
     AttemptStatus,
+    LatePaymentReturned,
     RefundCompleted,
     RefundOrder,
     RefundOutcome,
@@ -32,7 +33,7 @@ class ClosedRefund(NamedTuple):
     payment: Payment
     refund: Refund
     lines: tuple[LedgerLine, ...] = ()
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
 
 
 def known_refund(
@@ -59,17 +60,19 @@ def begin_refund(
         raise not_found("payment")
     if len(payment.refunds) >= REFUNDS_MAX:
         raise too_many_attempts()
-    left = payment.refundable_minor
     if asked.amount is not None:
         if asked.amount.currency != payment.currency:
             raise currency_mismatch()
         if asked.amount.amount <= 0:
             raise invalid_amount()
+    attempt = _source(payment, None if asked.amount is None else asked.amount.amount)
+    left = payment.left_minor(attempt) if attempt else 0
     amount = left if asked.amount is None else asked.amount.amount
-    if not 0 < amount <= left:
+    if attempt is None or not 0 < amount <= left:
         raise refund_exceeds_capture(left, payment.currency)
     refund = Refund(
         id=asked.refund_id,
+        attempt=attempt.number,
         status=RefundStatus.PENDING,
         amount_minor=amount,
         reason=asked.reason,
@@ -108,21 +111,46 @@ def close_refund(
         refunds=tuple(after if r is refund else r for r in payment.refunds),
     )
     lines = refund_lines(moved, after) if back else ()
-    return ClosedRefund(moved, after, lines, _event(moved, after))
+    return ClosedRefund(moved, after, lines, _events(moved, after))
 
 
-def captured_attempt(payment: Payment) -> Attempt:
-    """The attempt whose money is given back: only one can have taken any."""
-    return next(a for a in payment.attempts if a.status is AttemptStatus.SUCCEEDED)
+def captured_attempt(payment: Payment, refund: Refund) -> Attempt:
+    """The attempt whose money a refund gives back."""
+    return next(a for a in payment.attempts if a.number == refund.attempt)
 
 
-def _event(payment: Payment, refund: Refund) -> Event | None:
+def _source(payment: Payment, amount: int | None) -> Attempt | None:
+    """Whose money is given back: what was kept for the order, before any late money.
+
+    One refund is of one attempt, for the provider gives back by charge.
+    """
+    taken = sorted(
+        (attempt for attempt in payment.attempts if attempt.taken_minor),
+        key=lambda attempt: attempt.status is AttemptStatus.LATE,
+    )
+    for attempt in taken:
+        if payment.left_minor(attempt) >= (amount or 1):
+            return attempt
+    return max(taken, key=payment.left_minor, default=None)
+
+
+def _events(payment: Payment, refund: Refund) -> tuple[Event, ...]:
     if not refund.final:
-        return None
+        return ()
     amount = Money(refund.amount_minor, payment.currency)
-    refunded = Money(payment.refunded_minor, payment.currency)
-    if refund.status is RefundStatus.COMPLETED:
-        return RefundCompleted(
+    refunded = Money(payment.returned_minor, payment.currency)
+    late = captured_attempt(payment, refund).status is AttemptStatus.LATE
+    if refund.status is RefundStatus.COMPLETED and late:
+        event: Event = LatePaymentReturned(
+            refund_id=refund.id,
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            user_id=payment.user_id,
+            attempt=refund.attempt,
+            amount=amount,
+        )
+    elif refund.status is RefundStatus.COMPLETED:
+        event = RefundCompleted(
             refund_id=refund.id,
             payment_id=payment.id,
             order_id=payment.order_id,
@@ -130,12 +158,14 @@ def _event(payment: Payment, refund: Refund) -> Event | None:
             amount=amount,
             refunded=refunded,
         )
-    return RefundRejected(
-        refund_id=refund.id,
-        payment_id=payment.id,
-        order_id=payment.order_id,
-        user_id=payment.user_id,
-        amount=amount,
-        refunded=refunded,
-        reason_code=refund.reason_code or "rejected",
-    )
+    else:
+        event = RefundRejected(
+            refund_id=refund.id,
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            user_id=payment.user_id,
+            amount=amount,
+            refunded=refunded,
+            reason_code=refund.reason_code or "rejected",
+        )
+    return (event,)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
+from actors.payments.attempts import RESCUE_SECONDS, refund_due, settle_refund
 from actors.payments.charging import back_off
 from actors.payments.provider import RefundAsk
 from actors.payments.refunding import (
@@ -23,16 +24,16 @@ from bus.payments import (
     OpenRefund,
     RefundOrder,
     RefundOutcome,
+    RefundPayment,
     RefundStatus,
     RefundView,
     ResumeRefund,
     SettleRefund,
 )
 from persistence.kit.transaction import Tx
-from persistence.payments import Payment, Refund
+from persistence.payments import Payment, Refund, load_payments
 
 UNKNOWN_SECONDS = 1
-RESCUE_SECONDS = 5
 
 
 class Refunds(Till):
@@ -41,6 +42,26 @@ class Refunds(Till):
     @handles(RefundOrder)
     async def refund_order(self, run: Run, asked: RefundOrder) -> RefundView:
         """Set the amount aside, ask the provider, close the refund."""
+        return await self._refund_order(run, asked)
+
+    @handles(RefundPayment)
+    async def refund_payment(self, run: Run, asked: RefundPayment) -> RefundView:
+        """The same, with the order looked up; a payment lies in its order's slot."""
+        async with self.read() as db:
+            found = await load_payments(db, [asked.payment_id])
+        if asked.payment_id not in found:
+            raise not_found("payment")
+        return await self._refund_order(
+            run,
+            RefundOrder(
+                order_id=found[asked.payment_id].order_id,
+                refund_id=asked.refund_id,
+                amount=asked.amount,
+                reason=asked.reason,
+            ),
+        )
+
+    async def _refund_order(self, run: Run, asked: RefundOrder) -> RefundView:
         opened = await run.step(OpenRefund(order_id=asked.order_id, refund=asked))
         if opened.refund.status is not RefundStatus.PENDING:
             return opened.refund
@@ -53,12 +74,18 @@ class Refunds(Till):
 
     @handles(SettleRefund)
     async def settle_refund(self, run: Run, due: SettleRefund) -> Done:
-        """Ask again with the same key, which is the same as looking it up."""
+        """Look the refund up; one that was never heard of is asked for again.
+
+        With the same key: an ask that is still on its way acts once all the same.
+        """
         opened = await run.step(
             ResumeRefund(order_id=due.order_id, refund_id=due.refund_id)
         )
         if opened.refund.status is RefundStatus.PENDING:
-            outcome = await self._refund(due.order_id, opened)
+            provider = self.desk.named(opened.provider)
+            outcome = await provider.find_refund(_ask(due.order_id, opened))
+            if outcome is None:
+                outcome = await self._refund(due.order_id, opened)
             await run.step(
                 CloseRefund(
                     order_id=due.order_id, refund_id=due.refund_id, outcome=outcome
@@ -97,12 +124,12 @@ class Refunds(Till):
         payment, refund = closed.payment, closed.refund
         if before.final:
             return refund_view(payment, refund, with_reason=False)
-        book.put(payment, closed.lines, closed.event)
+        book.put(payment, closed.lines, *closed.events)
         if refund.final:
-            tx.cancel_due(_due_name(refund))
+            tx.cancel_due(refund_due(refund))
         else:
             at = tx.now + back_off(UNKNOWN_SECONDS, refund.asks)
-            tx.due(_due_name(refund), at, _settle(payment, refund))
+            tx.due(refund_due(refund), at, settle_refund(payment, refund))
         await book.save()
         return refund_view(payment, refund, with_reason=False)
 
@@ -114,7 +141,7 @@ class Refunds(Till):
     def _look_after_refund(self, tx: Tx, payment: Payment, refund: Refund) -> None:
         """Whatever becomes of whoever asks the provider: it is asked again."""
         wait = timedelta(seconds=self.provider_timeout_seconds + RESCUE_SECONDS)
-        tx.due(_due_name(refund), tx.now + wait, _settle(payment, refund))
+        tx.due(refund_due(refund), tx.now + wait, settle_refund(payment, refund))
 
 
 def _begun(book: Book, order_id: UUID, refund_id: UUID) -> tuple[Payment, Refund]:
@@ -126,7 +153,7 @@ def _begun(book: Book, order_id: UUID, refund_id: UUID) -> tuple[Payment, Refund
 
 
 def _opened(payment: Payment, refund: Refund) -> OpenedRefund:
-    attempt = captured_attempt(payment)
+    attempt = captured_attempt(payment, refund)
     return OpenedRefund(
         refund=refund_view(payment, refund, with_reason=False),
         charge_key=attempt.key,
@@ -145,11 +172,3 @@ def _ask(order_id: UUID, opened: OpenedRefund) -> RefundAsk:
         reference=opened.reference,
         begun_at=refund.created_at,
     )
-
-
-def _settle(payment: Payment, refund: Refund) -> SettleRefund:
-    return SettleRefund(order_id=payment.order_id, refund_id=refund.id)
-
-
-def _due_name(refund: Refund) -> str:
-    return f"refund:{refund.id}"

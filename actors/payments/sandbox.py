@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,64 +17,46 @@ from actors.payments.lines import (
     Lines,
     NoAnswer,
 )
-from actors.payments.provider import ChargeAsk, RefundAsk
+from actors.payments.provider import (
+    CaptureAsk,
+    ChargeAsk,
+    ProviderTransaction,
+    RefundAsk,
+    VoidAsk,
+)
+from actors.payments.sandbox_wire import (
+    NOT_KNOWN_YET,
+    REFUND_STATUSES,
+    REJECTED,
+    STATUSES,
+    UNKNOWN,
+    ChargeAnswer,
+    MoveAnswer,
+    RefundAnswer,
+    TransactionsPage,
+    Webhook,
+    charge_form,
+    facts_of,
+    outcome_of,
+    own_key,
+    why_gone,
+)
 from bus.kit.refusals import Unavailable
-from bus.kit.values import Value
+from bus.kit.values import Money
 from bus.payments import (
     AttemptStatus,
     MethodFacts,
     Outcome,
     RefundOutcome,
-    RefundStatus,
     WebhookFacts,
     invalid_signature,
 )
-from persistence.payments import attempt_key
 
 CONNECT_SECONDS_MAX = 2.0
 DESCRIBE_SECONDS_MAX = 5.0
+PAGE_SECONDS_MAX = 20.0
 WEBHOOK_AGE_SECONDS_MAX = 300
 WEBHOOK_BYTES_MAX = 1 << 16
-
-UNKNOWN = Outcome(status=AttemptStatus.UNKNOWN)
-NOT_KNOWN_YET = RefundOutcome(status=RefundStatus.PENDING)
-_STATUSES = {
-    "succeeded": AttemptStatus.SUCCEEDED,
-    "declined": AttemptStatus.DECLINED,
-    "pending": AttemptStatus.PENDING,
-}
-_REFUND_STATUSES = {
-    "succeeded": RefundStatus.COMPLETED,
-    "rejected": RefundStatus.REJECTED,
-}
-
-
-class ChargeAnswer(AnswerLine, frozen=True, kw_only=True):
-    """What the bank says of a charge; also inside its webhooks."""
-
-    amount: int = 0
-    currency: str = ""
-    decline_code: str | None = None
-    reference: str | None = None
-    order_id: str = ""
-    attempt: int = 0
-
-
-class RefundAnswer(AnswerLine, frozen=True, kw_only=True):
-    """What the bank says of a refund."""
-
-    amount: int = 0
-    currency: str = ""
-    reason_code: str | None = None
-    reference: str | None = None
-
-
-class Webhook(Value, frozen=True, kw_only=True):
-    """What the bank sends when it has settled a charge."""
-
-    id: UUID
-    type: str
-    charge: ChargeAnswer
 
 
 class Sandbox:
@@ -100,6 +83,7 @@ class Sandbox:
             return Lines(self._session, self._url + path, ChargeAnswer, log, call)
 
         self._charges = charges("/v1/charges")
+        self._authorizations = charges("/v1/authorizations")
         self._lookups = charges("/v1/charges/lookup")
 
         def refunds(path: str) -> Lines[RefundAnswer]:
@@ -107,18 +91,33 @@ class Sandbox:
 
         self._refunds = refunds("/v1/refunds")
         self._refund_lookups = refunds("/v1/refunds/lookup")
+        self._moves: dict[str, Lines[MoveAnswer]] = {
+            kind: Lines(self._session, f"{self._url}/v1/{kind}s", MoveAnswer, log, call)
+            for kind in ("capture", "void")
+        }
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money, once by the key."""
+        return await self._ask(self._charges, ask, charge_form(ask)) or UNKNOWN
+
+    async def authorize(self, ask: ChargeAsk) -> Outcome:
+        """Hold money, once by the key."""
+        return await self._ask(self._authorizations, ask, charge_form(ask)) or UNKNOWN
+
+    async def capture(self, ask: CaptureAsk) -> Outcome:
+        """Take what is held, once by the key."""
         form = {
             "key": str(ask.key),
+            "charge_key": str(ask.charge_key),
             "amount": ask.amount.amount,
             "currency": ask.amount.currency,
-            "token": ask.token,
-            "order_id": str(ask.order_id),
-            "attempt": ask.attempt,
         }
-        return await self._ask(self._charges, ask, form) or UNKNOWN
+        return await self._move("capture", ask, form)
+
+    async def void(self, ask: VoidAsk) -> Outcome:
+        """Let go what is held, once by the key."""
+        form = {"key": str(ask.key), "charge_key": str(ask.charge_key)}
+        return await self._move("void", ask, form)
 
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """What became of a charge; None: the bank never heard of its key."""
@@ -137,6 +136,38 @@ class Sandbox:
     async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
         """What became of a refund; None: the bank never heard of its key."""
         return await self._ask_refund(self._refund_lookups, ask, {"key": str(ask.key)})
+
+    async def transactions(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[ProviderTransaction]:
+        """All that the bank has moved in that time, oldest first."""
+        asked = {"since": since.isoformat(), "until": until.isoformat()}
+        after: str | None = ""
+        while after is not None:
+            page = await self._page({**asked, "after": after})
+            for line in page.items:
+                yield ProviderTransaction(
+                    kind=line.kind,
+                    reference=line.reference,
+                    key=own_key(line.key),
+                    amount=Money(line.amount, line.currency),
+                    status=line.status,
+                    at=line.at,
+                )
+            after = page.next
+
+    async def _page(self, asked: dict[str, str]) -> TransactionsPage:
+        try:
+            async with self._session.get(
+                f"{self._url}/v1/transactions",
+                params=asked,
+                timeout=aiohttp.ClientTimeout(total=PAGE_SECONDS_MAX),
+            ) as response:
+                response.raise_for_status()
+                return msgspec.json.decode(await response.read(), type=TransactionsPage)
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as e:
+            self._log.warning("provider-call-failed", error=repr(e), lines=1)
+            raise Unavailable("the provider does not answer") from e
 
     async def describe(self, token: str) -> MethodFacts | None:
         """What is shown of a token; None: the bank does not know it."""
@@ -170,15 +201,17 @@ class Sandbox:
         if len(at) > 12 or abs(now - int(at)) > WEBHOOK_AGE_SECONDS_MAX:
             raise invalid_signature()
         try:
-            return _facts(msgspec.json.decode(body, type=Webhook))
+            return facts_of(msgspec.json.decode(body, type=Webhook))
         except msgspec.DecodeError as error:
             self._log.error("provider-webhook-unreadable", error=str(error))
             return None
 
     async def close(self) -> None:
         """End all calls and connections."""
-        for charges in (self._charges, self._lookups):
+        for charges in (self._charges, self._authorizations, self._lookups):
             await charges.close()
+        for moves in self._moves.values():
+            await moves.close()
         for refunds in (self._refunds, self._refund_lookups):
             await refunds.close()
         await self._session.close()
@@ -193,10 +226,32 @@ class Sandbox:
             return UNKNOWN
         if answer.status == "absent":
             return None
-        if answer.status not in _STATUSES or not self._fits(answer, ask):
+        if answer.status not in STATUSES or not self._fits(answer, ask):
             self._wrong(answer, ask.key)
             return UNKNOWN
-        return _outcome(answer)
+        return outcome_of(answer)
+
+    async def _move(
+        self, kind: str, ask: CaptureAsk | VoidAsk, form: dict[str, Any]
+    ) -> Outcome:
+        line = msgspec.json.encode(form)
+        try:
+            answer = await self._moves[kind].ask(
+                form["key"], line, self._timeout_seconds
+            )
+        except NoAnswer:
+            return UNKNOWN
+        about = (answer.kind, answer.charge_key) == (kind, form["charge_key"])
+        fits = not isinstance(ask, CaptureAsk) or self._fits(answer, ask)
+        if about and fits and answer.status == "succeeded":
+            if kind == "capture":
+                return Outcome(status=AttemptStatus.SUCCEEDED)
+            return Outcome(status=AttemptStatus.DECLINED, decline_code="voided")
+        status = REJECTED.get(answer.reason_code or "")
+        if not about or answer.status != "rejected" or status is None:
+            self._wrong(answer, ask.key)
+            return UNKNOWN
+        return Outcome(status=status, decline_code=why_gone(answer.reason_code))
 
     async def _ask_refund(
         self, lines: Lines[RefundAnswer], ask: RefundAsk, form: dict[str, Any]
@@ -208,7 +263,7 @@ class Sandbox:
             return NOT_KNOWN_YET
         if answer.status == "absent":
             return None
-        status = _REFUND_STATUSES.get(answer.status)
+        status = REFUND_STATUSES.get(answer.status)
         if status is None or not self._fits(answer, ask):
             self._wrong(answer, ask.key)
             return NOT_KNOWN_YET
@@ -217,7 +272,9 @@ class Sandbox:
         )
 
     def _fits(
-        self, answer: ChargeAnswer | RefundAnswer, ask: ChargeAsk | RefundAsk
+        self,
+        answer: ChargeAnswer | RefundAnswer | MoveAnswer,
+        ask: ChargeAsk | RefundAsk | CaptureAsk,
     ) -> bool:
         """Whether an answer is about the amount that was asked for."""
         amount = ask.amount
@@ -231,30 +288,3 @@ class Sandbox:
             status=answer.status,
             code=answer.code,
         )
-
-
-def _outcome(answer: ChargeAnswer) -> Outcome:
-    return Outcome(
-        status=_STATUSES[answer.status],
-        decline_code=answer.decline_code,
-        reference=answer.reference,
-    )
-
-
-def _facts(webhook: Webhook) -> WebhookFacts | None:
-    """What a genuine webhook means here; None for a charge that is not the shop's."""
-    charge = webhook.charge
-    try:
-        order_id = UUID(charge.order_id)
-    except ValueError:
-        return None
-    if charge.key != str(attempt_key(order_id, charge.attempt)):
-        return None
-    if charge.status not in _STATUSES:
-        return None
-    return WebhookFacts(
-        event_id=webhook.id,
-        order_id=order_id,
-        attempt=charge.attempt,
-        outcome=_outcome(charge),
-    )

@@ -86,12 +86,12 @@ class Book:
         self,
         payment: Payment,
         lines: Sequence[LedgerLine] = (),
-        event: Event | None = None,
+        *events: Event,
     ) -> None:
         """Decide what the payment is from now on, what to book and what to tell."""
         self._now[payment.id] = payment
         self._lines += lines
-        if event is not None:
+        for event in events:
             self._tx.tell(event)
 
     async def save(self) -> None:

@@ -21,6 +21,9 @@ def payment_view(payment: Payment) -> PaymentView:
         status=payment_status(payment),
         method=payment.method,
         amount=Money(payment.amount_minor, payment.currency),
+        authorized=Money(
+            sum(attempt.held_minor for attempt in payment.attempts), payment.currency
+        ),
         captured=Money(payment.captured_minor, payment.currency),
         refunded=Money(payment.refunded_minor, payment.currency),
         attempts=tuple(_attempt_view(payment, a) for a in payment.attempts),
@@ -33,12 +36,12 @@ def payment_view(payment: Payment) -> PaymentView:
 
 def payment_status(payment: Payment) -> str:
     """What a payment is called: its last attempt's status until money was taken."""
-    if not payment.captured_minor:
+    if not payment.kept_minor:
         last = payment.attempts[-1].status
         return "UNKNOWN" if last is AttemptStatus.OPEN else last.value
-    if not payment.refunded_minor:
+    if not payment.returned_minor:
         return "SUCCEEDED"
-    whole = payment.refunded_minor == payment.captured_minor
+    whole = payment.returned_minor == payment.kept_minor
     return "REFUNDED" if whole else "PARTIALLY_REFUNDED"
 
 
@@ -51,6 +54,7 @@ def refund_view(
         payment_id=payment.id,
         amount=Money(refund.amount_minor, payment.currency),
         status=refund.status,
+        attempt=refund.attempt,
         reason=refund.reason if with_reason else "",
         created_at=refund.created_at,
         closed_at=refund.closed_at,
@@ -75,8 +79,6 @@ def method_view(method: StoredMethod, facts: MethodFacts) -> MethodView:
 
 
 def _attempt_view(payment: Payment, attempt: Attempt) -> AttemptView:
-    taken = attempt.status is AttemptStatus.SUCCEEDED
-    captured = attempt.amount_minor if taken else 0
     opened = attempt.status is AttemptStatus.OPEN
     return AttemptView(
         number=attempt.number,
@@ -84,8 +86,10 @@ def _attempt_view(payment: Payment, attempt: Attempt) -> AttemptView:
         method=attempt.method,
         provider=attempt.provider,
         amount=Money(attempt.amount_minor, payment.currency),
-        captured=Money(captured, payment.currency),
+        authorized=Money(attempt.held_minor, payment.currency),
+        captured=Money(attempt.taken_minor, payment.currency),
         decline_code=attempt.decline_code,
         created_at=attempt.created_at,
         closed_at=attempt.closed_at,
+        expires_at=attempt.expires_at if attempt.held_minor else None,
     )

@@ -114,6 +114,12 @@ class Settings(BaseModel):
 
     provider_timeout_seconds: Seconds = 15.0
     """How long a payment provider may take before its answer counts as unknown."""
+    capture: Literal["order", "shipment"] = "order"
+    """When money is taken: with the order, or held then and taken at shipment."""
+    authorization_days: Annotated[float, Field(gt=0, le=30)] = 7
+    """How long held money may wait for its shipment; the provider must hold it too."""
+    reconcile_minutes: Count = 60
+    """How often the ledger is compared with the payment providers' own lists."""
     bank_webhook_secret: Secret = ""
     """Secret that signs the sandbox bank's webhooks; made when absent."""
 

@@ -26,19 +26,29 @@ class PaymentMethod(enum.StrEnum):
 
 
 class AttemptStatus(enum.StrEnum):
-    """How far an attempt to charge is; the last two are final.
+    """How far an attempt to charge is.
 
     OPEN: the provider is being asked. UNKNOWN: it did not answer and is asked again
     with the same key. PENDING: it accepted and will settle later. AUTHORIZED: it holds
-    the money until that is captured or let go.
+    the money until that is captured or let go; CAPTURING and VOIDING: it is being asked
+    for the one or the other, until its answer is known.
+
+    The rest is final. SUCCEEDED: the money was taken. DECLINED: it was not. VOIDED: it
+    was let go. EXPIRED: it was held for too long. LATE: it was taken after the attempt
+    had been given up, and all of it goes back.
     """
 
     OPEN = "OPEN"
     UNKNOWN = "UNKNOWN"
     PENDING = "PENDING"
     AUTHORIZED = "AUTHORIZED"
+    CAPTURING = "CAPTURING"
+    VOIDING = "VOIDING"
     SUCCEEDED = "SUCCEEDED"
     DECLINED = "DECLINED"
+    VOIDED = "VOIDED"
+    EXPIRED = "EXPIRED"
+    LATE = "LATE"
 
 
 class RefundStatus(enum.StrEnum):
@@ -53,7 +63,7 @@ class RefundStatus(enum.StrEnum):
 
 
 class ChargeResult(Value, frozen=True, kw_only=True):
-    """How an attempt stands: SUCCEEDED, DECLINED, PENDING or UNKNOWN."""
+    """How an attempt stands; while it is OPEN that is UNKNOWN."""
 
     payment_id: UUID
     status: AttemptStatus
@@ -62,33 +72,39 @@ class ChargeResult(Value, frozen=True, kw_only=True):
 
 
 class AttemptView(Value, frozen=True, kw_only=True):
-    """One attempt to charge; `captured` is what it took."""
+    """One attempt to charge: what it holds until `expires_at`, and what it took."""
 
     number: int
     status: AttemptStatus
     method: str
     provider: str
     amount: Money
+    authorized: Money
     captured: Money
     decline_code: str | None
     created_at: datetime
     closed_at: datetime | None
+    expires_at: datetime | None = None
 
 
 class RefundView(Value, frozen=True, kw_only=True):
-    """Money on its way back, gone back (COMPLETED), or refused by the provider."""
+    """Money on its way back, gone back (COMPLETED), or refused by the provider.
+
+    `attempt` is the one that took it.
+    """
 
     id: UUID
     payment_id: UUID
     amount: Money
     status: RefundStatus
+    attempt: int = 1
     reason: str = ""
     created_at: datetime
     closed_at: datetime | None = None
 
 
 class PaymentView(Value, frozen=True, kw_only=True):
-    """An order's payment: its attempts, what was captured and what went back."""
+    """An order's payment: what is held, what was captured, and what went back."""
 
     id: UUID
     order_id: UUID
@@ -96,6 +112,7 @@ class PaymentView(Value, frozen=True, kw_only=True):
     status: str
     method: str
     amount: Money
+    authorized: Money
     captured: Money
     refunded: Money
     attempts: tuple[AttemptView, ...]
@@ -138,10 +155,12 @@ class WebhookFacts(Value, frozen=True, kw_only=True):
 class Charge(Command[ChargeResult], frozen=True, kw_only=True):
     """Take the money for an order: authorise and capture at once.
 
-    Acts once by (order_id, attempt): a late duplicate gets the recorded result. A
-    person's own `payment_method_id` or a provider's `token` says from where. It may
-    take as long as the provider does; refused as `payment-in-progress` while another
-    attempt is open and as `already-paid` after one succeeded.
+    Where the shop captures at shipment the money is held only (AUTHORIZED), until
+    `CapturePayment` takes it or `VoidPayment` lets it go. Acts once by (order_id,
+    attempt): a late duplicate gets the recorded result. A person's own
+    `payment_method_id` or a provider's `token` says from where. It may take as long as
+    the provider does; refused as `payment-in-progress` while another attempt is open
+    and as `already-paid` after one succeeded.
     """
 
     key = by("order_id")
@@ -169,8 +188,21 @@ class RefundOrder(Command[RefundView], frozen=True, kw_only=True):
     reason: str = ""
 
 
+class RefundPayment(Command[RefundView], frozen=True, kw_only=True):
+    """The same for whoever knows the payment and not its order."""
+
+    key = by("payment_id")
+    payment_id: UUID
+    refund_id: UUID
+    amount: Money | None = None
+    reason: str = ""
+
+
 class ApplyWebhook(Command[Done], frozen=True, kw_only=True):
-    """Close an attempt with what the provider said of it later; once, in any order."""
+    """Close an attempt with what the provider said of it later; once, in any order.
+
+    Money that comes after its attempt was given up goes back at once.
+    """
 
     key = by("order_id")
     order_id: UUID

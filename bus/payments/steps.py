@@ -6,6 +6,7 @@ from uuid import UUID
 from bus.kit.messages import Command, by
 from bus.kit.values import Done, Money, Value
 from bus.payments.charges import (
+    AttemptStatus,
     Charge,
     ChargeResult,
     Outcome,
@@ -20,6 +21,7 @@ class Opened(Value, frozen=True, kw_only=True):
 
     `key` is the provider's idempotency key: the same each time it is asked.
     `provider` is whom the attempt was begun with; it is never asked of another.
+    `hold`: the money is to be held only; `given_up`: nobody wants it any more.
     """
 
     result: ChargeResult | None
@@ -29,6 +31,9 @@ class Opened(Value, frozen=True, kw_only=True):
     provider: str = "sandbox"
     begun_at: datetime | None = None
     reference: str | None = None
+    status: AttemptStatus = AttemptStatus.OPEN
+    hold: bool = False
+    given_up: bool = False
 
 
 class OpenAttempt(Command[Opened], frozen=True, kw_only=True):

@@ -17,16 +17,24 @@ from persistence.payments.methods import (
     methods_of,
 )
 from persistence.payments.states import (
+    FINAL,
+    HELD,
+    TAKEN,
     Attempt,
     LedgerLine,
     Payment,
     Refund,
     StoredMethod,
     attempt_key,
+    capture_key,
+    void_key,
 )
 from persistence.payments.tables import metadata
 
 __all__ = [
+    "FINAL",
+    "HELD",
+    "TAKEN",
     "Attempt",
     "BooksMoved",
     "LedgerLine",
@@ -34,6 +42,7 @@ __all__ = [
     "Refund",
     "StoredMethod",
     "attempt_key",
+    "capture_key",
     "delete_method",
     "find_methods",
     "insert_method",
@@ -45,5 +54,6 @@ __all__ = [
     "save_attempts",
     "save_payments",
     "save_refunds",
+    "void_key",
     "write_ledger",
 ]

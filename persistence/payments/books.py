@@ -78,26 +78,34 @@ async def save_payments(tx: Tx, payments: Sequence[Payment]) -> None:
 
 
 async def save_attempts(tx: Tx, attempts: Sequence[tuple[UUID, Attempt]]) -> None:
-    """Insert attempts, or move those that are not final; raises BooksMoved."""
+    """Insert attempts, or move them on; raises BooksMoved.
+
+    Of the final ones only those that took nothing move once more: their money came
+    after all, and goes back.
+    """
     rows = sorted(attempts, key=lambda pair: (pair[0], pair[1].number))
     written = await tx.fetch(
         """INSERT INTO attempts (payment_id, number, status, provider, key,
-             amount_minor, method, sealed, decline_code, reference, asks, created_at,
-             closed_at)
+             amount_minor, method, sealed, decline_code, reference, asks, hold,
+             given_up, created_at, closed_at, expires_at)
            SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[],
              $5::uuid[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
-             $11::int[], $12::timestamptz[], $13::timestamptz[])
+             $11::int[], $12::bool[], $13::bool[], $14::timestamptz[],
+             $15::timestamptz[], $16::timestamptz[])
            ON CONFLICT (payment_id, number) DO UPDATE SET status = excluded.status,
              sealed = excluded.sealed, decline_code = excluded.decline_code,
              reference = excluded.reference, asks = excluded.asks,
-             closed_at = excluded.closed_at
-           WHERE attempts.status NOT IN ('SUCCEEDED', 'DECLINED')
+             given_up = excluded.given_up, closed_at = excluded.closed_at,
+             expires_at = excluded.expires_at
+           WHERE attempts.status NOT IN ('SUCCEEDED', 'LATE')
+             AND (attempts.status NOT IN ('DECLINED', 'VOIDED', 'EXPIRED')
+                  OR excluded.status IN ('LATE', 'VOIDING'))
            RETURNING payment_id""",
         [payment_id for payment_id, _ in rows],
         *_columns(
             [attempt for _, attempt in rows],
             "number status provider key amount_minor method sealed decline_code"
-            " reference asks created_at closed_at",
+            " reference asks hold given_up created_at closed_at expires_at",
         ),
     )
     if len(written) != len(rows):
@@ -108,11 +116,11 @@ async def save_refunds(tx: Tx, refunds: Sequence[tuple[UUID, Refund]]) -> None:
     """Insert refunds, or move those that are not final; raises BooksMoved."""
     rows = sorted(refunds, key=lambda pair: pair[1].id)
     written = await tx.fetch(
-        """INSERT INTO refunds (payment_id, id, status, amount_minor, reason,
+        """INSERT INTO refunds (payment_id, id, attempt, status, amount_minor, reason,
              reason_code, reference, asks, created_at, closed_at)
-           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[],
-             $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[],
-             $10::timestamptz[])
+           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[],
+             $5::bigint[], $6::text[], $7::text[], $8::text[], $9::int[],
+             $10::timestamptz[], $11::timestamptz[])
            ON CONFLICT (id) DO UPDATE SET status = excluded.status,
              reason_code = excluded.reason_code, reference = excluded.reference,
              asks = excluded.asks, closed_at = excluded.closed_at
@@ -122,8 +130,8 @@ async def save_refunds(tx: Tx, refunds: Sequence[tuple[UUID, Refund]]) -> None:
         [payment_id for payment_id, _ in rows],
         *_columns(
             [refund for _, refund in rows],
-            "id status amount_minor reason reason_code reference asks created_at"
-            " closed_at",
+            "id attempt status amount_minor reason reason_code reference asks"
+            " created_at closed_at",
         ),
     )
     if len(written) != len(rows):

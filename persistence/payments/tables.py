@@ -63,7 +63,8 @@ class Attempts(Table, table=True):
     __tablename__ = "attempts"
     __table_args__ = (
         sa.CheckConstraint(
-            "status IN ('OPEN', 'UNKNOWN', 'PENDING', 'SUCCEEDED', 'DECLINED')",
+            "status IN ('OPEN', 'UNKNOWN', 'PENDING', 'AUTHORIZED', 'CAPTURING',"
+            " 'VOIDING', 'SUCCEEDED', 'DECLINED', 'VOIDED', 'EXPIRED', 'LATE')",
             name="attempts_status",
         ),
     )
@@ -78,12 +79,15 @@ class Attempts(Table, table=True):
     decline_code: str | None = _text(nullable=True)
     reference: str | None = _text(nullable=True)
     asks: int
+    hold: bool
+    given_up: bool
     created_at: datetime = _moment()
     closed_at: datetime | None = _moment(nullable=True)
+    expires_at: datetime | None = _moment(nullable=True)
 
 
 class Refunds(Table, table=True):
-    """One row a refund; its id is the provider's idempotency key."""
+    """One row a refund, of what an attempt took; its id is the provider's key."""
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -95,6 +99,7 @@ class Refunds(Table, table=True):
     )
     id: UUID = Field(primary_key=True)
     payment_id: UUID
+    attempt: int
     status: str = _text()
     amount_minor: int = _minor()
     reason: str = _text()
@@ -106,9 +111,12 @@ class Refunds(Table, table=True):
 
 
 class LedgerLines(Table, table=True):
-    """Double entry: inserted only, and a transaction's lines sum to zero (trigger)."""
+    """Double entry: inserted only, and a transaction's lines sum to zero (triggers)."""
 
     __tablename__ = "ledger_lines"
+    __table_args__ = (
+        sa.Index("ledger_lines_by_time", "created_at", postgresql_using="brin"),
+    )
     transaction_id: UUID = Field(primary_key=True)
     line: int = Field(sa_type=sa.SmallInteger, primary_key=True)
     payment_id: UUID
@@ -119,16 +127,68 @@ class LedgerLines(Table, table=True):
 
 
 class PaymentMethods(Table, table=True):
-    """A person's stored methods; `sealed` is a Fernet token."""
+    """A person's stored methods; `sealed` is a Fernet token of the key `sealed_by`."""
 
     __tablename__ = "payment_methods"
-    __table_args__ = (sa.Index("payment_methods_by_user", "user_id", "id"),)
+    __table_args__ = (
+        sa.Index("payment_methods_by_user", "user_id", "id"),
+        sa.Index("payment_methods_by_key", "sealed_by", "id"),
+    )
     id: UUID = Field(primary_key=True)
     user_id: UUID
     method: str = _text()
     provider: str = _text()
     sealed: str = _text()
+    sealed_by: str = _text()
     is_default: bool
     version: int
     created_at: datetime = _moment()
     updated_at: datetime = _moment()
+
+
+class Providers(Table, table=True):
+    """One row a provider: how it does, and how far it was reconciled."""
+
+    __tablename__ = "providers"
+    name: str = _text(primary_key=True)
+    failing_since: datetime | None = _moment(nullable=True)
+    reconciled_until: datetime | None = _moment(nullable=True)
+    reconcile_at: datetime | None = _moment(nullable=True)
+
+
+class Reconciliations(Table, table=True):
+    """One row a comparison of the ledger with a provider's own list."""
+
+    __tablename__ = "reconciliations"
+    id: UUID = Field(primary_key=True)
+    provider: str = _text()
+    since: datetime = _moment()
+    until: datetime = _moment()
+    transactions: int
+    matched: int
+    found: int
+    created_at: datetime = _moment()
+
+
+class Discrepancies(Table, table=True):
+    """What a reconciliation found, once by transaction and kind; ids only."""
+
+    __tablename__ = "discrepancies"
+    __table_args__ = (
+        sa.Index("discrepancies_by_reconciliation", "reconciliation_id"),
+        sa.CheckConstraint(
+            "kind IN ('MISSING_HERE', 'MISSING_THERE', 'AMOUNT_DIFFERS',"
+            " 'STATUS_DIFFERS')",
+            name="discrepancies_kind",
+        ),
+    )
+    provider: str = _text(primary_key=True)
+    transaction: str = _text(primary_key=True)
+    kind: str = _text(primary_key=True)
+    reconciliation_id: UUID
+    payment_id: UUID | None
+    here_minor: int | None = Field(sa_type=sa.BigInteger, nullable=True)
+    there_minor: int | None = Field(sa_type=sa.BigInteger, nullable=True)
+    currency: str = _text()
+    found_at: datetime = _moment()
+    resolved_at: datetime | None = _moment(nullable=True)
