@@ -9,8 +9,14 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from bus.kit.messages import Event
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.kit.settings import Settings
+from bus.payments import (
+    ProviderFailing,
+    ProviderRecovered,
+    ReconciliationMismatch,
+)
 from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
 from serve_app.kit.asking import Asker
 from serve_app.kit.declared import check_declared, stream_paths
@@ -20,6 +26,7 @@ from serve_app.kit.failing import answer_errors
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.hearing import Hearing
 from serve_app.kit.identity import Identity
+from serve_app.kit.measures import Measures
 from serve_app.kit.operations import operations
 from serve_app.kit.routing import Router
 from serve_app.kit.segments import Segments
@@ -107,6 +114,29 @@ def build(gateway: Gateway, domains: Sequence[Router]) -> ASGIApp:
     return Edge(application(gateway, domains), lambda: gateway)
 
 
+def counting(
+    measures: Measures,
+) -> list[tuple[type[Event], Callable[[Any], None]]]:
+    """The events that a shop's operator wants to see in `/metrics`."""
+
+    def differs(told: ReconciliationMismatch) -> None:
+        words = "Differences between the ledger and a provider."
+        labels = {"provider": told.provider, "difference": told.difference.value}
+        measures.count("payments_mismatches_total", words, **labels)
+
+    def failing(value: int) -> Callable[[Any], None]:
+        words = "1 while a payment provider does not answer."
+        return lambda told: measures.show(
+            "payments_provider_failing", words, value, provider=told.provider
+        )
+
+    return [
+        (ReconciliationMismatch, differs),
+        (ProviderFailing, failing(1)),
+        (ProviderRecovered, failing(0)),
+    ]
+
+
 def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     """What the gateway does when it hears of an event."""
     heard = Hearing(gateway.settings, gateway.near)
@@ -128,4 +158,6 @@ def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     heard.on_loss(gateway.streams.miss)
     gateway.streams.ear = heard
     heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
+    for kind, call in counting(gateway.measures):
+        heard.on(kind, call)
     return heard

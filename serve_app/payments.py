@@ -4,6 +4,7 @@ import hashlib
 from typing import Annotated
 from uuid import UUID
 
+from fastapi import Query
 from msgspec.structs import replace
 from pydantic import Field
 from starlette.requests import Request
@@ -21,9 +22,12 @@ from bus.payments import (
     GetPayment,
     ListMethods,
     ListPayments,
+    ListReconciliations,
     MethodView,
     PaymentMethod,
     PaymentView,
+    Reconcile,
+    ReconciliationView,
     RefundOrder,
     RefundView,
     RemoveMethod,
@@ -39,6 +43,7 @@ from serve_app.kit.routing import (
     SIGNED_IN,
     Answer,
     Caller,
+    Pages,
     Router,
     ask,
     created,
@@ -48,6 +53,7 @@ from serve_app.kit.routing import (
 router = Router("payments")
 
 REFUND_SECONDS_MAX = 20.0
+RECONCILE_SECONDS_MAX = 60.0
 METHOD_SECONDS_MAX = 10.0
 WEBHOOK_SECONDS_MAX = 10.0
 SIGNATURE_CHARACTERS_MAX = 2_048
@@ -79,6 +85,12 @@ class RefundAmountBody(MoneyBody):
 
     amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
     currency: Currency
+
+
+class ReconcileBody(Body):
+    """The provider to compare the ledger with."""
+
+    provider: Annotated[str, Field(min_length=1, max_length=32)] = "sandbox"
 
 
 class RefundPaymentBody(Body):
@@ -170,6 +182,32 @@ async def receive_webhook(provider: str, request: Request) -> None:
             ),
             id=facts.event_id,
         )
+
+
+@router.post("/payments/reconciliations", access=ADMIN, idempotent=True, status=201)
+async def reconcile(body: ReconcileBody, caller: Caller) -> Answer[ReconciliationView]:
+    """Compare the ledger with a provider's own list of what it has moved.
+
+    This comes by itself every `SOUK_RECONCILE_MINUTES`; asked for, it comes now. The
+    answer counts what agrees and lists what does not. 404 for a provider that the shop
+    is not set up with; 503 while it does not answer.
+    """
+    view = await ask(
+        Reconcile(provider=body.provider),
+        id=caller.command_id(),
+        timeout_seconds=RECONCILE_SECONDS_MAX,
+    )
+    return created(view, "/payments/reconciliations")
+
+
+@router.get("/payments/reconciliations", access=ADMIN)
+async def list_reconciliations(
+    pages: Pages, provider: Annotated[str | None, Query(max_length=32)] = None
+) -> Page[ReconciliationView]:
+    """List the comparisons of the ledger with the providers, newest first."""
+    return await ask(
+        ListReconciliations(provider=provider, limit=pages.limit, cursor=pages.cursor)
+    )
 
 
 @router.get("/payments", access=PUBLIC)

@@ -2,8 +2,10 @@
 
 from actors.kit.domain import handles
 from actors.payments.charges import Charges
+from actors.payments.chores import Chores
 from actors.payments.holds import Holds
 from actors.payments.methods import Methods
+from actors.payments.reconciling import Reconciling
 from actors.payments.refunds import Refunds
 from actors.payments.views import payment_view
 from bus.kit.refusals import not_found
@@ -15,7 +17,7 @@ from persistence.payments import load_payments
 __all__ = ["Payments"]
 
 
-class Payments(Charges, Holds, Refunds, Methods):
+class Payments(Charges, Holds, Refunds, Methods, Reconciling, Chores):
     """The domain: all its handlers, and what is read."""
 
     name = "payments"

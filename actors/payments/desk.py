@@ -35,6 +35,11 @@ class Desk:
         """The provider that something was begun with, whatever the settings say now."""
         return self._providers.get(name) or Absent(name, self._log)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all of them, sorted."""
+        return tuple(sorted(self._providers))
+
     async def close(self) -> None:
         """Close all of them."""
         for provider in self._providers.values():

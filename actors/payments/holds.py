@@ -5,7 +5,12 @@ from actors.kit.process import Run
 from actors.payments.attempts import Attempts, ask_of, begun, reply, to_ask
 from actors.payments.charging import result_of
 from actors.payments.closing import VOIDED_CODE
-from actors.payments.holding import begin_capture, begin_void, check_capture
+from actors.payments.holding import (
+    begin_capture,
+    begin_void,
+    check_capture,
+    with_attempt,
+)
 from actors.payments.provider import CaptureAsk, ChargeAsk, Provider, VoidAsk
 from actors.payments.till import Book
 from bus.kit.refusals import Refusal
@@ -139,6 +144,10 @@ class Holds(Attempts):
         waits = attempt.status is S.AUTHORIZED and not _ran_out(attempt, tx)
         if attempt.final or waits:
             return _known(payment, attempt)
+        if attempt.sealed and self.vault.is_stale(attempt.sealed):
+            sealed = self.vault.reseal(attempt.sealed)
+            payment, attempt = with_attempt(payment, attempt, sealed=sealed)
+            book.put(payment)
         self.look_after(tx, payment, attempt)
         return self.unsealed(payment, attempt)
 

@@ -76,6 +76,7 @@ class Methods(Till):
             method=message.method,
             provider=message.provider,
             sealed=self.vault.seal_method(message.token, message.facts),
+            sealed_by=self.vault.mark,
             is_default=not methods or message.make_default,
             version=1,
             created_at=tx.now,

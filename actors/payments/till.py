@@ -1,5 +1,6 @@
 """What all of payments' handlers stand on: the provider, the vault, the books."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -8,13 +9,22 @@ from actors.payments.desk import Desk
 from actors.payments.provider import Provider
 from actors.payments.sandbox import Sandbox
 from actors.payments.vault import Vault
-from bus.kit.messages import Event
+from actors.payments.watching import Watch, Watched
+from bus.kit.messages import Event, Message
+from bus.kit.refusals import Failed, Unavailable, Unknown
 from bus.kit.settings import SettingsError
-from bus.payments import payment_id_of
+from bus.kit.tasks import end_tasks
+from bus.payments import (
+    NoteProvider,
+    ScheduleReconcile,
+    ScheduleReseal,
+    payment_id_of,
+)
 from persistence.kit.transaction import Tx
 from persistence.payments import (
     LedgerLine,
     Payment,
+    failing_providers,
     load_payments,
     next_version,
     save_attempts,
@@ -24,6 +34,7 @@ from persistence.payments import (
 )
 
 PAYMENT = "payment"
+METHODS_VAULT = "methods"
 
 
 class Till(Domain):
@@ -31,6 +42,7 @@ class Till(Domain):
 
     desk: Desk
     vault: Vault
+    _begun: list[asyncio.Task[None]]
 
     @property
     def provider_timeout_seconds(self) -> float:
@@ -42,11 +54,41 @@ class Till(Domain):
         if not self.settings.encryption_keys:
             raise SettingsError("SOUK_ENCRYPTION_KEYS is not set")
         self.vault = Vault(self.settings.encryption_keys)
-        self.desk = Desk(self._providers(), self.log)
+        async with self.read() as db:
+            failing = await failing_providers(db)
+        watched = [self._watched(one, failing) for one in self._providers()]
+        self.desk = Desk(watched, self.log)
+        wishes: list[Message] = [ScheduleReseal(vault=METHODS_VAULT)]
+        wishes += [ScheduleReconcile(provider=name) for name in self.desk.names]
+        self._begun = [asyncio.create_task(self._begin(wish)) for wish in wishes]
 
     async def stop(self) -> None:
         """Close the providers' clients."""
+        await end_tasks(self._begun)
         await self.desk.close()
+
+    def _watched(self, provider: Provider, failing: frozenset[str]) -> Watched:
+        watch = Watch(provider.name, self._note_provider, self.clock)
+        watch.failing = provider.name in failing
+        return Watched(provider, watch)
+
+    async def _note_provider(self, name: str, failing: bool, failures: int) -> None:
+        """Let the one shard that keeps the provider's row know of a change."""
+        try:
+            await self.ask(
+                NoteProvider(provider=name, failing=failing, failures=failures)
+            )
+        except (Unavailable, Unknown, Failed) as error:
+            self.log.warning("provider-not-noted", provider=name, error=repr(error))
+
+    async def _begin(self, wish: Message) -> None:
+        """Set a timer, as the shard that owns it; the others have nothing to do."""
+        try:
+            await self.send(wish)
+        except Unavailable:
+            return
+        except (Unknown, Failed) as error:
+            self.log.warning("timer-not-set", message=wish.kind(), error=repr(error))
 
     def _providers(self) -> list[Provider]:
         """The clients of all providers that the settings name."""

@@ -1,14 +1,25 @@
 """What payments answers to over NATS (contract §4): strict bodies."""
 
 from typing import Annotated, Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from bus.kit.addressing import derived_id
+from bus.kit.refusals import Refusal, invalid
 from bus.kit.values import Money, Value
-from bus.payments.charges import AMOUNT_MAX, ATTEMPTS_MAX, Charge, PaymentMethod
+from bus.payments.charges import (
+    AMOUNT_MAX,
+    ATTEMPTS_MAX,
+    REASON_CHARACTERS_MAX,
+    Charge,
+    PaymentMethod,
+    RefundOrder,
+    RefundPayment,
+)
 from bus.payments.methods import (
     TOKEN_CHARACTERS_MAX,
+    AddMethod,
     card_number_refused,
     holds_card_number,
 )
@@ -56,4 +67,81 @@ class ProcessPayment(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         )
 
 
-SERVICES: dict[str, Any] = {"payment.process": ProcessPayment}
+class AddPaymentMethod(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`payment.add-method`: keep a provider's token for a person, encrypted.
+
+    Sent twice with one `idempotency_key` it is kept once.
+    """
+
+    user_id: UUID
+    method: PaymentMethod
+    token: Token
+    make_default: bool = False
+    idempotency_key: IdempotencyKey
+
+    def to_message(self) -> AddMethod:
+        """The command that it asks for; refuses a full card number."""
+        if holds_card_number(self.token):
+            raise card_number_refused()
+        once = _once("payment.add-method", self.idempotency_key)
+        return AddMethod(
+            user_id=self.user_id,
+            method_id=derived_id(once, "payment-method", self.user_id),
+            method=self.method.value,
+            token=self.token,
+            make_default=self.make_default,
+        )
+
+
+class ProcessRefund(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`payment.process-refund`: give captured money back; `amount` absent: the rest.
+
+    Either `payment_id` or `order_id` says of what. Sent twice with one
+    `idempotency_key` it goes back once.
+    """
+
+    payment_id: UUID | None = None
+    order_id: UUID | None = None
+    amount: AskedMoney | None = None
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    idempotency_key: IdempotencyKey
+
+    def to_message(self) -> RefundOrder | RefundPayment:
+        """The command that it asks for; refuses both ids, and neither."""
+        if holds_card_number(self.reason):
+            raise card_number_refused()
+        once = _once("payment.process-refund", self.idempotency_key)
+        asked = self.amount
+        money = None if asked is None else Money(asked.amount, asked.currency)
+        if self.order_id is not None and self.payment_id is None:
+            return RefundOrder(
+                order_id=self.order_id,
+                refund_id=derived_id(once, "refund", self.order_id),
+                amount=money,
+                reason=self.reason,
+            )
+        if self.payment_id is not None and self.order_id is None:
+            return RefundPayment(
+                payment_id=self.payment_id,
+                refund_id=derived_id(once, "refund", self.payment_id),
+                amount=money,
+                reason=self.reason,
+            )
+        raise one_id_required()
+
+
+def one_id_required() -> Refusal:
+    """A refund is of one thing that is named once."""
+    return invalid("one-id-required", "Give payment_id or order_id, and not both.")
+
+
+def _once(subject: str, key: str) -> UUID:
+    """The one id that a request's key stands for."""
+    return uuid5(NAMESPACE_URL, f"nats:{subject}:{key}")
+
+
+SERVICES: dict[str, Any] = {
+    "payment.process": ProcessPayment,
+    "payment.add-method": AddPaymentMethod,
+    "payment.process-refund": ProcessRefund,
+}

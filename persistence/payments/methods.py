@@ -30,13 +30,14 @@ async def insert_method(tx: Tx, method: StoredMethod) -> None:
     """Insert a method, once by its id."""
     await tx.execute(
         "INSERT INTO payment_methods (id, user_id, method, provider, sealed,"
-        " is_default, version, created_at, updated_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        " sealed_by, is_default, version, created_at, updated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         method.id,
         method.user_id,
         method.method,
         method.provider,
         method.sealed,
+        method.sealed_by,
         method.is_default,
         method.version,
         method.created_at,
@@ -70,3 +71,33 @@ async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> bool:
             user_id,
         )
     return gone is not None
+
+
+async def stale_methods(
+    db: Db, mark: str, after: UUID | None, limit: int
+) -> list[StoredMethod]:
+    """Methods that another key than `mark`'s has sealed, by their ids."""
+    rows = await db.fetch(
+        """SELECT * FROM payment_methods WHERE (sealed_by < $1 OR sealed_by > $1)
+             AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3""",
+        mark,
+        after,
+        limit,
+    )
+    return [StoredMethod(**dict(row)) for row in rows]
+
+
+async def reseal_methods(
+    tx: Tx, mark: str, resealed: Sequence[tuple[StoredMethod, str]]
+) -> None:
+    """Write new seals over the old ones that they were made from."""
+    rows = sorted(resealed, key=lambda pair: pair[0].id)
+    await tx.execute(
+        """UPDATE payment_methods SET sealed = new.sealed, sealed_by = $1
+           FROM unnest($2::uuid[], $3::text[], $4::text[]) AS new (id, before, sealed)
+           WHERE payment_methods.id = new.id AND payment_methods.sealed = new.before""",
+        mark,
+        [method.id for method, _ in rows],
+        [method.sealed for method, _ in rows],
+        [sealed for _, sealed in rows],
+    )

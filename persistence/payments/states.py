@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from bus.kit.values import Value
+from bus.kit.values import Money, Value
 from bus.payments import AttemptStatus, RefundStatus
 
 FINAL = frozenset(
@@ -154,6 +154,37 @@ class LedgerLine(Value, frozen=True, kw_only=True):
     account: str
     amount_minor: int
     currency: str
+
+
+class Booked(Value, frozen=True, kw_only=True):
+    """A line of the provider's account, with what it takes to ask about it."""
+
+    key: UUID
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+    order_id: UUID
+    attempt: int
+    charge_key: UUID
+    reference: str | None
+    created_at: datetime
+    refund: bool
+
+    @property
+    def money(self) -> Money:
+        """What it brought; negative where it went back."""
+        return Money(self.amount_minor, self.currency)
+
+
+class KnownKey(Value, frozen=True, kw_only=True):
+    """An attempt, or a refund (attempt 0), by the provider's key."""
+
+    key: UUID
+    payment_id: UUID
+    order_id: UUID
+    attempt: int
+    status: str
+    amount_minor: int
 
 
 class StoredMethod(Value, frozen=True, kw_only=True):

@@ -119,4 +119,4 @@ def _money(form: CaptureForm | VoidForm, held: Held | None) -> tuple[int, str]:
     """What a move is about: a void of all that is held."""
     if isinstance(form, CaptureForm):
         return form.amount, form.currency
-    return (held.amount, held.currency) if held else (1, "XXX")
+    return (held.amount, held.currency) if held else (1, "")

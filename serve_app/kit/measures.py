@@ -6,6 +6,22 @@ from collections.abc import Iterator
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 ROUTES_MAX = 500
+TOLD_LABELS_MAX = 100
+
+
+class Told:
+    """What one kind of news comes to, by its labels."""
+
+    def __init__(self, kind: str, words: str) -> None:
+        self.kind = kind
+        self.words = words
+        self.values: dict[tuple[tuple[str, str], ...], int] = {}
+
+    def add(self, labels: dict[str, str], value: int) -> None:
+        """Set a value; labels beyond the bound are not counted."""
+        pairs = _pairs(labels)
+        if pairs in self.values or len(self.values) < TOLD_LABELS_MAX:
+            self.values[pairs] = value
 
 
 class Measures:
@@ -25,6 +41,7 @@ class Measures:
         self.stream_looks = 0
         self.stream_lines = 0
         self.streams_ended: Counter[str] = Counter()
+        self._told: dict[str, Told] = {}
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answered request; `route` is the template, never the path itself."""
@@ -37,9 +54,24 @@ class Measures:
         counts[bisect_left(BUCKETS_SECONDS, seconds)] += 1
         self._seconds[route] += seconds
 
+    def count(self, name: str, words: str, **labels: str) -> None:
+        """One more of what was told over the bus."""
+        told = self._told.setdefault(name, Told("counter", words))
+        told.add(labels, told.values.get(_pairs(labels), 0) + 1)
+
+    def show(self, name: str, words: str, value: int, **labels: str) -> None:
+        """How something stands, as it was last told over the bus."""
+        self._told.setdefault(name, Told("gauge", words)).add(labels, value)
+
     def text(self, near_bytes: int) -> str:
         """All of it in Prometheus' text format."""
-        parts = (self._counts(), self._times(), self._rest(near_bytes), self._ends())
+        parts = (
+            self._counts(),
+            self._times(),
+            self._rest(near_bytes),
+            self._ends(),
+            self._news(),
+        )
         return "\n".join([*(line for part in parts for line in part), ""])
 
     def _counts(self) -> Iterator[str]:
@@ -107,12 +139,23 @@ class Measures:
         for reason, count in sorted(self.streams_ended.items()):
             yield f"{name}{self._labels(reason=reason)} {count}"
 
+    def _news(self) -> Iterator[str]:
+        for name, told in sorted(self._told.items()):
+            yield f"# HELP souk_{name} {told.words}"
+            yield f"# TYPE souk_{name} {told.kind}"
+            for pairs, value in sorted(told.values.items()):
+                yield f"souk_{name}{self._labels(**dict(pairs))} {value}"
+
     def _labels(self, **labels: str) -> str:
         pairs = {"replica": self._replica, **labels}
         inside = ",".join(
             f'{name}="{_escaped(value)}"' for name, value in pairs.items()
         )
         return f"{{{inside}}}"
+
+
+def _pairs(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
 
 
 def _escaped(value: str) -> str:

@@ -203,3 +203,24 @@ async def test_a_pending_payment_is_settled_by_the_providers_word(
         return bool(found["status"] == "CONFIRMED")
 
     await until(confirmed)
+
+
+async def test_only_an_admin_reconciles_and_sees_what_was_found(front: Front) -> None:
+    ada, admin, sam = [
+        await front.person(role) for role in ("CUSTOMER", "ADMIN", "SELLER")
+    ]
+    place = "/payments/reconciliations"
+    for other in (ada, sam):
+        assert await other.code(f"POST {place}", 403, {}) == "forbidden"
+        assert await other.code(f"GET {place}", 403) == "forbidden"
+    assert await front.guest.code(f"GET {place}", 401) == "authentication-required"
+    assert await admin.code(f"POST {place}", 404, {"provider": "x"}) == "not-found"
+    assert await admin.wrong(f"POST {place}", {"since": "now"}) == ["since"]
+    once = key()
+    made = await admin.call(f"POST {place}", 201, {}, **once)
+    assert made["provider"] == "sandbox"
+    assert made["found"] == len(made["discrepancies"])
+    assert await admin.call(f"POST {place}", 201, {}, **once) == made
+    listed = (await admin.call(f"GET {place}?provider=sandbox", 200))["items"]
+    assert listed[0]["id"] == made["id"]
+    assert (await admin.call(f"GET {place}?provider=x", 200))["items"] == []

@@ -23,7 +23,7 @@ from bus.payments import (
     payment_id_of,
 )
 from tests.payments.support import Bank, charge, settings_for, until
-from tests.payments.test_charges import attempts, books, told
+from tests.payments.test_charges import attempts, books, timers, told
 
 S = AttemptStatus
 
@@ -76,7 +76,7 @@ async def test_money_is_held_first_and_taken_once(shop, bank) -> None:
         assert (view.status, view.authorized.amount) == ("SUCCEEDED", 0)
         assert view.captured == Money(1999, "USD")
         assert await told(s) == ["payment_authorized", "payment_succeeded"]
-        assert await s.rows("payments", "SELECT * FROM due") == []
+        assert await timers(s) == []
         await books(s)
 
 
@@ -111,7 +111,7 @@ async def test_of_a_capture_and_a_void_exactly_one_wins(shop, bank, shards) -> N
         await asyncio.gather(*(ends(s, *pair) for pair in pairs))
 
         async def at_rest() -> bool:
-            return not await s.rows("payments", "SELECT * FROM due")
+            return not await timers(s)
 
         await until(at_rest, 15)
         for order_id in orders:

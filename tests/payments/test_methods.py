@@ -16,9 +16,10 @@ from bus.payments import (
     ListMethods,
     MethodFacts,
     RemoveMethod,
+    Reseal,
     SetDefaultMethod,
 )
-from tests.payments.support import charge, settings_for
+from tests.payments.support import charge, settings_for, until
 
 
 def method(user_id: Any, token: str = "tok_visa", **fields: Any) -> AddMethod:
@@ -157,3 +158,68 @@ def test_keys_rotate() -> None:
     assert Vault(f"{new},{old}").unseal_method(sealed).token == "tok_visa"
     with pytest.raises(SettingsError):
         Vault("short")
+
+
+SEALS = "SELECT sealed, sealed_by FROM payment_methods ORDER BY id"
+
+
+async def restarted(s: Any, keys: str) -> None:
+    """Every shard starts again, with these keys."""
+    s.settings = s.settings.changed(encryption_keys=keys)
+    for number in range(s.shard_count):
+        await s.kill("payments", number)
+        await s.restart("payments", number)
+
+
+async def sealed_attempts(s: Any) -> list[str]:
+    sql = "SELECT sealed FROM attempts WHERE sealed IS NOT NULL"
+    return [row["sealed"] for row in await s.rows("payments", sql)]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_old_key_can_be_dropped_once_all_is_sealed_anew(shop, bank) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings = settings_for(bank).changed(encryption_keys=old)
+    async with shop("payments", shards=2, settings=settings) as s:
+        people = [new_id() for _ in range(6)]
+        for person in people:
+            await s.ask(method(person))
+        asked = charge("tok_pending_60000")
+        assert (await s.ask(asked)).status == "PENDING"
+        marks = {row["sealed_by"] for row in await s.rows("payments", SEALS)}
+        assert marks == {Vault(old).mark}
+        await restarted(s, f"{new},{old}")
+
+        async def resealed() -> bool:
+            rows = await s.rows("payments", SEALS)
+            (sealed,) = await sealed_attempts(s)
+            anew = {row["sealed_by"] for row in rows} == {Vault(new).mark}
+            return anew and not Vault(new).is_stale(sealed)
+
+        await until(resealed, 15)
+        await restarted(s, new)
+        for person in people:
+            (kept,) = (await s.ask(ListMethods(user_id=person))).items
+            assert (kept.brand, kept.version) == ("visa", 1)
+        order_id = new_id(person)
+        paying = charge(
+            None, order_id=order_id, user_id=person, payment_method_id=kept.id
+        )
+        assert (await s.ask(paying)).status == "SUCCEEDED"
+        (sealed,) = await sealed_attempts(s)
+        vault = s.shard("payments").domain.vault
+        assert vault.unseal(sealed) == "tok_pending_60000"
+
+
+async def test_a_seal_that_no_key_opens_is_left_as_it_is(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        kept = await s.ask(method(new_id()))
+        other = Vault(Fernet.generate_key().decode())
+        connection = await s.database("payments")
+        sealed = other.seal("lost")
+        await connection.execute(
+            "UPDATE payment_methods SET sealed = $1, sealed_by = $2", sealed, other.mark
+        )
+        await s.ask(Reseal(vault="methods"))
+        (row,) = await s.rows("payments", "SELECT id, sealed FROM payment_methods")
+        assert (row["id"], row["sealed"]) == (kept.id, sealed)

@@ -17,7 +17,7 @@ from bus.payments import (
 )
 from scripts.bank.webhooks import sign
 from tests.payments.support import SECRET, charge, receiver, settings_for, until
-from tests.payments.test_charges import books, told
+from tests.payments.test_charges import books, timers, told
 
 
 def verify(body: bytes, signature: str) -> VerifyWebhook:
@@ -69,7 +69,7 @@ async def test_a_pending_charge_is_settled_once_by_webhook(
         payment = await s.ask(GetPayment(payment_id=result.payment_id))
         assert payment.status == status
         assert await told(s) == ["payment_authorized", event]
-        assert await s.rows("payments", "SELECT * FROM due") == []
+        assert await timers(s) == []
         await books(s)
 
 
