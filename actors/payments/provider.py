@@ -18,6 +18,8 @@ class ChargeAsk(Value, frozen=True, kw_only=True):
 
     `begun_at` is when it was first asked for and `reference` the provider's id of it,
     as far as either is known: a provider forgets keys after hours, its own ids never.
+    `capture` False: the money is only to be held, so that looking it up by asking again
+    asks for the same.
     """
 
     key: UUID
@@ -25,6 +27,7 @@ class ChargeAsk(Value, frozen=True, kw_only=True):
     attempt: int
     amount: Money
     token: str
+    capture: bool = True
     begun_at: datetime | None = None
     reference: str | None = None
 
