@@ -134,6 +134,7 @@ def ask_of(order_id: UUID, attempt: int, opened: Opened) -> ChargeAsk:
         attempt=attempt,
         amount=opened.amount,
         token=opened.token,
+        capture=not opened.hold,
         begun_at=opened.begun_at,
         reference=opened.reference,
     )
