@@ -14,7 +14,7 @@ from actors.orders.decisions import (
 )
 from actors.orders.moving import UNPAID, refuse_cancel
 from actors.orders.rounds import change, itself, noted
-from actors.orders.trying import OPEN, TAKEN
+from actors.orders.trying import OPEN, TAKEN, lost
 from bus.kit.refusals import Refusal, conflict, not_found
 from bus.orders import (
     OrderCancelled,
@@ -113,13 +113,15 @@ class Changes(Domain):
         def decide(order: Order, m: Confirm) -> Order:
             paid: dict[str, Any] = {
                 "payment_id": m.payment_id,
-                "payment_status": "SUCCEEDED",
+                "payment_status": m.payment_status,
                 "token": None,
             }
             if order.attempt != m.attempt:
                 return order
             if order.status is S.CANCELLED and order.payment_status not in TAKEN:
                 return noted(order, tx.now, stage=Stage.COMPENSATING, **paid)
+            if lost(order):
+                return noted(order, tx.now, **paid)
             if order.status is not S.PENDING:
                 return order
             after = moved(order, S.CONFIRMED, tx.now, stage=Stage.COMMITTING, **paid)
@@ -147,7 +149,8 @@ class Changes(Domain):
         """Wait for the provider, or for another attempt, until the deadline."""
 
         def decide(order: Order, m: AwaitPayment) -> Order:
-            if order.status is not S.PENDING and order.status is not S.CANCELLED:
+            waits = order.status in (S.PENDING, S.CANCELLED) or lost(order)
+            if not waits:
                 return order
             if order.attempt != m.attempt:
                 return order

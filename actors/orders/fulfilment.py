@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
+from actors.orders.capturing import Capturing, ships_unpaid
 from actors.orders.moving import (
     advance,
     least,
@@ -14,7 +17,7 @@ from actors.orders.moving import (
     shown,
     timeline_for,
 )
-from actors.orders.paying import Paying
+from actors.orders.trying import TAKEN
 from bus.inventory import ShipStock
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
@@ -44,7 +47,7 @@ from bus.orders.steps import (
     ReadOrder,
     SettleOrder,
 )
-from bus.payments import RefundCompleted
+from bus.payments import RefundCompleted, not_authorized
 from persistence import orders as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
@@ -53,7 +56,7 @@ from persistence.orders import Order, Stage, Step
 S = OrderStatus
 
 
-class Fulfilment(Paying):
+class Fulfilment(Capturing):
     """What moves an order that was placed."""
 
     @handles(CancelOrder)
@@ -72,8 +75,14 @@ class Fulfilment(Paying):
         """Move lines on; what ships leaves the warehouses."""
         shipment_id = derived_id(run.id, "shipment", key=m.order_id)
         finish = FinishShipment(order_id=m.order_id, shipment_id=shipment_id)
+        captured = await self._capture_first(run, m, shipment_id)
         await run.step(
-            BeginAdvance(order_id=m.order_id, request=m, shipment_id=shipment_id),
+            BeginAdvance(
+                order_id=m.order_id,
+                request=m,
+                shipment_id=shipment_id,
+                captured=captured,
+            ),
             opens=finish,
         )
         return await self.finish_shipment(run, finish)
@@ -113,7 +122,11 @@ class Fulfilment(Paying):
             raise refusal or not_found("order")
         if any(one.id == m.shipment_id for one in order.shipments):
             return order
+        if not m.captured and ships_unpaid(order, m.request):
+            raise not_authorized()
         after = advance(order, m.request, m.shipment_id, tx.now)
+        if m.captured and order.payment_status not in TAKEN:
+            after = replace(after, payment_status="SUCCEEDED")
         await store.update_orders(tx, [after], lines=True)
         step = Step(
             order=after,

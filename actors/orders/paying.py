@@ -16,7 +16,9 @@ from actors.orders.rounds import change, itself
 from actors.orders.trying import (
     GIVING_UP,
     OPEN,
+    PAID,
     attempt_deadline,
+    lost,
     next_attempt,
     refuse_pay,
 )
@@ -75,22 +77,22 @@ class Paying(Placing):
         """
         if order.payment_status == GIVING_UP:
             result = await self._give_up(run, order)
-            if result.status is AttemptStatus.SUCCEEDED:
-                return await self._confirm(run, order, result.payment_id)
+            if result.status in PAID:
+                return await self._confirm(run, order, result)
             order = await run.step(
                 BeginCharge(order_id=order.id, attempt_id=order.attempt_id or run.id)
             )
-        waits = order.status in (S.PENDING, S.CANCELLED)
+        waits = order.status in (S.PENDING, S.CANCELLED) or lost(order)
         if not waits or order.payment_status not in OPEN - {GIVING_UP}:
             return await self._carry_on(run, order)
         try:
             result = await self._charge(run, order)
         except Refusal as refusal:
             if refusal.code == "already-paid":  # an earlier attempt was, just before
-                return await self._confirm(run, order, payment_id_of(order.id))
+                return await self._confirm(run, order, _before(order))
             return await run.settle(_failed(order, refusal), last=True)
-        if result.status is AttemptStatus.SUCCEEDED:
-            return await self._confirm(run, order, result.payment_id)
+        if result.status in PAID:
+            return await self._confirm(run, order, result)
         if result.status is AttemptStatus.DECLINED:
             no = declined(order, result.decline_code)
             return await run.settle(_failed(order, no), last=True)
@@ -106,7 +108,7 @@ class Paying(Placing):
         if under_way or order.payment_status not in OPEN:
             return order.placed()
         result = await self._charge(run, order)
-        if result.status is not AttemptStatus.SUCCEEDED:
+        if result.status not in PAID:
             return await run.settle(awaits(order, result, m.look + 1), last=True)
         return await self._paid(run, order, result)
 
@@ -121,7 +123,7 @@ class Paying(Placing):
         if order.stage is Stage.AWAITING and order.payment_status in OPEN:
             begins = order.payment_status == "NEW"  # it may be charged this moment
             result = await (self._charge if begins else self._give_up)(run, order)
-            if result.status is AttemptStatus.SUCCEEDED:
+            if result.status in PAID:
                 return await self._paid(run, order, result)
         order = await run.step(
             BeginCancel(order_id=order.id, reason="expired", attempt=order.attempt),
@@ -133,7 +135,10 @@ class Paying(Placing):
         """Money came for an attempt that had been waited for."""
         await run.step(
             Confirm(
-                order_id=order.id, payment_id=result.payment_id, attempt=order.attempt
+                order_id=order.id,
+                payment_id=result.payment_id,
+                attempt=order.attempt,
+                payment_status=str(result.status),
             ),
             opens=SettleOrder(order_id=order.id),
         )
@@ -178,7 +183,8 @@ class Paying(Placing):
 
         def decide(order: Order, m: BeginCharge) -> Order:
             mine = (order.attempt_id, order.payment_status) == (m.attempt_id, GIVING_UP)
-            if not mine or order.status is not S.PENDING:
+            waits = order.status is S.PENDING or lost(order)
+            if not mine or not waits:
                 return order
             return replace(order, payment_status="NEW")
 
@@ -186,6 +192,13 @@ class Paying(Placing):
 
 
 # --- private -----------------------------------------------------------------
+
+
+def _before(order: Order) -> ChargeResult:
+    """What an attempt before the last one came to, as payments has just said."""
+    return ChargeResult(
+        payment_id=payment_id_of(order.id), status=AttemptStatus.SUCCEEDED
+    )
 
 
 def _failed(order: Order, refusal: Refusal) -> AwaitPayment:

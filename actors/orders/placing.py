@@ -7,13 +7,13 @@ Once money is taken the way only goes forward, or the money goes back.
 
 import asyncio
 from typing import Any
-from uuid import UUID
 
 from msgspec.structs import replace
 
 from actors.kit.domain import Domain, handles
 from actors.kit.process import Run
 from actors.orders.decisions import declined, merge_lines, price_lines
+from actors.orders.trying import HELD, PAID
 from bus.inventory import CommitStock, ReleaseStock, ReserveStock, out_of_stock
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.refusals import FieldError, Refusal, invalid
@@ -29,11 +29,18 @@ from bus.orders.steps import (
     ReserveAgain,
     SettleOrder,
 )
-from bus.payments import AttemptStatus, Charge, ChargeResult, RefundOrder
+from bus.payments import (
+    AttemptStatus,
+    Charge,
+    ChargeResult,
+    RefundOrder,
+    VoidPayment,
+)
 from bus.products import GetOffers
 from persistence.orders import Order, Stage
 
 CHARGE_SECONDS_MAX = 25.0
+_TO_GIVE_UP = HELD | {"PENDING", "UNKNOWN", "VOIDING"}
 
 
 class Placing(Domain):
@@ -109,18 +116,23 @@ class Placing(Domain):
         except Refusal as refusal:
             order = await self._cancel(run, order, refusal.code, refusal)
             return await self._carry_on(run, order)
-        if result.status is AttemptStatus.SUCCEEDED:
-            return await self._confirm(run, order, result.payment_id)
+        if result.status in PAID:
+            return await self._confirm(run, order, result)
         if result.status is AttemptStatus.DECLINED:
             no = declined(order, result.decline_code)
             order = await self._cancel(run, order, "payment-declined", no, result)
             return await self._carry_on(run, order)
         return await run.settle(awaits(order, result), last=True)
 
-    async def _confirm(self, run: Run, order: Order, payment_id: UUID) -> Placed:
+    async def _confirm(self, run: Run, order: Order, result: ChargeResult) -> Placed:
         """The order is paid: answer, and go on behind the answer."""
         placed = await run.settle(
-            Confirm(order_id=order.id, payment_id=payment_id, attempt=order.attempt)
+            Confirm(
+                order_id=order.id,
+                payment_id=result.payment_id,
+                attempt=order.attempt,
+                payment_status=str(result.status),
+            )
         )
         if placed.status is OrderStatus.CONFIRMED:
             order = replace(order, stage=Stage.COMMITTING)
@@ -199,8 +211,11 @@ class Placing(Domain):
     # --- money ---------------------------------------------------------------
 
     async def _refund(self, run: Run, order: Order) -> None:
-        """Give captured money back, once by the refund's id."""
-        if order.payment_status not in ("SUCCEEDED", "PARTIALLY_REFUNDED"):
+        """Let held money go; give captured money back, once by the refund's id."""
+        if order.payment_status in _TO_GIVE_UP:
+            if not await self._let_go(run, order):
+                return
+        elif order.payment_status not in ("SUCCEEDED", "PARTIALLY_REFUNDED"):
             return
         refund_id = derived_id(order.id, "cancelled")
         refund = RefundOrder(
@@ -211,6 +226,18 @@ class Placing(Domain):
         except Refusal as refusal:
             # Everything captured has gone back already: there is nothing to refund.
             self.log.warning("refund-refused", order=str(order.id), code=refusal.code)
+
+    async def _let_go(self, run: Run, order: Order) -> bool:
+        """Give the last attempt up; whether it had taken the money before."""
+        try:
+            result = await run.ask(
+                VoidPayment(order_id=order.id), timeout_seconds=CHARGE_SECONDS_MAX
+            )
+        except Refusal as refusal:
+            if refusal.code != "not-found":
+                raise
+            return False
+        return bool(result.status is AttemptStatus.SUCCEEDED)
 
     async def _cancel(
         self,

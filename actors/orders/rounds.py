@@ -11,7 +11,7 @@ from actors.orders.moving import actor_of
 from bus.kit.messages import Command
 from bus.kit.refusals import Refusal, not_found
 from bus.orders import OrderStatus, OrderUpdated, Viewer
-from bus.orders.steps import AwaitPayment, BeginCancel, Confirm
+from bus.orders.steps import AwaitPayment, BeginCancel, Confirm, NotePayment
 from persistence import orders as store
 from persistence.kit.transaction import Tx
 from persistence.orders import Cart, Order, Step
@@ -106,7 +106,7 @@ def _reason(order: Order, m: Any) -> str:
     match m:
         case Confirm():
             return "paid" if order.status is S.CONFIRMED else "paid-late"
-        case AwaitPayment():
+        case AwaitPayment() | NotePayment():
             return f"payment-{m.payment_status.lower()}"
         case BeginCancel():
             return m.reason

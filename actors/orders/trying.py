@@ -9,12 +9,20 @@ from actors.orders.decisions import PAYMENT_HOURS, PAYMENT_HOURS_DEFAULT
 from actors.orders.moving import may_see, owns
 from bus.kit.refusals import Refusal, conflict, forbidden, not_found
 from bus.orders import OrderStatus, PayOrder, Viewer
-from bus.payments import ATTEMPTS_MAX, payment_in_progress, too_many_attempts
+from bus.payments import (
+    ATTEMPTS_MAX,
+    AttemptStatus,
+    payment_in_progress,
+    too_many_attempts,
+)
 from persistence.orders import Order, Stage
 
 GIVING_UP = "GIVING_UP"
 OPEN = frozenset({GIVING_UP, "NEW", "PENDING", "UNKNOWN", "VOIDING"})
 TAKEN = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED"})
+HELD = frozenset({"AUTHORIZED", "CAPTURING"})
+PAID = frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.AUTHORIZED})
+STANDING = frozenset({OrderStatus.CONFIRMED, OrderStatus.PROCESSING})
 
 ABANDONED_MINUTES = {"BANK_TRANSFER": 60.0}
 ABANDONED_MINUTES_DEFAULT = 10.0
@@ -31,15 +39,21 @@ def refuse_pay(order: Order, viewer: Viewer, now: datetime) -> Refusal | None:
         return not_found("order")
     if not owns(order, viewer):
         return forbidden("Only its buyer pays an order.")
-    if order.status is not OrderStatus.PENDING:
+    if order.status is not OrderStatus.PENDING and not lost(order):
         return conflict("not-payable", f"The order is {order.status}.")
-    if order.stage is not Stage.AWAITING:
+    if order.status is OrderStatus.PENDING and order.stage is not Stage.AWAITING:
         return payment_in_progress()
     if order.payment_status in OPEN and not abandoned(order, now):
         return payment_in_progress()
     if order.attempt >= ATTEMPTS_MAX:
         return too_many_attempts()
     return None
+
+
+def lost(order: Order) -> bool:
+    """Whether an order stands, and the money that was held for it is gone."""
+    paid = order.payment_status in TAKEN or order.payment_status in HELD
+    return order.status in STANDING and not paid
 
 
 def abandoned(order: Order, now: datetime) -> bool:

@@ -146,7 +146,10 @@ class Charges(Attempts):
         """An attempt that was begun before; while it is OPEN it is asked for again."""
         if attempt.status is AttemptStatus.OPEN:
             return self.unsealed(payment, attempt)
-        return replace(to_ask(payment, attempt, ""), result=result_of(payment, attempt))
+        result = result_of(payment, attempt)
+        if attempt.status is AttemptStatus.CAPTURING:  # to its payer it is paid
+            result = replace(result, status=AttemptStatus.AUTHORIZED)
+        return replace(to_ask(payment, attempt, ""), result=result)
 
     def _source(
         self, charge: Charge, methods: dict[UUID, StoredMethod]

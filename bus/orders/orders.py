@@ -182,6 +182,8 @@ class PlaceOrder(Command[Placed], frozen=True, kw_only=True):
 class PayOrder(Command[Placed], frozen=True, kw_only=True):
     """Try once more to pay a PENDING order, until its deadline.
 
+    So may be an order that stands when the money that was held for it is gone.
+
     Its last attempt must have failed, or been left by its payer for too long. 409
     `payment-in-progress` while that is open, 409 `not-payable` in any other state. A
     decline is the answer's `refusal` and leaves the order PENDING. `already-paid`

@@ -57,7 +57,7 @@ class ReserveAgain(Command[Any], frozen=True, kw_only=True):
 
 
 class Confirm(Command[Placed], frozen=True, kw_only=True):
-    """PENDING → CONFIRMED: the money is taken and the pieces are held.
+    """PENDING → CONFIRMED: the money is taken, or held, and the pieces are held.
 
     What an attempt before the last one has taken is not the order's: payments gives
     it back.
@@ -68,6 +68,7 @@ class Confirm(Command[Placed], frozen=True, kw_only=True):
     order_id: UUID
     payment_id: UUID | None
     attempt: int
+    payment_status: str = "SUCCEEDED"
 
 
 class AwaitPayment(Command[Placed], frozen=True, kw_only=True):
@@ -141,13 +142,30 @@ class Finish(Command[Placed], frozen=True, kw_only=True):
 
 
 class BeginAdvance(Command[Any], frozen=True, kw_only=True):
-    """Move lines on; `shipment_id` is the shipment that it makes, if it makes one."""
+    """Move lines on; `shipment_id` is the shipment that it makes, if it makes one.
+
+    `captured`: the money that was held has been taken for it.
+    """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
     request: AdvanceOrder
     shipment_id: UUID
+    captured: bool = False
+
+
+class NotePayment(Command[Done], frozen=True, kw_only=True):
+    """Write what has become of the money of an order that stands, or that it is gone.
+
+    With an `attempt` only while that is the last one.
+    """
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    payment_status: str
+    attempt: int | None = None
 
 
 class SettleOrder(Command[Placed], frozen=True, kw_only=True):

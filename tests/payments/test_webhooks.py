@@ -13,6 +13,7 @@ from bus.payments import (
     AttemptStatus,
     GetPayment,
     Outcome,
+    SettleAttempt,
     VerifyWebhook,
 )
 from scripts.bank.webhooks import sign
@@ -69,6 +70,27 @@ async def test_a_pending_charge_is_settled_once_by_webhook(
         payment = await s.ask(GetPayment(payment_id=result.payment_id))
         assert payment.status == status
         assert await told(s) == ["payment_authorized", event]
+        assert await timers(s) == []
+        await books(s)
+
+
+async def test_a_webhook_that_comes_three_times_settles_once(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        asked = charge("tok_pending")
+        signature, body = await taken_for(s, bank, asked)
+        facts = await s.ask(verify(body, signature))
+        pending = Outcome(status=AttemptStatus.PENDING)
+        stale = ApplyWebhook(order_id=asked.order_id, attempt=1, outcome=pending)
+        timer = SettleAttempt(order_id=asked.order_id, attempt=1)
+        await asyncio.gather(
+            *(apply(s, facts) for _ in range(3)), s.ask(stale), s.ask(timer)
+        )
+        for late in (stale, timer):
+            await s.ask(late)
+        assert (await s.ask(asked)).status == "SUCCEEDED"
+        assert await told(s) == ["payment_authorized", "payment_succeeded"]
+        lines = await s.rows("payments", "SELECT amount_minor FROM ledger_lines")
+        assert sorted(line["amount_minor"] for line in lines) == [-1999, 1999]
         assert await timers(s) == []
         await books(s)
 
