@@ -136,7 +136,7 @@ class Charges(Attempts):
             provider,
             self.vault.seal(token),
             tx.now,
-            hold=self.settings.capture == "shipment",
+            hold=self.settings.capture == "shipment" and not charge.at_once,
         )
         book.put(payment)
         self.look_after(tx, payment, attempt)

@@ -156,7 +156,8 @@ class Charge(Command[ChargeResult], frozen=True, kw_only=True):
     """Take the money for an order: authorise and capture at once.
 
     Where the shop captures at shipment the money is held only (AUTHORIZED), until
-    `CapturePayment` takes it or `VoidPayment` lets it go. Acts once by (order_id,
+    `CapturePayment` takes it or `VoidPayment` lets it go; but not `at_once`, for
+    whoever pays without an order that would ship. Acts once by (order_id,
     attempt): a late duplicate gets the recorded result. A person's own
     `payment_method_id` or a provider's `token` says from where. It may take as long as
     the provider does; refused as `payment-in-progress` while another attempt is open
@@ -172,6 +173,7 @@ class Charge(Command[ChargeResult], frozen=True, kw_only=True):
     payment_method_id: UUID | None = None
     user_id: UUID | None = None
     attempt: int = 1
+    at_once: bool = False
 
 
 class RefundOrder(Command[RefundView], frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ class AskedMoney(Value, frozen=True, forbid_unknown_fields=True):
 
 
 class ProcessPayment(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`payment.process`: charge an order; once by (order_id, attempt).
+    """`payment.process`: charge an order, at once; once by (order_id, attempt).
 
     The `idempotency_key` names the request; the attempt makes it act once.
     """
@@ -64,6 +64,7 @@ class ProcessPayment(Value, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             payment_method_id=self.payment_method_id,
             user_id=self.user_id,
             attempt=self.attempt,
+            at_once=True,
         )
 
 

@@ -201,8 +201,20 @@ class Refund(Row, frozen=True):
     table = "refunds"
     id: UUID
     payment_id: UUID
+    attempt: int
     status: str
     amount_minor: int
+
+
+class Discrepancy(Row, frozen=True):
+    """What a reconciliation found, and whether both sides agree by now."""
+
+    database = "payments"
+    table = "discrepancies"
+    provider: str
+    transaction: str
+    kind: str
+    resolved_at: datetime | None
 
 
 class LedgerLine(Row, frozen=True):
@@ -229,6 +241,19 @@ class BankCharge(Row, frozen=True):
     currency: str
     captured: int
     refunded: int
+    expires_at: datetime | None
+
+
+class BankMove(Row, frozen=True):
+    """A capture of held money, or its release, in the bank's own books."""
+
+    database = "bank"
+    table = "moves"
+    key: str
+    kind: str
+    charge_key: str
+    status: str
+    amount: int
 
 
 class BankRefund(Row, frozen=True):

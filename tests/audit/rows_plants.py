@@ -1,4 +1,4 @@
-"""What can be wrong with orders and money."""
+"""What can be wrong with orders and carts."""
 
 from uuid import uuid4
 
@@ -67,6 +67,7 @@ ORDERS = (
                 "orders",
                 "UPDATE orders SET refunded_amount = 0 WHERE id = '%(cancelled)s'",
             ),
+            ("payments", "ALTER TABLE ledger_lines DISABLE TRIGGER USER"),
             (
                 "payments",
                 (
@@ -102,6 +103,44 @@ ORDERS = (
                 "UPDATE charges SET refunded = 0 WHERE order_id = '%(cancelled)s'",
             ),
         ),
+    ),
+    one(
+        "order-paid",
+        "orders",
+        "UPDATE orders SET payment_status = 'AUTHORIZED' WHERE id = '%(taken)s'",
+        why="shipped on a hold",
+    ),
+    one(
+        "order-paid",
+        "orders",
+        "UPDATE orders SET payment_status = 'SUCCEEDED' WHERE id = '%(held)s'",
+        why="only held",
+    ),
+    one(
+        "order-paid",
+        "orders",
+        "UPDATE orders SET payment_status = 'EXPIRED' WHERE id = '%(confirmed)s'",
+        why="paid, and does not know",
+    ),
+    Plant(
+        "order-cancelled-repaid",
+        (
+            (
+                "payments",
+                (
+                    "UPDATE attempts SET status = 'AUTHORIZED' WHERE payment_id IN"
+                    " (SELECT id FROM payments WHERE order_id = '%(let_go)s')"
+                ),
+            ),
+            (
+                "bank",
+                (
+                    "UPDATE charges SET status = 'authorized'"
+                    " WHERE order_id = '%(let_go)s'"
+                ),
+            ),
+        ),
+        why="held",
     ),
     one(
         "order-refunds",
@@ -187,96 +226,5 @@ CARTS = (
         "cart-ends",
         "orders",
         f"{_CART} given) VALUES ('x', 'OPEN', '[]', 1, now(), NULL)",
-    ),
-)
-
-_OF_CONFIRMED = "(SELECT id FROM payments WHERE order_id = '%(confirmed)s')"
-
-MONEY = (
-    one(
-        "ledger-balanced",
-        "payments",
-        "UPDATE ledger_lines SET amount_minor = amount_minor - 1"
-        f" WHERE account = 'sales' AND payment_id = {_OF_CONFIRMED}",
-    ),
-    one(
-        "payment-ledger",
-        "payments",
-        "UPDATE ledger_lines SET amount_minor = amount_minor + sign(amount_minor)"
-        f" WHERE payment_id = {_OF_CONFIRMED}",
-    ),
-    one(
-        "payment-sums",
-        "payments",
-        "UPDATE payments SET refunding_minor = 1 WHERE order_id = '%(confirmed)s'",
-    ),
-    one(
-        "payment-bounds",
-        "payments",
-        "ALTER TABLE payments DROP CONSTRAINT payments_refunds",
-        "UPDATE payments SET refunding_minor = captured_minor + 1"
-        " WHERE order_id = '%(confirmed)s'",
-        "INSERT INTO refunds (id, payment_id, status, amount_minor, reason, asks,"
-        " created_at) SELECT gen_random_uuid(), id, 'PENDING', captured_minor + 1,"
-        " '', 0, now() FROM payments WHERE order_id = '%(confirmed)s'",
-    ),
-    one(
-        "bank-charge-matches",
-        "bank",
-        "UPDATE charges SET captured = captured - 1 WHERE order_id = '%(confirmed)s'",
-    ),
-    one(
-        "bank-charge-known",
-        "bank",
-        "INSERT INTO charges (key, amount, currency, token, order_id, attempt, status,"
-        " captured, reference, answer_at) VALUES ('unknown', 5, 'USD', 'tok_visa',"
-        " 'nobody', 1, 'succeeded', 5, 'ch_x', now())",
-    ),
-    Plant(
-        "bank-charged-once",
-        (
-            ("orders", ("UPDATE orders SET attempt = 2 WHERE id = '%(confirmed)s'")),
-            (
-                "bank",
-                (
-                    "INSERT INTO charges (key, amount, currency, token, order_id,"
-                    " attempt, status, captured, reference, answer_at)"
-                    " SELECT '%(person)s', amount, currency, token, order_id, 2,"
-                    " status,"
-                    " captured, 'ch_2', now()"
-                    " FROM charges WHERE order_id = '%(confirmed)s'"
-                ),
-            ),
-            (
-                "payments",
-                (
-                    "INSERT INTO attempts (payment_id, number, status, provider, key,"
-                    " amount_minor, method, asks, created_at) SELECT payment_id, 2,"
-                    " 'UNKNOWN', provider, '%(person)s', amount_minor, method, 1, now()"
-                    f" FROM attempts WHERE payment_id = {_OF_CONFIRMED}"
-                ),
-            ),
-        ),
-    ),
-    one(
-        "bank-refund-matches",
-        "bank",
-        "UPDATE refunds SET amount = amount - 1 WHERE charge_key IN"
-        " (SELECT key FROM charges WHERE order_id = '%(other)s')",
-        "UPDATE charges SET refunded = refunded - 1 WHERE order_id = '%(other)s'",
-    ),
-    one(
-        "bank-refund-matches",
-        "bank",
-        "UPDATE charges SET refunded = refunded - 1 WHERE order_id = '%(other)s'",
-        why="the bank's sum",
-    ),
-    one(
-        "bank-refund-known",
-        "bank",
-        "INSERT INTO refunds (key, charge_key, amount, currency, status, reference)"
-        " SELECT 'unknown', key, 1, currency, 'succeeded', 're_x' FROM charges"
-        " WHERE order_id = '%(confirmed)s'",
-        "UPDATE charges SET refunded = 1 WHERE order_id = '%(confirmed)s'",
     ),
 )

@@ -196,6 +196,7 @@ async def _sell(shop: LocalShop, sold: Sold) -> None:
     )
     await shop.ask(refund)
     await _move(shop)
+    await _sell_held(shop, sold, person)
 
 
 async def _move(shop: LocalShop) -> None:
@@ -219,6 +220,19 @@ async def _move(shop: LocalShop) -> None:
         await shop.ask(move)
     line = HeldLine(sku="MANY", quantity=2)
     await shop.ask(HoldStock(hold_id=new_id(), lines=(line,), expires_seconds=9_000))
+
+
+async def _sell_held(shop: LocalShop, sold: Sold, person: UUID) -> None:
+    """Orders of a shop that captures at shipment: waiting, let go, and taken."""
+    shop.settings = shop.settings.changed(capture="shipment")
+    for number in range(SHARDS):
+        await shop.kill("payments", number)
+        await shop.restart("payments", number)
+    place = _placing(shop, sold)
+    for name in ("held", "let_go", "taken"):
+        await place(name, {"MANY": 1}, person)
+    await shop.ask(CancelOrder(order_id=sold.ids["let_go"], viewer=ADMIN))
+    await _advance(shop, sold.ids["taken"], OrderStatus.SHIPPED)
 
 
 def _placing(shop: LocalShop, sold: Sold) -> Any:

@@ -54,8 +54,17 @@ async def test_the_shop_that_is_audited_has_every_kind_of_row(sold: Sold) -> Non
         "PARTIALLY_REFUNDED",
         "CANCELLED",
         "PENDING",
+        "SHIPPED",
         "DELIVERED",
     }
+    assert {attempt.status for attempt in books.attempts} == {
+        "AUTHORIZED",
+        "DECLINED",
+        "PENDING",
+        "SUCCEEDED",
+        "VOIDED",
+    }
+    assert {move.kind for move in books.bank_moves} == {"capture", "void"}
     assert books.bank_refunds
     assert books.purchases
     assert books.mailbox

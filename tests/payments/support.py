@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
+import asyncpg
 import msgspec
 from aiohttp import web
 
@@ -33,6 +34,7 @@ class Bank:
     def __init__(self, port: int, database_url: str, webhook_port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.webhook_port = webhook_port
+        self.database_url = database_url
         self._command = [
             *(sys.executable, "-m", "scripts.bank", "--port", str(port)),
             *("--webhook-url", f"http://127.0.0.1:{webhook_port}/hook"),
@@ -103,6 +105,15 @@ class Bank:
         charges = [row for row in rows if row.get("order_id") == str(order_id)]
         keys = {row["key"] for row in charges}
         return charges + [row for row in rows if row.get("charge_key") in keys]
+
+
+async def at_bank(bank: Bank, sql: str, *values: Any) -> str:
+    """Change the bank's own books by hand; what the statement says it did."""
+    connection = await asyncpg.connect(bank.database_url)
+    try:
+        return str(await connection.execute(sql, *values))
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

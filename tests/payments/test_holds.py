@@ -100,7 +100,7 @@ async def test_held_money_is_let_go_once_and_never_taken(shop, bank) -> None:
         assert again.status is S.AUTHORIZED
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.full), 3])
 async def test_of_a_capture_and_a_void_exactly_one_wins(shop, bank, shards) -> None:
     async with shop("payments", shards=shards, settings=shipping(bank)) as s:
         orders = [await held(s) for _ in range(12)]
@@ -135,7 +135,12 @@ async def test_of_a_capture_and_a_void_exactly_one_wins(shop, bank, shards) -> N
     ids=["capture", "void"],
 )
 @pytest.mark.parametrize(
-    "faults", [{"silent": True}, {"error_rate": 1.0}, {"wrong": "status"}]
+    "faults",
+    [
+        {"silent": True},
+        pytest.param({"error_rate": 1.0}, marks=pytest.mark.full),
+        pytest.param({"wrong": "status"}, marks=pytest.mark.full),
+    ],
 )
 @pytest.mark.usefixtures("hasty")
 async def test_a_move_whose_outcome_is_unknown_is_asked_again(
@@ -247,6 +252,7 @@ async def test_what_the_bank_never_heard_of_is_not_asked_for_once_given_up(
         assert await bank.ledger(asked.order_id) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("after_seconds", [0.0, 0.05, 0.15])
 @pytest.mark.parametrize("move", [CapturePayment, VoidPayment])
 @pytest.mark.usefixtures("hasty")

@@ -18,35 +18,24 @@ from bus.payments import (
     RefundOrder,
     payment_id_of,
 )
-from tests.payments.support import Bank, charge, settings_for, until
+from tests.payments.support import Bank, at_bank, charge, settings_for, until
 from tests.payments.test_charges import attempts, books, told
 
 S = AttemptStatus
 TAKEN = Outcome(status=S.SUCCEEDED, reference="ch_late")
 
 
-async def bank_takes(bank_url: Any, key: UUID) -> None:
-    """The bank changes its mind about a charge that it had declined."""
-    import asyncpg
-
-    connection = await asyncpg.connect(bank_url)
-    try:
-        done = await connection.execute(
-            "UPDATE charges SET status = 'succeeded', captured = amount,"
-            " moved_at = now() WHERE key = $1",
-            str(key),
-        )
-        assert done == "UPDATE 1"
-    finally:
-        await connection.close()
-
-
-async def declined(s: Any, bank_url: Any) -> UUID:
+async def declined(s: Any, bank: Bank) -> UUID:
     """An order whose first attempt was declined, and taken all the same."""
     asked = charge("tok_declined")
     assert (await s.ask(asked)).status is S.DECLINED
     (row,) = await s.rows("payments", "SELECT key FROM attempts")
-    await bank_takes(bank_url, row["key"])
+    done = await at_bank(
+        bank,
+        "UPDATE charges SET status = 'succeeded', captured = amount WHERE key = $1",
+        str(row["key"]),
+    )
+    assert done == "UPDATE 1"
     return asked.order_id
 
 
@@ -71,17 +60,11 @@ async def returned(s: Any, order_id: UUID) -> PaymentView:
     return view
 
 
-@pytest.fixture
-def bank_url(bank: Bank) -> str:
-    """The address of the bank's own database."""
-    return bank._environ["SOUK_BANK_DATABASE_URL"]
-
-
 async def test_the_late_success_of_a_superseded_attempt_goes_back_in_full(
-    shop, bank, bank_url
+    shop, bank
 ) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
-        order_id = await declined(s, bank_url)
+        order_id = await declined(s, bank)
         second = await s.ask(charge(order_id=order_id, attempt=2))
         assert second.status is S.SUCCEEDED
         await asyncio.gather(*(said(s, order_id, 1) for _ in range(3)))
@@ -107,11 +90,9 @@ async def test_the_late_success_of_a_superseded_attempt_goes_back_in_full(
         await books(s)
 
 
-async def test_late_money_beside_an_open_attempt_stops_nobody(
-    shop, bank, bank_url
-) -> None:
+async def test_late_money_beside_an_open_attempt_stops_nobody(shop, bank) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
-        order_id = await declined(s, bank_url)
+        order_id = await declined(s, bank)
         second = asyncio.create_task(
             s.ask(charge("tok_slow_500", order_id=order_id, attempt=2))
         )
@@ -124,10 +105,10 @@ async def test_late_money_beside_an_open_attempt_stops_nobody(
 
 
 async def test_an_order_may_be_paid_after_late_money_and_refunded_of_its_own(
-    shop, bank, bank_url
+    shop, bank
 ) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
-        order_id = await declined(s, bank_url)
+        order_id = await declined(s, bank)
         await said(s, order_id, 1)
         await returned(s, order_id)
         assert (await shown(s, order_id)).status == "LATE"

@@ -26,7 +26,7 @@ async def told_of(s: Any, *names: str) -> None:
     await until(there)
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.full), 3])
 @pytest.mark.usefixtures("hasty")
 async def test_a_failing_provider_is_told_of_once_until_it_recovers(
     shop, bank, shards

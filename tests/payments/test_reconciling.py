@@ -5,7 +5,6 @@ import datetime as dt
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from actors.payments import Payments
@@ -19,7 +18,7 @@ from bus.payments import (
     RefundOrder,
     payment_id_of,
 )
-from tests.payments.support import Bank, charge, settings_for, until
+from tests.payments.support import Bank, at_bank, charge, settings_for, until
 from tests.payments.test_charges import books, told
 
 _COPY = (
@@ -40,14 +39,6 @@ async def own_bank(bank: Bank) -> Bank:
     """The bank without what the tests before have moved there."""
     await at_bank(bank, "TRUNCATE charges, refunds, moves, webhooks")
     return bank
-
-
-async def at_bank(bank: Bank, sql: str, *values: Any) -> None:
-    connection = await asyncpg.connect(bank._environ["SOUK_BANK_DATABASE_URL"])
-    try:
-        await connection.execute(sql, *values)
-    finally:
-        await connection.close()
 
 
 async def paid(s: Any) -> tuple[UUID, UUID]:
@@ -189,8 +180,10 @@ async def test_a_list_of_many_pages_is_compared_whole(
     monkeypatch.setattr("actors.payments.reconciling.PAGE_MAX", 3)
     async with shop("payments", settings=settings_for(own_bank)) as s:
         await asyncio.gather(*(paid(s) for _ in range(10)))
-        for n in range(250):
-            await at_bank(own_bank, _COPY, f"hand-{n:03}", 5, "x", f"ch_{n:03}")
+        many = _COPY.replace("VALUES ($1,", "SELECT $1 || n,").replace(
+            "now())", "now() FROM generate_series(1, 250) AS n"
+        )
+        await at_bank(own_bank, many, "hand-", 5, "x", "ch_x")
         view = await reconcile(s)
         assert (view.transactions, view.matched, view.found) == (260, 10, 250)
         assert len(view.discrepancies) == 100

@@ -9,8 +9,8 @@ import pytest
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.values import Money
-from bus.payments import GetPayment, RefundOrder, payment_id_of
-from tests.payments.support import charge, insist, settings_for, until
+from bus.payments import GetPayment, RefundOrder, SettleRefund, payment_id_of
+from tests.payments.support import at_bank, charge, insist, settings_for, until
 from tests.payments.test_charges import books, told
 
 
@@ -146,3 +146,50 @@ async def test_a_shard_killed_during_a_refund_gives_back_once(
         await until(back, 15)
         assert await refunded_at_the_bank(bank, order_id) == 1000
         await books(s)
+
+
+async def test_a_rejected_refund_is_told_and_its_amount_is_free_again(
+    shop, bank
+) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        given = "UPDATE charges SET refunded = $2 WHERE order_id = $1"
+        await at_bank(bank, given, str(order_id), 900)  # by hand, at the bank
+        view = await s.ask(refund(order_id, 300))
+        assert view.status == "REJECTED"
+        payment = await s.ask(GetPayment(payment_id=payment_id_of(order_id)))
+        assert (payment.status, payment.refunded.amount) == ("SUCCEEDED", 0)
+        assert await told(s) == ["payment_succeeded", "refund_rejected"]
+        await at_bank(bank, given, str(order_id), 0)
+        assert (await s.ask(refund(order_id))).amount == Money(1000, "USD")
+        await books(s)
+
+
+async def test_a_refund_that_is_said_to_be_absent_while_it_is_under_way_goes_back_once(
+    shop, bank, monkeypatch
+) -> None:
+    async def absent(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr("actors.payments.sandbox.Sandbox.find_refund", absent)
+    async with shop("payments", settings=settings_for(bank)) as s:
+        order_id = await paid(s)
+        await bank.faults(latency_ms=300)
+        asked = refund(order_id, 400)
+        first = asyncio.create_task(s.ask(asked))
+        await asyncio.sleep(0.1)
+        again = SettleRefund(order_id=order_id, refund_id=asked.refund_id)
+        await asyncio.gather(*(s.ask(again) for _ in range(3)))
+        assert (await first).status == "COMPLETED"
+        assert await refunded_at_the_bank(bank, order_id) == 400
+        assert await told(s) == ["payment_succeeded", "refund_completed"]
+        await books(s)
+
+
+async def test_a_payment_over_nats_is_taken_at_once_also_where_orders_are_held(
+    shop, bank
+) -> None:
+    settings = settings_for(bank).changed(capture="shipment")
+    async with shop("payments", settings=settings) as s:
+        assert (await s.ask(charge(at_once=True))).status == "SUCCEEDED"
+        assert (await s.ask(charge())).status == "AUTHORIZED"

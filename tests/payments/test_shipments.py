@@ -236,7 +236,7 @@ async def test_a_cancel_while_the_capture_is_not_known_keeps_no_money(
         await books(s)
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.full), 3])
 async def test_of_a_cancel_and_a_shipment_exactly_one_happens(
     shipping, bank, shards
 ) -> None:

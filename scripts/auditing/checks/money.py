@@ -9,6 +9,8 @@ from scripts.auditing.books import Books, Finding
 from scripts.auditing.rows import BankCharge, many, one
 
 SANDBOX = "sandbox"
+TAKEN = frozenset({"SUCCEEDED", "LATE"})
+ENDED = frozenset({*TAKEN, "DECLINED", "VOIDED", "EXPIRED"})
 
 
 def ledger_balanced(books: Books) -> Iterator[Finding]:
@@ -38,12 +40,12 @@ def payment_ledger(books: Books) -> Iterator[Finding]:
 
 
 def payment_sums(books: Books) -> Iterator[Finding]:
-    """A payment's sums are those of its attempts and refunds; one attempt captures."""
+    """A payment's sums are those of its attempts and refunds; one attempt pays."""
     sums: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
     for attempt in books.attempts:
-        if attempt.status == "SUCCEEDED":
+        if attempt.status in TAKEN:
             sums[attempt.payment_id]["captured"] += attempt.amount_minor
-            sums[attempt.payment_id]["successes"] += 1
+            sums[attempt.payment_id]["successes"] += attempt.status == "SUCCEEDED"
     for refund in books.refunds:
         sums[refund.payment_id][refund.status] += refund.amount_minor
     for row in books.payments:
@@ -54,6 +56,28 @@ def payment_sums(books: Books) -> Iterator[Finding]:
             yield str(row.id), f"captured, refunded, refunding {said}, rows {counted}"
         if found["successes"] > 1:
             yield str(row.id), f"{found['successes']} attempts took money"
+
+
+def refund_of_attempt(books: Books) -> Iterator[Finding]:
+    """What goes back is of an attempt that took it; of late money it is all.
+
+    That a payment's refunds are not too much together is said by `payment_bounds`.
+    """
+    back: Counter[tuple[UUID, int]] = Counter()
+    for refund in books.refunds:
+        if refund.status != "REJECTED":
+            back[refund.payment_id, refund.attempt] += refund.amount_minor
+    took = {(a.payment_id, a.number): a for a in books.attempts if a.status in TAKEN}
+    several = Counter(payment_id for payment_id, _ in took)
+    for (payment_id, number), given in back.items():
+        attempt = took.get((payment_id, number))
+        if attempt is None:
+            yield str(payment_id), f"{given} goes back of attempt {number}: took none"
+        elif several[payment_id] > 1 and given > attempt.amount_minor:
+            yield str(attempt.key), f"{given} goes back of {attempt.amount_minor}"
+    for place, attempt in took.items():
+        if attempt.status == "LATE" and back[place] != attempt.amount_minor:
+            yield str(attempt.key), f"LATE, and {back[place]} goes back"
 
 
 def payment_bounds(books: Books) -> Iterator[Finding]:
@@ -76,12 +100,43 @@ def bank_charge_matches(books: Books) -> Iterator[Finding]:
             continue
         charge = charges.get(str(attempt.key))
         taken = charge.captured if charge else 0
-        wanted = attempt.amount_minor if attempt.status == "SUCCEEDED" else 0
-        final = attempt.status in ("SUCCEEDED", "DECLINED")
-        if final and taken != wanted:
+        wanted = attempt.amount_minor if attempt.status in TAKEN else 0
+        if attempt.status in ENDED and taken != wanted:
             yield str(attempt.key), f"{attempt.status} {wanted}, the bank took {taken}"
         elif charge and charge.currency != currencies.get(attempt.payment_id):
             yield str(attempt.key), f"the bank charged in {charge.currency}"
+
+
+def bank_hold_matches(books: Books) -> Iterator[Finding]:
+    """The bank holds money for an attempt that is authorised, and for no ended one."""
+    charges = one(books.bank_charges, lambda charge: charge.key)
+    for attempt in books.attempts:
+        if attempt.provider != SANDBOX:
+            continue
+        charge = charges.get(str(attempt.key))
+        held = charge is not None and charge.status == "authorized"
+        if attempt.status == "AUTHORIZED" and not held:
+            yield str(attempt.key), "AUTHORIZED, and the bank holds nothing"
+        elif attempt.status in ENDED and held and not _ran_out(books, charge):
+            yield str(attempt.key), f"{attempt.status}, and the bank holds its money"
+
+
+def _ran_out(books: Books, charge: BankCharge | None) -> bool:
+    """Whether the bank has let a hold go by itself."""
+    expires_at = charge.expires_at if charge else None
+    return expires_at is not None and expires_at <= books.now
+
+
+def bank_moved_once(books: Books) -> Iterator[Finding]:
+    """Of a capture and a release of the same money one happened; both are of ours."""
+    known = {str(attempt.key): attempt for attempt in books.attempts}
+    done = [move for move in books.bank_moves if move.status == "succeeded"]
+    for charge_key, moves in many(done, lambda move: move.charge_key).items():
+        kinds = sorted(move.kind for move in moves)
+        if charge_key not in known:
+            yield charge_key, f"{kinds}, and unknown to payments"
+        elif len(moves) > 1:
+            yield charge_key, f"moved {len(moves)} times: {kinds}"
 
 
 def bank_charge_known(books: Books) -> Iterator[Finding]:
@@ -93,9 +148,10 @@ def bank_charge_known(books: Books) -> Iterator[Finding]:
 
 
 def bank_charged_once(books: Books) -> Iterator[Finding]:
-    """Nobody is charged twice for one order."""
+    """Nobody is charged twice for one order; late money is on its way back."""
+    late = {str(one.key) for one in books.attempts if one.status == "LATE"}
     taken: dict[str, list[BankCharge]] = many(
-        (charge for charge in books.bank_charges if charge.captured),
+        (one for one in books.bank_charges if one.captured and one.key not in late),
         lambda charge: charge.order_id,
     )
     for order_id, charges in taken.items():
@@ -130,3 +186,10 @@ def bank_refund_known(books: Books) -> Iterator[Finding]:
     for refund in books.bank_refunds:
         if refund.key not in known:
             yield refund.key, f"gave back {refund.amount}, and unknown to payments"
+
+
+def reconciled(books: Books) -> Iterator[Finding]:
+    """Whatever a reconciliation found was settled since."""
+    for found in books.discrepancies:
+        if found.resolved_at is None:
+            yield f"{found.provider} {found.transaction}", found.kind

@@ -9,10 +9,12 @@ from uuid import UUID
 import msgspec
 
 from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import many, one
+from scripts.auditing.rows import Attempt, Order, many, one
 
 RANK = {"PENDING": 0, "CONFIRMED": 1, "PROCESSING": 2, "SHIPPED": 3, "DELIVERED": 4}
 PAID = frozenset({*RANK, "REFUNDED", "PARTIALLY_REFUNDED"} - {"PENDING"})
+TAKEN = frozenset({"SUCCEEDED", "PARTIALLY_REFUNDED", "REFUNDED"})
+HELD = frozenset({"AUTHORIZED", "CAPTURING"})
 ANSWERED_WITH_REPLY = 0
 TIMELINE_DAYS = 399
 ACTORS = frozenset({"CUSTOMER", "GUEST", "SELLER", "ADMIN", "SYSTEM"})
@@ -66,8 +68,14 @@ def order_number_once(books: Books) -> Iterator[Finding]:
 
 
 def order_paid(books: Books) -> Iterator[Finding]:
-    """Of an order that stands, exactly its grand total was captured."""
+    """Of an order that stands, exactly its grand total was captured, or is held.
+
+    Where the hold is gone the order waits for another payment; then, and while money is
+    only held, nothing of it may have left.
+    """
     payments = one(books.payments, lambda payment: payment.order_id)
+    attempts = many(books.attempts, lambda attempt: attempt.payment_id)
+    left = {line.order_id for line in books.lines if line.shipped}
     for order in books.orders:
         if order.status not in PAID or order.grand_amount == 0:
             continue
@@ -76,28 +84,49 @@ def order_paid(books: Books) -> Iterator[Finding]:
             yield str(order.id), f"{order.status} without its payment"
         elif payment.currency != order.currency:
             yield str(order.id), f"paid in {payment.currency}, not {order.currency}"
-        elif payment.captured_minor != order.grand_amount:
-            captured = payment.captured_minor
-            yield str(order.id), f"captured {captured} of {order.grand_amount}"
+        elif wrong := _unpaid(order, attempts.get(payment.id, []), order.id in left):
+            yield str(order.id), wrong
+
+
+def _unpaid(order: Order, attempts: list[Attempt], has_left: bool) -> str | None:
+    """What is wrong with the money of an order that stands; None: nothing."""
+    kept = _sum(attempts, "SUCCEEDED")
+    held = _sum(attempts, "AUTHORIZED", "CAPTURING")
+    if order.payment_status in TAKEN:
+        right = kept == order.grand_amount
+    elif order.payment_status in HELD:
+        right = kept + held == order.grand_amount and not has_left
+    else:
+        right = kept == 0 and not has_left
+    said = f"{order.payment_status}: captured {kept}, holds {held}"
+    return None if right else f"{said} of {order.grand_amount}"
 
 
 def order_cancelled_repaid(books: Books) -> Iterator[Finding]:
-    """Nothing of what a cancelled order was paid is kept."""
+    """Nothing of what a cancelled order was paid is kept, and nothing is held."""
     payments = one(books.payments, lambda payment: payment.order_id)
+    attempts = many(books.attempts, lambda attempt: attempt.payment_id)
     for order in books.orders:
         payment = payments.get(order.id)
         if order.status == "CANCELLED" and payment is not None:
             kept = payment.captured_minor - payment.refunded_minor
-            if kept:
-                yield str(order.id), f"CANCELLED, and {kept} is kept"
+            held = _sum(attempts.get(payment.id, []), "AUTHORIZED")
+            if kept or held:
+                yield str(order.id), f"CANCELLED, {kept} is kept and {held} held"
 
 
 def order_refunds(books: Books) -> Iterator[Finding]:
-    """An order shows what was refunded of its payment."""
+    """An order shows what was refunded of its payment; late money is not its."""
     payments = one(books.payments, lambda payment: payment.order_id)
+    late = {(a.payment_id, a.number) for a in books.attempts if a.status == "LATE"}
+    back: Counter[UUID] = Counter()
+    for refund in books.refunds:
+        own = (refund.payment_id, refund.attempt) not in late
+        if own and refund.status == "COMPLETED":
+            back[refund.payment_id] += refund.amount_minor
     for order in books.orders:
         payment = payments.get(order.id)
-        refunded = payment.refunded_minor if payment else 0
+        refunded = back[payment.id] if payment else 0
         if order.refunded_amount != refunded:
             detail = f"shows {order.refunded_amount} refunded, its payment {refunded}"
             yield str(order.id), detail
@@ -144,6 +173,10 @@ def order_attempts(books: Books) -> Iterator[Finding]:
         if order is not None and attempt.number > order.attempt:
             began = f"{order.attempt} began"
             yield str(order.id), f"attempt {attempt.number} was made, {began}"
+
+
+def _sum(attempts: list[Attempt], *statuses: str) -> int:
+    return sum(one.amount_minor for one in attempts if one.status in statuses)
 
 
 def _remembered(books: Books) -> Iterator[UUID]:
