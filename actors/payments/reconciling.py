@@ -32,6 +32,7 @@ from bus.payments import (
     AttemptStatus,
     BeginReconcile,
     CloseReconcile,
+    DiscrepancyKind,
     DiscrepancyView,
     ListProviders,
     ListReconciliations,
@@ -77,12 +78,17 @@ class Comparison:
         self.matched: set[UUID] = set()
         self.seen: set[UUID] = set()
         self.unbooked: list[ProviderTransaction] = []
-        self.differs: list[DiscrepancyView] = []
+        self.differs: dict[tuple[str, DiscrepancyKind], DiscrepancyView] = {}
         self.returned: list[tuple[UUID, int]] = []
 
     def differ(self, *found: DiscrepancyView) -> None:
-        """Note differences; beyond the bound they are left to the next comparison."""
-        self.differs += found[: DIFFERENCES_MAX - len(self.differs)]
+        """Note differences, each once, however often the provider lists it.
+
+        Beyond the bound they are left to the next comparison.
+        """
+        for one in found:
+            if len(self.differs) < DIFFERENCES_MAX:
+                self.differs[one.transaction, one.kind] = one
 
 
 class Reconciling(Till):
@@ -115,7 +121,7 @@ class Reconciling(Till):
                 until=window.until,
                 transactions=seen.transactions,
                 matched=len(seen.matched),
-                discrepancies=tuple(seen.differs),
+                discrepancies=tuple(seen.differs.values()),
                 resolved=tuple(await self._resolved(seen)),
             )
         )
@@ -293,9 +299,10 @@ class Reconciling(Till):
 
     async def _resolved(self, seen: Comparison) -> list[DiscrepancyView]:
         """Open differences that the ledger, or this comparison, has settled."""
-        still = {(one.transaction, one.kind) for one in seen.differs}
         waiting = [
-            one for one in seen.window.open if (one.transaction, one.kind) not in still
+            one
+            for one in seen.window.open
+            if (one.transaction, one.kind) not in seen.differs
         ]
         keys = [key for one in waiting if (key := key_of(one))]
         if not keys:
