@@ -14,8 +14,8 @@ from bus.payments.charges import (
     REASON_CHARACTERS_MAX,
     Charge,
     PaymentMethod,
-    RefundOrder,
     RefundPayment,
+    payment_id_of,
 )
 from bus.payments.methods import (
     TOKEN_CHARACTERS_MAX,
@@ -107,28 +107,24 @@ class ProcessRefund(Value, frozen=True, kw_only=True, forbid_unknown_fields=True
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_CHARACTERS_MAX)]
     idempotency_key: IdempotencyKey
 
-    def to_message(self) -> RefundOrder | RefundPayment:
+    def to_message(self) -> RefundPayment:
         """The command that it asks for; refuses both ids, and neither."""
         if holds_card_number(self.reason):
             raise card_number_refused()
+        if self.order_id is not None and self.payment_id is None:
+            payment_id = payment_id_of(self.order_id)
+        elif self.payment_id is not None and self.order_id is None:
+            payment_id = self.payment_id
+        else:
+            raise one_id_required()
         once = _once("payment.process-refund", self.idempotency_key)
         asked = self.amount
-        money = None if asked is None else Money(asked.amount, asked.currency)
-        if self.order_id is not None and self.payment_id is None:
-            return RefundOrder(
-                order_id=self.order_id,
-                refund_id=derived_id(once, "refund", self.order_id),
-                amount=money,
-                reason=self.reason,
-            )
-        if self.payment_id is not None and self.order_id is None:
-            return RefundPayment(
-                payment_id=self.payment_id,
-                refund_id=derived_id(once, "refund", self.payment_id),
-                amount=money,
-                reason=self.reason,
-            )
-        raise one_id_required()
+        return RefundPayment(
+            payment_id=payment_id,
+            refund_id=derived_id(once, "refund", payment_id),
+            amount=None if asked is None else Money(asked.amount, asked.currency),
+            reason=self.reason,
+        )
 
 
 def one_id_required() -> Refusal:

@@ -2,23 +2,30 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import msgspec
 import pytest
 
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
-from bus.kit.services import answer
 from bus.payments import SERVICES, payment_id_of
 from tests.payments.support import settings_for
 
 KEY = "a-key-of-16-characters"
 
 
+def read(subject: str, body: dict[str, Any]) -> Any:
+    """A request's body as its form takes it."""
+    return msgspec.json.decode(msgspec.json.encode(body), type=SERVICES[subject])
+
+
 async def say(s: Any, subject: str, **body: Any) -> Any:
-    data = msgspec.json.encode(body)
-    return await answer(subject, SERVICES[subject], s.ask, data)
+    """Ask as the bridge does, whose ids follow from subject and key."""
+    form = read(subject, body)
+    key = form.idempotency_key
+    once = uuid5(NAMESPACE_URL, f"nats:{subject}:{key}") if key else new_id()
+    return await s.ask(form.to_message(), id=once, join=True)
 
 
 async def add(s: Any, **body: Any) -> Any:
@@ -132,9 +139,6 @@ async def test_a_refund_names_one_thing_that_there_is(shop, bank) -> None:
         ),
     ],
 )
-async def test_a_body_that_is_not_as_it_must_be_asks_nobody(subject, body) -> None:
-    async def nobody(*_: Any, **__: Any) -> None:
-        raise AssertionError("somebody was asked")
-
+def test_a_body_that_is_not_as_it_must_be_is_refused(subject, body) -> None:
     with pytest.raises(msgspec.ValidationError):
-        await answer(subject, SERVICES[subject], nobody, msgspec.json.encode(body))
+        read(subject, body)
