@@ -93,7 +93,7 @@ async def test_money_that_the_ledger_does_not_know_is_found(shop, own_bank) -> N
         await at_bank(own_bank, _COPY, key, 500, "nobody", "ch_x")
         await at_bank(own_bank, _COPY, by_hand, 700, "nobody", "ch_hand")
         view = await reconcile(s)
-        assert found(view) == [("MISSING_HERE", key), ("MISSING_HERE", "ch_hand")]
+        assert found(view) == sorted(("MISSING_HERE", one) for one in (key, "ch_hand"))
         assert (view.matched, await mismatches(s)) == (1, 2)
         assert (await reconcile(s)).found == 2
         assert await mismatches(s) == 2  # each is told once
