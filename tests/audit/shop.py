@@ -195,8 +195,8 @@ async def _sell(shop: LocalShop, sold: Sold) -> None:
         order_id=order_id, refund_id=new_id(order_id), amount=some, reason="a scratch"
     )
     await shop.ask(refund)
-    await _move(shop)
     await _sell_held(shop, sold, person)
+    await _move(shop)
 
 
 async def _move(shop: LocalShop) -> None:
