@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing import rows
+from scripts.auditing import money_rows, rows
 
 Finding = tuple[str, str]
 """The ids that a violation is about, and what is wrong with them."""
@@ -108,14 +108,14 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     levels: list[rows.Level] = []
     transfers: list[rows.Transfer] = []
     timed_holds: list[rows.TimedHold] = []
-    payments: list[rows.Payment] = []
-    attempts: list[rows.Attempt] = []
-    refunds: list[rows.Refund] = []
-    discrepancies: list[rows.Discrepancy] = []
-    ledger: list[rows.LedgerLine] = []
-    bank_charges: list[rows.BankCharge] = []
-    bank_moves: list[rows.BankMove] = []
-    bank_refunds: list[rows.BankRefund] = []
+    payments: list[money_rows.Payment] = []
+    attempts: list[money_rows.Attempt] = []
+    refunds: list[money_rows.Refund] = []
+    discrepancies: list[money_rows.Discrepancy] = []
+    ledger: list[money_rows.LedgerLine] = []
+    bank_charges: list[money_rows.BankCharge] = []
+    bank_moves: list[money_rows.BankMove] = []
+    bank_refunds: list[money_rows.BankRefund] = []
     notifications: list[rows.Notification] = []
     messages: list[rows.Message] = []
     mailbox: list[rows.Mail] = []

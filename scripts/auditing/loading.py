@@ -10,14 +10,15 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from scripts.auditing import rows
+from scripts.auditing import money_rows, rows
 from scripts.auditing.books import Books, Document, Kit, Stream, Told
+from scripts.auditing.row import Row
 
 CONNECT_SECONDS_MAX = 5.0
 STATEMENT_SECONDS_MAX = 120.0
 ROWS_MAX = 5_000_000
 
-Kind = TypeVar("Kind", bound=rows.Row)
+Kind = TypeVar("Kind", bound=Row)
 
 _DOCUMENT = msgspec.json.Decoder(Document)
 
@@ -70,7 +71,7 @@ async def load_books(
     kits = {
         name: await _kit(connection)
         for name, connection in connections.items()
-        if name != rows.BankCharge.database
+        if name != money_rows.BankCharge.database
     }
     now = await next(iter(connections.values())).fetchval("SELECT clock_timestamp()")
     return Books(
@@ -108,11 +109,11 @@ async def _read(connection: Any, kind: type[Kind], order: str = "1") -> list[Kin
     return found
 
 
-def _tables() -> dict[str, type[rows.Row]]:
+def _tables() -> dict[str, type[Row]]:
     """The fields of the books that are whole tables, with their rows' classes."""
     found = {}
     for name, hint in typing.get_type_hints(Books).items():
         kinds = typing.get_args(hint)
-        if typing.get_origin(hint) is list and issubclass(kinds[0], rows.Row):
+        if typing.get_origin(hint) is list and issubclass(kinds[0], Row):
             found[name] = kinds[0]
     return found

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from actors.payments.ledger import PROVIDER
 from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import BankCharge, many, one
+from scripts.auditing.money_rows import BankCharge
+from scripts.auditing.rows import many, one
 
 SANDBOX = "sandbox"
 TAKEN = frozenset({"SUCCEEDED", "LATE"})
