@@ -158,6 +158,6 @@ def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     heard.on_loss(gateway.streams.miss)
     gateway.streams.ear = heard
     heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
-    for kind, call in counting(gateway.measures):
-        heard.on(kind, call)
+    for counted, call in counting(gateway.measures):
+        heard.on(counted, call)
     return heard

@@ -1,6 +1,7 @@
 """Held money of an order: taken before the first parcel leaves, or gone."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from actors.kit.domain import handles_many
@@ -20,9 +21,8 @@ from bus.payments import (
     CapturePayment,
     PaymentVoided,
 )
-from persistence import orders as store
 from persistence.kit.transaction import Tx
-from persistence.orders import Order, Step
+from persistence.orders import Order
 
 GONE = {
     AUTHORIZATION_EXPIRED: AttemptStatus.EXPIRED,
@@ -75,43 +75,40 @@ class Capturing(Paying):
         self, tx: Tx, messages: Sequence[NotePayment]
     ) -> list[Done | Refusal]:
         """Write how the money stands; the timeline says so once."""
-
-        def decide(order: Order, m: NotePayment) -> Order:
-            return noted_payment(order, m.payment_status, m.attempt, tx)
-
-        return await change(tx, messages, decide, lambda _order, _m: Done())
+        return await change(
+            tx,
+            messages,
+            lambda order, m: noted_payment(order, m, tx.now),
+            lambda _order, _m: Done(),
+        )
 
     @handles_many(PaymentVoided)
     async def record_void(
         self, tx: Tx, messages: Sequence[PaymentVoided]
     ) -> list[Done]:
-        """Held money was let go, or expired: the order that stands is not paid."""
-        orders = await store.load_orders(tx, [m.order_id for m in messages])
-        steps: list[Step] = []
-        for m in messages:
-            order = orders[m.order_id]
-            if order is None:
-                continue  # paid for by somebody over NATS, without an order
-            expired = m.reason_code == AUTHORIZATION_EXPIRED
-            status = AttemptStatus.EXPIRED if expired else AttemptStatus.VOIDED
-            after = noted_payment(order, str(status), m.attempt, tx)
-            if after is not order:
-                orders[order.id] = after
-                steps.append(Step(order=after, reason=f"payment-{status.lower()}"))
-        if steps:
-            changed = {step.order.id: step.order for step in steps}
-            await store.update_orders(tx, list(changed.values()))
-            await store.add_timeline(tx, steps)
+        """Held money was let go, or expired: an order that stands is not paid.
+
+        What was paid for over NATS has no order, and nothing to write.
+        """
+        await self.note_payment(tx, [_note(m) for m in messages])
         return [Done() for _ in messages]
 
 
-def noted_payment(order: Order, status: str, attempt: int | None, tx: Tx) -> Order:
+def noted_payment(order: Order, m: NotePayment, now: datetime) -> Order:
     """The order with how its held money stands; what was taken stays taken."""
-    if attempt not in (None, order.attempt) or order.payment_status == status:
+    if m.attempt not in (None, order.attempt) or order.payment_status not in HELD:
         return order
-    if order.payment_status not in HELD:
+    if order.payment_status == m.payment_status:
         return order
-    return noted(order, tx.now, payment_status=status)
+    return noted(order, now, payment_status=m.payment_status)
+
+
+def _note(m: PaymentVoided) -> NotePayment:
+    expired = m.reason_code == AUTHORIZATION_EXPIRED
+    status = AttemptStatus.EXPIRED if expired else AttemptStatus.VOIDED
+    return NotePayment(
+        order_id=m.order_id, payment_status=str(status), attempt=m.attempt
+    )
 
 
 def ships_unpaid(order: Order, m: AdvanceOrder) -> bool:
