@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pydantic import Field
 from starlette.requests import Request
 
-from bus.kit.addressing import derived_id
+from bus.kit.addressing import derived_id, new_id
 from bus.kit.values import Done, Page
 from bus.orders import GetOrder, Viewer
 from bus.payments import (
@@ -158,6 +158,7 @@ async def receive_webhook(provider: str, request: Request) -> None:
     """
     facts = await ask(
         VerifyWebhook(
+            delivery_id=new_id(),
             provider=provider,
             body=await read_body(request),
             headers=_signature_headers(request),
@@ -169,7 +170,10 @@ async def receive_webhook(provider: str, request: Request) -> None:
     if facts.outcome is not None:
         await ask(
             ApplyWebhook(
-                order_id=facts.order_id, attempt=facts.attempt, outcome=facts.outcome
+                order_id=facts.order_id,
+                attempt=facts.attempt,
+                outcome=facts.outcome,
+                amount=facts.amount,
             ),
             id=facts.event_id,
         )

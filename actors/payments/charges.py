@@ -9,6 +9,7 @@ from actors.kit.process import Run
 from actors.payments.attempts import (
     Attempts,
     ask_of,
+    begun,
     reply,
     to_ask,
 )
@@ -21,7 +22,7 @@ from actors.payments.charging import (
 )
 from actors.payments.till import Book
 from bus.kit.refusals import Refusal
-from bus.kit.values import Done
+from bus.kit.values import Done, Money
 from bus.payments import (
     TEST_CARDS,
     ApplyWebhook,
@@ -35,7 +36,6 @@ from bus.payments import (
     WebhookFacts,
     unknown_method,
 )
-from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 from persistence.payments import (
     Attempt,
@@ -99,23 +99,20 @@ class Charges(Attempts):
     ) -> list[Done | Refusal]:
         """The same by the provider's own word, in whatever order it comes."""
         book = await Book.open(tx, (message.order_id for message in messages))
-        results = [
-            reply(self.closed, tx, book, m.order_id, m.attempt, m.outcome)
-            for m in messages
-        ]
+        results = [reply(self._applied, tx, book, message) for message in messages]
         await book.save()
-        return [r if isinstance(r, Refusal) else Done() for r in results]
+        return results
 
     @handles(VerifyWebhook)
     async def verify_webhook(
         self,
-        db: Db,  # noqa: ARG002 - its name makes this a query
-        query: VerifyWebhook,
+        run: Run,  # noqa: ARG002 - its name makes this a process
+        asked: VerifyWebhook,
     ) -> WebhookFacts | None:
         """Prove who sent it, and read what it says."""
-        provider = self.desk.named(query.provider)
+        provider = self.desk.named(asked.provider)
         return await provider.verify_webhook(
-            query.body, query.headers, self.clock.now()
+            asked.body, asked.headers, self.clock.now()
         )
 
     def _opened(
@@ -141,6 +138,20 @@ class Charges(Attempts):
         book.put(payment)
         self.look_after(tx, payment, attempt)
         return to_ask(payment, attempt, token)
+
+    def _applied(self, tx: Tx, book: Book, message: ApplyWebhook) -> Done:
+        """A webhook applied; one about another amount is nobody's payment here."""
+        payment, attempt = begun(book, message.order_id, message.attempt)
+        due = Money(attempt.amount_minor, payment.currency)
+        if message.amount is None or message.amount == due:
+            self.closed(tx, book, message.order_id, message.attempt, message.outcome)
+        else:
+            self.log.error(
+                "provider-tells-another-amount",
+                payment_id=str(payment.id),
+                attempt=attempt.number,
+            )
+        return Done()
 
     def _standing(self, payment: Payment, attempt: Attempt) -> Opened:
         """An attempt that was begun before; while it is OPEN it is asked for again."""

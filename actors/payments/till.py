@@ -6,8 +6,10 @@ from uuid import UUID
 
 from actors.kit.domain import Domain
 from actors.payments.desk import Desk
+from actors.payments.paypal import PayPal
 from actors.payments.provider import Provider
 from actors.payments.sandbox import Sandbox
+from actors.payments.stripe import Stripe
 from actors.payments.vault import Vault
 from actors.payments.watching import Watch, Watched
 from bus.kit.messages import Event, Message
@@ -92,17 +94,22 @@ class Till(Domain):
 
     def _providers(self) -> list[Provider]:
         """The clients of all providers that the settings name."""
-        settings = self.settings
+        settings, seconds = self.settings, self.provider_timeout_seconds
+        providers: list[Provider] = []
+        if settings.stripe_secret_key:
+            providers.append(Stripe(settings, self.log, seconds, self.clock))
+        if settings.paypal_client_id:
+            providers.append(PayPal(settings, self.log, seconds, self.clock))
+        if settings.profile == "production":
+            if not providers:
+                self.log.error("no-payment-provider")  # the sandbox is no bank
+            return providers
         if not settings.bank_url:
             raise SettingsError("SOUK_BANK_URL is not set")
-        return [
-            Sandbox(
-                settings.bank_url,
-                settings.bank_webhook_secret,
-                self.log,
-                self.provider_timeout_seconds,
-            )
-        ]
+        bank = Sandbox(
+            settings.bank_url, settings.bank_webhook_secret, self.log, seconds
+        )
+        return [*providers, bank]
 
 
 class Book:

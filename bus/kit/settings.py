@@ -5,8 +5,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -26,6 +28,21 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Shards = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Secret = Annotated[str, Field(repr=False)]
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _provider_url(url: str) -> str:
+    """An address that secrets may be sent to: encrypted, or on this machine."""
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or not (parts.scheme == "https" or local):
+        raise ValueError("Must be an https address (http only on this machine)")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("Must be an address without user, query or fragment")
+    return url.rstrip("/")
+
+
+ProviderUrl = Annotated[str, AfterValidator(_provider_url)]
 
 
 class SettingsError(ValueError):
@@ -122,6 +139,22 @@ class Settings(BaseModel):
     """How often the ledger is compared with the payment providers' own lists."""
     bank_webhook_secret: Secret = ""
     """Secret that signs the sandbox bank's webhooks; made when absent."""
+    stripe_secret_key: Secret = ""
+    """Secret key of Stripe (`sk_…` or `rk_…`): cards and wallets are charged there."""
+    stripe_webhook_secret: Secret = ""
+    """Secret that signs Stripe's webhooks (`whsec_…`)."""
+    stripe_url: ProviderUrl = "https://api.stripe.com"
+    """Base of Stripe's API; another one for a local double of it."""
+    paypal_client_id: str = ""
+    """Client id of the PayPal app: `PAYPAL` is charged there."""
+    paypal_client_secret: Secret = ""
+    """Client secret of the PayPal app."""
+    paypal_webhook_id: str = ""
+    """Id of the webhook at PayPal that brings its events here."""
+    paypal_merchant_id: str = ""
+    """Merchant id of the PayPal account: orders that pay another are refused."""
+    paypal_url: ProviderUrl = "https://api-m.paypal.com"
+    """Base of PayPal's API; `https://api-m.sandbox.paypal.com` to try it."""
 
     allocation: Literal["priority", "most_stock", "fewest_parcels"] = "priority"
     """Which warehouse gives: the first with all, the fullest, or as few as can be."""
@@ -241,6 +274,28 @@ class Settings(BaseModel):
                 if not getattr(self, name):
                     raise ValueError(f"{_variable(name)} is required in production")
         return self
+
+    @model_validator(mode="after")
+    def _a_provider_is_whole(self) -> Self:
+        if bool(self.paypal_client_id) != bool(self.paypal_client_secret):
+            raise ValueError(
+                "SOUK_PAYPAL_CLIENT_ID and SOUK_PAYPAL_CLIENT_SECRET go together"
+            )
+        if self.profile == "production":
+            for needs, names in _NEEDED_IN_PRODUCTION.items():
+                missing = [name for name in names if not getattr(self, name)]
+                if getattr(self, needs) and missing:
+                    raise ValueError(
+                        f"{_variable(missing[0])} is required in production"
+                    )
+        return self
+
+
+_NEEDED_IN_PRODUCTION = {
+    "stripe_secret_key": ("stripe_webhook_secret",),
+    "paypal_client_id": ("paypal_webhook_id", "paypal_merchant_id"),
+}
+"""What a provider cannot be trusted without."""
 
 
 def _values(cls: type[Settings], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from bus.kit.addressing import derived_id
-from bus.kit.messages import ANY, Command, Event, Query, by
+from bus.kit.messages import Command, Event, Query, by
 from bus.kit.refusals import Refusal, conflict, forbidden, invalid
 from bus.kit.values import Done, Money, Page, Value
 
@@ -139,12 +139,16 @@ class RefundOutcome(Value, frozen=True, kw_only=True):
 
 
 class WebhookFacts(Value, frozen=True, kw_only=True):
-    """What a verified webhook says: of an attempt its `outcome`, or of a refund."""
+    """What a verified webhook says: of an attempt its `outcome`, or of a refund.
+
+    `amount` is given where anyone but the shop can begin a payment at the provider.
+    """
 
     event_id: UUID
     order_id: UUID
     attempt: int = 0
     outcome: Outcome | None = None
+    amount: Money | None = None
     refund_id: UUID | None = None
     refund: RefundOutcome | None = None
 
@@ -203,13 +207,32 @@ class RefundPayment(Command[RefundView], frozen=True, kw_only=True):
 class ApplyWebhook(Command[Done], frozen=True, kw_only=True):
     """Close an attempt with what the provider said of it later; once, in any order.
 
-    Money that comes after its attempt was given up goes back at once.
+    Money that comes after its attempt was given up goes back at once. Another `amount`
+    than the attempt's is not its payment, and changes nothing.
     """
 
     key = by("order_id")
     order_id: UUID
     attempt: int
     outcome: Outcome
+    amount: Money | None = None
+
+
+class VerifyWebhook(Command[WebhookFacts | None], frozen=True, kw_only=True):
+    """What a provider's webhook says, once its signature is proven.
+
+    `headers` are those that providers sign with, by their names in lower case. None
+    when it is genuine but concerns nothing here. 403 for a forged or an old one. It
+    changes nothing, but may have to ask the provider, which no query can wait for;
+    `delivery_id` is only its key.
+    """
+
+    key = by("delivery_id")
+    remembered = False
+    delivery_id: UUID
+    provider: str
+    body: bytes
+    headers: dict[str, str]
 
 
 # --- queries -----------------------------------------------------------------
@@ -227,19 +250,6 @@ class ListPayments(Query[Page[PaymentView]], frozen=True, kw_only=True):
 
     key = by("order_id")
     order_id: UUID
-
-
-class VerifyWebhook(Query[WebhookFacts | None], frozen=True, kw_only=True):
-    """What a provider's webhook says, once its signature is proven.
-
-    `headers` are those that providers sign with, by their names in lower case. None
-    when it is genuine but concerns nothing here. 403 for a forged or an old one.
-    """
-
-    key = ANY
-    provider: str
-    body: bytes
-    headers: dict[str, str]
 
 
 def payment_id_of(order_id: UUID) -> UUID:

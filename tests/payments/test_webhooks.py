@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.payments import (
     ApplyWebhook,
@@ -23,7 +24,10 @@ from tests.payments.test_charges import books, timers, told
 
 def verify(body: bytes, signature: str) -> VerifyWebhook:
     return VerifyWebhook(
-        provider="sandbox", body=body, headers={"bank-signature": signature}
+        delivery_id=new_id(),
+        provider="sandbox",
+        body=body,
+        headers={"bank-signature": signature},
     )
 
 
@@ -144,7 +148,9 @@ async def test_only_the_providers_own_webhooks_count(shop, bank) -> None:
                 await s.ask(verify(bad_body, bad_signature))
             assert refused.value.code == "forbidden"
         with pytest.raises(Refusal):
-            await s.ask(VerifyWebhook(provider="x", body=body, headers={}))
+            await s.ask(
+                VerifyWebhook(delivery_id=new_id(), provider="x", body=body, headers={})
+            )
 
 
 async def test_a_genuine_webhook_of_another_shop_concerns_nothing(shop, bank) -> None:

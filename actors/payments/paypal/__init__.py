@@ -1,0 +1,5 @@
+"""The provider `paypal`."""
+
+from actors.payments.paypal.client import PayPal
+
+__all__ = ["PayPal"]

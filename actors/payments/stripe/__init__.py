@@ -1,0 +1,5 @@
+"""The provider `stripe`."""
+
+from actors.payments.stripe.client import Stripe
+
+__all__ = ["Stripe"]
