@@ -63,7 +63,11 @@ class Absent:
         """Not known: nobody can be asked."""
         return await self.refund(ask)
 
-    async def describe(self, token: str) -> MethodFacts | None:  # noqa: ARG002
+    async def describe(
+        self,
+        token: str,  # noqa: ARG002
+        owner: UUID,  # noqa: ARG002
+    ) -> MethodFacts | None:
         """Nobody can be asked."""
         raise Unavailable(f"the provider {self.name} is not set up")
 

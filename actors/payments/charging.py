@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from bus.payments import (
     AMOUNT_MAX,
     ATTEMPTS_MAX,
-    TOKEN_CHARACTERS_MAX,
     AttemptStatus,
     Charge,
     ChargeResult,
@@ -19,6 +18,7 @@ from bus.payments import (
     currency_mismatch,
     holds_card_number,
     invalid_amount,
+    is_token,
     payment_id_of,
     payment_in_progress,
     token_required,
@@ -45,7 +45,7 @@ def check_charge(charge: Charge, currency: str) -> None:
     if (charge.token is None) == (charge.payment_method_id is None):
         raise token_required()
     if charge.token is not None:
-        if not 0 < len(charge.token) <= TOKEN_CHARACTERS_MAX:
+        if not is_token(charge.token):
             raise token_required()
         if holds_card_number(charge.token):
             raise card_number_refused()

@@ -10,7 +10,6 @@ from bus.kit.values import Done, Page
 from bus.payments import (
     METHODS_MAX,
     TEST_CARDS,
-    TOKEN_CHARACTERS_MAX,
     AddMethod,
     ListMethods,
     MethodView,
@@ -20,6 +19,7 @@ from bus.payments import (
     SetDefaultMethod,
     card_number_refused,
     holds_card_number,
+    is_token,
     method_mismatch,
     too_many_methods,
     unknown_kind,
@@ -46,7 +46,7 @@ class Methods(Till):
         _check(asked)
         token = TEST_CARDS.get(asked.token, asked.token)
         provider = self.desk.for_method(asked.method)
-        facts = await provider.describe(token)
+        facts = await provider.describe(token, asked.user_id)
         if facts is None:
             raise unknown_token()
         return await run.step(
@@ -130,5 +130,5 @@ def _check(asked: AddMethod) -> None:
         raise unknown_kind(asked.method)
     if holds_card_number(asked.token):
         raise card_number_refused()
-    if not 0 < len(asked.token) <= TOKEN_CHARACTERS_MAX:
+    if not is_token(asked.token):
         raise unknown_token()

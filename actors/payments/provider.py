@@ -9,6 +9,10 @@ from uuid import UUID
 from bus.kit.values import Money, Value
 from bus.payments import MethodFacts, Outcome, RefundOutcome, WebhookFacts
 
+KEPT_MARK = "\n"
+"""In a kept token, where it has to be told from what a shopper sends: nobody can send
+it, so nobody can pay with what another has kept."""
+
 PROVIDER_TIMEOUT_SECONDS = 15.0
 """How long one ask of a provider may take; a bank that takes 10 s still answers."""
 
@@ -129,8 +133,8 @@ class Provider(Protocol):
         """What became of a refund; None: the provider never heard of its key."""
         ...
 
-    async def describe(self, token: str) -> MethodFacts | None:
-        """What is shown of a token; None: the provider does not know it.
+    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
+        """What is shown of a token that `owner` may keep; None: there is none such.
 
         Raises Unavailable when it does not answer.
         """

@@ -169,7 +169,11 @@ class Sandbox:
             self._log.warning("provider-call-failed", error=repr(e), lines=1)
             raise Unavailable("the provider does not answer") from e
 
-    async def describe(self, token: str) -> MethodFacts | None:
+    async def describe(
+        self,
+        token: str,
+        owner: UUID,  # noqa: ARG002 - the bank's tokens are anybody's
+    ) -> MethodFacts | None:
         """What is shown of a token; None: the bank does not know it."""
         try:
             async with self._session.post(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from actors.payments.provider import (
     CaptureAsk,
@@ -119,10 +120,10 @@ class Watched:
             return None
         return self._seen_refund(outcome)
 
-    async def describe(self, token: str) -> MethodFacts | None:
+    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """As the provider does."""
         try:
-            facts = await self.provider.describe(token)
+            facts = await self.provider.describe(token, owner)
         except Unavailable:
             self.watch.bad()
             raise

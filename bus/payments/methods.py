@@ -136,6 +136,12 @@ def holds_card_number(text: str) -> bool:
     return False
 
 
+def is_token(text: str) -> bool:
+    """Whether `text` can be a provider's token: printable ASCII, and not too long."""
+    fits = 0 < len(text) <= TOKEN_CHARACTERS_MAX
+    return fits and text.isascii() and text.isprintable()
+
+
 # --- steps -------------------------------------------------------------------
 
 

@@ -6,8 +6,14 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
 from scripts.bank.webhooks import sign
+from serve_app.payments import (
+    SIGNATURE_CHARACTERS_MAX,
+    SIGNATURE_HEADERS,
+    _signature_headers,
+)
 from tests.edge.front import CARD, Front, key, order
 from tests.payments.support import SECRET, Bank, receiver, until
 
@@ -174,6 +180,16 @@ async def test_only_the_provider_is_believed(front: Front) -> None:
     signed = {"Bank-Signature": sign(SECRET, body, now)}
     assert await front.guest.code(elsewhere, 404, body, **signed) == "not-found"
     assert (await ada.call(f"GET /orders/{made['id']}", 200))["status"] == "PENDING"
+
+
+def test_a_webhook_brings_its_signature_along_and_nothing_else() -> None:
+    signed = {name: "x" for name in SIGNATURE_HEADERS if name.startswith("paypal-")}
+    sent = {**signed, "stripe-signature": "t=1" * 2_000, "cookie": "c", "x-other": "o"}
+    headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+    request = Request({"type": "http", "headers": headers})
+    kept = ("t=1" * 2_000)[:SIGNATURE_CHARACTERS_MAX]
+    assert _signature_headers(request) == {**signed, "stripe-signature": kept}
+    assert len(signed) == 5
 
 
 async def test_a_pending_payment_is_settled_by_the_providers_word(

@@ -1,6 +1,7 @@
 """Amounts as PayPal writes them: decimal strings.
 
-The currencies are those of https://developer.paypal.com/api/rest/reference/currency-codes.
+The currencies are those of PayPal's reference
+(https://developer.paypal.com/api/rest/reference/currency-codes).
 """
 
 import re

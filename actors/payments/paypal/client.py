@@ -154,9 +154,9 @@ class PayPal:
         """What became of a refund: PayPal has no list, the same ask again tells it."""
         return await self.refund(ask)
 
-    async def describe(self, token: str) -> MethodFacts | None:
+    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """What is shown of a payment token in PayPal's vault."""
-        return await describe(self._asker, token)
+        return await describe(self._asker, token, owner)
 
     async def verify_webhook(
         self,

@@ -17,7 +17,7 @@ from actors.payments.paypal.answers import (
 )
 from actors.payments.paypal.asking import Asker, Refused
 from actors.payments.paypal.books import Books
-from actors.payments.provider import ChargeAsk
+from actors.payments.provider import KEPT_MARK, ChargeAsk
 from bus.payments import AttemptStatus, Outcome
 
 KEY_SECONDS_MAX = 5 * 3600
@@ -25,10 +25,14 @@ KEY_SECONDS_MAX = 5 * 3600
 
 SKEW = timedelta(minutes=5)
 NOT_SUPPORTED = "amount-not-supported"
+VAULT = f"vault{KEPT_MARK}"
+"""Before the vault's id of a kept token."""
+
 UNKNOWN = Outcome(status=AttemptStatus.UNKNOWN)
 
 _ORDER_ID = re.compile(r"[A-Z0-9]{17}")
-_VAULT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_KEPT = re.compile(rf"{VAULT}([A-Za-z0-9_-]{{1,128}})")
+_REFERENCE = re.compile(r"[A-Z0-9]{1,36}")
 _NOT_APPROVED = frozenset({"CREATED", "SAVED", "PAYER_ACTION_REQUIRED"})
 _NOT_PAID = _NOT_APPROVED | {"APPROVED"}
 _DONE = frozenset(
@@ -45,7 +49,7 @@ _TWICE = "DUPLICATE_INVOICE_ID"
 
 
 def is_order_id(token: str) -> bool:
-    """Whether a token is an order that a buyer has approved; else it is a vault's."""
+    """Whether a token is PayPal's id of an order, which its buyer has approved."""
     return _ORDER_ID.fullmatch(token) is not None
 
 
@@ -68,12 +72,8 @@ class Orders:
 
     async def pay(self, ask: ChargeAsk) -> Outcome:
         """Take, or hold, the money; raises NoAnswer when it is not known."""
-        if to_paypal(ask.amount) is None:
-            return declined(NOT_SUPPORTED)
         if is_order_id(ask.token):
             return await self._approved(ask)
-        if not _VAULT_ID.fullmatch(ask.token):
-            return declined("invalid-token")
         if self.forgotten(ask):
             found = await self._listed(ask)
             if found is not None:
@@ -95,6 +95,8 @@ class Orders:
 
     async def part(self, reference: str) -> Outcome:
         """How a capture stands, or an authorisation and what was captured of it."""
+        if not _REFERENCE.fullmatch(reference):
+            raise NoAnswer("no id of PayPal's")
         part = await self._asker.get(f"/v2/payments/captures/{reference}", Part)
         if not isinstance(part, Refused):
             return captured(part)
@@ -167,8 +169,13 @@ class Orders:
 
     async def _from_vault(self, ask: ChargeAsk) -> Outcome:
         """Make an order that is paid at once; the same key makes the same one."""
+        kept = _KEPT.fullmatch(ask.token)
+        if kept is None:
+            return declined("invalid-token")
+        if to_paypal(ask.amount) is None:
+            return declined(NOT_SUPPORTED)
         order = await self._asker.post(
-            "/v2/checkout/orders", Order, ask.key, _order(ask)
+            "/v2/checkout/orders", Order, ask.key, _order(ask, kept[1])
         )
         if isinstance(order, Refused):
             if order.issue == _TWICE:
@@ -244,7 +251,7 @@ def _mark(ask: ChargeAsk) -> str:
     return mark_of(ask.order_id, ask.attempt)
 
 
-def _order(ask: ChargeAsk) -> dict[str, Any]:
+def _order(ask: ChargeAsk, vault_id: str) -> dict[str, Any]:
     return {
         "intent": "CAPTURE" if ask.capture else "AUTHORIZE",
         "purchase_units": [
@@ -254,5 +261,5 @@ def _order(ask: ChargeAsk) -> dict[str, Any]:
                 "amount": to_paypal(ask.amount),
             }
         ],
-        "payment_source": {"paypal": {"vault_id": ask.token}},
+        "payment_source": {"paypal": {"vault_id": vault_id}},
     }

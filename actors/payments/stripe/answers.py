@@ -74,6 +74,13 @@ class Kept(Value, frozen=True, kw_only=True):
     card: Card | None = None
 
 
+class Customer(Value, frozen=True, kw_only=True):
+    """Whom a PaymentMethod is attached to."""
+
+    id: str
+    metadata: dict[str, str] = {}
+
+
 class StripeDict(Protocol):
     """What Stripe's library gives for any object."""
 

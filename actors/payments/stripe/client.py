@@ -11,6 +11,7 @@ import stripe
 
 from actors.payments.calls import Calls
 from actors.payments.provider import (
+    KEPT_MARK,
     CaptureAsk,
     ChargeAsk,
     ProviderTransaction,
@@ -27,7 +28,7 @@ from actors.payments.stripe.answers import (
 )
 from actors.payments.stripe.asking import NOT_KNOWN_YET, UNKNOWN, Asker
 from actors.payments.stripe.books import Books
-from actors.payments.stripe.keeping import MARK, describe
+from actors.payments.stripe.keeping import describe
 from actors.payments.stripe.transport import client_of
 from actors.payments.stripe.webhooks import facts, prove
 from bus.kit.settings import Settings
@@ -47,7 +48,7 @@ LISTING_FACTOR = 10
 """How much longer an ask may take that has to read lists."""
 
 Found = TypeVar("Found")
-_TOKEN = re.compile(rf"(?:(cus_\w+){MARK})?((?:pm|card|src|tok)_\w+)", re.ASCII)
+_TOKEN = re.compile(rf"(?:(cus_\w+){KEPT_MARK})?((?:pm|card|src|tok)_\w+)", re.ASCII)
 _MOVED = "payment_intent_unexpected_state"
 _STUCK = frozenset({"requires_action", "requires_confirmation"})
 _STALE = frozenset({"processing", "requires_capture"})
@@ -162,9 +163,9 @@ class Stripe:
             self._asker.unknown(ask.key, error)
             return NOT_KNOWN_YET
 
-    async def describe(self, token: str) -> MethodFacts | None:
+    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """What is shown of a PaymentMethod, which is kept for later on the way."""
-        return await describe(self._client, token, self._log)
+        return await describe(self._client, token, owner, self._log)
 
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str], now: float

@@ -1,0 +1,1 @@
+"""Doubles of the providers' APIs, written by hand after what their documents say."""
