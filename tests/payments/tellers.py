@@ -204,6 +204,7 @@ def intent_of(ask: ChargeAsk, status: str = "succeeded") -> dict[str, Any]:
     return {
         "id": "pi_1",
         "status": status,
+        "latest_charge": "ch_1",
         "amount": ask.amount.amount,
         "currency": ask.amount.currency.lower(),
         "metadata": {

@@ -91,33 +91,32 @@ class PayPal:
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money: capture the approved order, or pay from the vault."""
-        return await self._in_time(ask, self._orders.pay(ask))
+        return await self._pay(ask)
 
     async def authorize(self, ask: ChargeAsk) -> Outcome:
         """Hold money, in the same ways."""
-        return await self._in_time(ask, self._orders.pay(ask))
+        return await self._pay(ask)
 
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """What became of a charge; None: PayPal never heard of it."""
-        return await self._in_time(ask, self._orders.find(ask))
+        listing = self._orders.forgotten(ask)
+        return await self._in_time(ask.key, self._orders.find(ask), listing=listing)
 
     async def capture(self, ask: CaptureAsk) -> Outcome:
         """Take what is held, or a part of it; the rest is let go."""
         amount = to_paypal(ask.amount)
         if amount is None or not self._named(ask.key, ask.reference):
             return UNKNOWN
-        return await self._move(
-            ask.key,
-            ask.reference or "",
-            "capture",
-            {"amount": amount, "final_capture": True},
-        )
+        body = {"amount": amount, "final_capture": True}
+        work = self._move(ask.key, ask.reference or "", "capture", body)
+        return await self._in_time(ask.key, work)
 
     async def void(self, ask: VoidAsk) -> Outcome:
         """Let go what is held: DECLINED, `voided`."""
         if not self._named(ask.key, ask.reference):
             return UNKNOWN
-        return await self._move(ask.key, ask.reference or "", "void", None)
+        work = self._move(ask.key, ask.reference or "", "void", None)
+        return await self._in_time(ask.key, work)
 
     async def refund(self, ask: RefundAsk) -> RefundOutcome:
         """Give money back, once by the key."""
@@ -178,11 +177,15 @@ class PayPal:
         """End all connections."""
         await self._access.close()
 
-    async def _in_time(self, ask: ChargeAsk, work: Awaitable[Found]) -> Found | Outcome:
+    async def _pay(self, ask: ChargeAsk) -> Outcome:
+        listing = self._orders.forgotten(ask)
+        return await self._in_time(ask.key, self._orders.pay(ask), listing=listing)
+
+    async def _in_time(
+        self, key: UUID, work: Awaitable[Found], *, listing: bool = False
+    ) -> Found | Outcome:
         """All the calls of one ask together have the time of one."""
-        seconds = self._timeout_seconds
-        if self._orders.forgotten(ask):
-            seconds *= LISTING_FACTOR
+        seconds = self._timeout_seconds * (LISTING_FACTOR if listing else 1)
         try:
             async with asyncio.timeout(seconds):
                 return await work
@@ -190,7 +193,7 @@ class PayPal:
             self._log.warning(
                 "provider-call-failed",
                 provider=self.name,
-                key=str(ask.key),
+                key=str(key),
                 error="no answer in time",
             )
         except NoAnswer:
@@ -200,23 +203,18 @@ class PayPal:
     async def _move(self, key: UUID, reference: str, what: str, body: Any) -> Outcome:
         """Capture or void an authorisation; one that was moved before is read."""
         path = f"/v2/payments/authorizations/{reference}/{what}"
-        try:
-            if what == "void":
-                refused = await self._asker.do("POST", path, key)
-                if refused is None:
-                    return declined(VOIDED)
-            else:
-                part = await self._asker.post(path, Part, key, body)
-                if not isinstance(part, Refused):
-                    return captured(part)
-                refused = part
-            if refused.issue not in _MOVED:
-                self._log.error(
-                    "provider-refuses", key=str(key), code=kebab(refused.issue)
-                )
-            return await self._orders.part(reference)
-        except NoAnswer:
-            return UNKNOWN
+        if what == "void":
+            refused = await self._asker.do("POST", path, key)
+            if refused is None:
+                return declined(VOIDED)
+        else:
+            part = await self._asker.post(path, Part, key, body)
+            if not isinstance(part, Refused):
+                return captured(part)
+            refused = part
+        if refused.issue not in _MOVED:
+            self._log.error("provider-refuses", key=str(key), code=kebab(refused.issue))
+        return await self._orders.part(reference)
 
     def _named(self, key: UUID, reference: str | None) -> bool:
         """Whether PayPal's id of it is known; a person has to look where it is not."""

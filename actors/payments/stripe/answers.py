@@ -4,6 +4,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
+import stripe
 
 from actors.payments.stripe.amounts import from_stripe
 from bus.kit.values import Money, Value
@@ -13,6 +14,9 @@ NOT_SUPPORTED = "amount-not-supported"
 AUTHENTICATION = "authentication-required"
 VOIDED = "voided"
 CODE_CHARACTERS_MAX = 100
+NO_ANSWER = (stripe.StripeError, ValueError, TypeError, AttributeError, KeyError)
+"""What the library, or reading what it gives, raises where nothing is known; the last
+three for JSON of a shape that no answer has."""
 
 
 class Problem(Value, frozen=True, kw_only=True):
@@ -33,6 +37,7 @@ class Intent(Value, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     last_payment_error: Problem | None = None
     cancellation_reason: str | None = None
+    latest_charge: Any = None
 
     @property
     def money(self) -> Money | None:
@@ -113,14 +118,22 @@ def outcome_of(intent: Intent) -> Outcome:
         case "requires_payment_method":
             return declined(intent.last_payment_error, intent.id)
         case "canceled":
-            expired = intent.cancellation_reason == "automatic"
-            code = "authorization-expired" if expired else VOIDED
             return Outcome(
-                status=AttemptStatus.DECLINED, decline_code=code, reference=intent.id
+                status=AttemptStatus.DECLINED,
+                decline_code=_canceled(intent),
+                reference=intent.id,
             )
         case _:
             status = AttemptStatus.UNKNOWN
     return Outcome(status=status, reference=intent.id)
+
+
+def _canceled(intent: Intent) -> str:
+    """Why it was cancelled: what never reached a card had waited for its buyer."""
+    if intent.latest_charge is None:
+        return AUTHENTICATION
+    expired = intent.cancellation_reason == "automatic"
+    return "authorization-expired" if expired else VOIDED
 
 
 def declined(problem: Problem | None, reference: str | None = None) -> Outcome:

@@ -7,6 +7,7 @@ from uuid import UUID
 import stripe
 
 from actors.payments.stripe.answers import (
+    NO_ANSWER,
     Intent,
     Problem,
     Returned,
@@ -51,7 +52,7 @@ class Asker:
             if error.http_status == NOT_FOUND and error.code is None:
                 return self.unknown(key, error)  # no such address: not about a payment
             return error
-        except (stripe.StripeError, ValueError) as error:
+        except NO_ANSWER as error:
             return self.unknown(key, error)
         if money is not None and intent.money != money:
             self.wrong(key, intent.status)
@@ -76,7 +77,7 @@ class Asker:
             code = kebab(error.code) or "invalid-request"
             self._log.error("provider-refuses", key=str(key), code=code)
             return RefundOutcome(status=RefundStatus.REJECTED, reason_code=code)
-        except (stripe.StripeError, ValueError) as error:
+        except NO_ANSWER as error:
             self.unknown(key, error)
             return NOT_KNOWN_YET
         if returned.money != money:

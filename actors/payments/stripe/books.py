@@ -15,6 +15,7 @@ from actors.payments.provider import (
 )
 from actors.payments.stripe.amounts import from_stripe
 from actors.payments.stripe.answers import (
+    NO_ANSWER,
     Intent,
     Returned,
     read,
@@ -97,7 +98,7 @@ class Books:
                 moved = _moved(read(found, Balance))
                 if moved is not None:
                     yield moved
-        except (stripe.StripeError, ValueError) as error:
+        except NO_ANSWER as error:
             self._log.error(
                 "provider-call-failed", provider="stripe", error=type(error).__name__
             )

@@ -20,9 +20,8 @@ from actors.payments.provider import (
 )
 from actors.payments.stripe.amounts import to_stripe
 from actors.payments.stripe.answers import (
-    AUTHENTICATION,
+    NO_ANSWER,
     NOT_SUPPORTED,
-    VOIDED,
     Intent,
     outcome_of,
 )
@@ -81,21 +80,99 @@ class Stripe:
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money, once by the key."""
-        return await self._in_time(ask, self._begin(ask))
+        return await self._in_time(ask.key, ask.begun_at, self._begin(ask), UNKNOWN)
 
     async def authorize(self, ask: ChargeAsk) -> Outcome:
         """Hold money, once by the key."""
-        return await self._in_time(ask, self._begin(ask))
+        return await self._in_time(ask.key, ask.begun_at, self._begin(ask), UNKNOWN)
 
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """What became of a charge, by Stripe's id or by asking the very same again.
 
         None only when the key is too old for that and no PaymentIntent bears it.
         """
-        return await self._in_time(ask, self._find(ask))
+        return await self._in_time(ask.key, ask.begun_at, self._find(ask), UNKNOWN)
 
     async def capture(self, ask: CaptureAsk) -> Outcome:
         """Take what is held, or a part of it; what is left of it is let go."""
+        return await self._in_time(ask.key, None, self._capture(ask), UNKNOWN)
+
+    async def void(self, ask: VoidAsk) -> Outcome:
+        """Let go what is held: DECLINED, `voided`."""
+        if ask.reference is None:
+            return self._not_named(ask.key, ask.reference)
+        work = self._cancel(ask.key, ask.key, ask.reference)
+        return await self._in_time(ask.key, None, work, UNKNOWN)
+
+    async def refund(self, ask: RefundAsk) -> RefundOutcome:
+        """Give money back, once by the key."""
+        return await self._in_time(
+            ask.key, ask.begun_at, self._refund(ask), NOT_KNOWN_YET
+        )
+
+    async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
+        """What became of a refund: it is listed with its payment."""
+        try:
+            return await self._books.refund(ask)
+        except NO_ANSWER as error:
+            self._asker.unknown(ask.key, error)
+            return NOT_KNOWN_YET
+
+    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
+        """What is shown of a PaymentMethod, which is kept for later on the way."""
+        return await describe(self._client, token, owner, self._log)
+
+    async def verify_webhook(
+        self, body: bytes, headers: Mapping[str, str], now: float
+    ) -> WebhookFacts | None:
+        """What a webhook says, once its signature is proven and recent."""
+        prove(body, headers, self._webhook_secret, now)
+        return facts(body, self._log)
+
+    def transactions(
+        self, since: datetime, until: datetime
+    ) -> AsyncIterator[ProviderTransaction]:
+        """All charges and refunds of that time, the newest first."""
+        return self._books.transactions(since, until)
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._calls.close()
+
+    async def _in_time(
+        self,
+        key: UUID,
+        begun_at: datetime | None,
+        work: Awaitable[Found],
+        unknown: Found,
+    ) -> Found:
+        """All the calls of one ask together have the time of one."""
+        seconds = self._timeout_seconds
+        if self._forgotten(begun_at):
+            seconds *= LISTING_FACTOR
+        try:
+            async with asyncio.timeout(seconds):
+                return await work
+        except TimeoutError as error:
+            self._asker.unknown(key, error)
+            return unknown
+
+    async def _find(self, ask: ChargeAsk) -> Outcome | None:
+        if ask.reference:
+            return await self._settled(ask, ask.reference)
+        if self._forgotten(ask.begun_at):
+            return await self._searched(ask)
+        return await self._create(ask, again=True)
+
+    async def _begin(self, ask: ChargeAsk) -> Outcome:
+        """Create and confirm; a key that may be forgotten is looked up before."""
+        if self._forgotten(ask.begun_at):
+            found = await self._searched(ask)
+            if found is not None:
+                return found
+        return await self._create(ask)
+
+    async def _capture(self, ask: CaptureAsk) -> Outcome:
         amount = to_stripe(ask.amount)
         if amount is None or ask.reference is None:
             return self._not_named(ask.key, ask.reference)
@@ -111,14 +188,7 @@ class Stripe:
         )
         return await self._moved(ask.key, reference, found)
 
-    async def void(self, ask: VoidAsk) -> Outcome:
-        """Let go what is held: DECLINED, `voided`."""
-        if ask.reference is None:
-            return self._not_named(ask.key, ask.reference)
-        return await self._cancel(ask.key, ask.key, ask.reference)
-
-    async def refund(self, ask: RefundAsk) -> RefundOutcome:
-        """Give money back, once by the key."""
+    async def _refund(self, ask: RefundAsk) -> RefundOutcome:
         amount = to_stripe(ask.amount)
         if amount is None:
             return RefundOutcome(
@@ -154,61 +224,6 @@ class Stripe:
                 lambda: self._api.refunds.retrieve_async(reference),
             )
         return outcome
-
-    async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
-        """What became of a refund: it is listed with its payment."""
-        try:
-            return await self._books.refund(ask)
-        except (stripe.StripeError, ValueError) as error:
-            self._asker.unknown(ask.key, error)
-            return NOT_KNOWN_YET
-
-    async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
-        """What is shown of a PaymentMethod, which is kept for later on the way."""
-        return await describe(self._client, token, owner, self._log)
-
-    async def verify_webhook(
-        self, body: bytes, headers: Mapping[str, str], now: float
-    ) -> WebhookFacts | None:
-        """What a webhook says, once its signature is proven and recent."""
-        prove(body, headers, self._webhook_secret, now)
-        return facts(body, self._log)
-
-    def transactions(
-        self, since: datetime, until: datetime
-    ) -> AsyncIterator[ProviderTransaction]:
-        """All charges and refunds of that time, the newest first."""
-        return self._books.transactions(since, until)
-
-    async def close(self) -> None:
-        """End all connections."""
-        await self._calls.close()
-
-    async def _in_time(self, ask: ChargeAsk, work: Awaitable[Found]) -> Found | Outcome:
-        """All the calls of one ask together have the time of one."""
-        seconds = self._timeout_seconds
-        if self._forgotten(ask.begun_at):
-            seconds *= LISTING_FACTOR
-        try:
-            async with asyncio.timeout(seconds):
-                return await work
-        except TimeoutError as error:
-            return self._asker.unknown(ask.key, error)
-
-    async def _find(self, ask: ChargeAsk) -> Outcome | None:
-        if ask.reference:
-            return await self._settled(ask, ask.reference)
-        if self._forgotten(ask.begun_at):
-            return await self._searched(ask)
-        return await self._create(ask, again=True)
-
-    async def _begin(self, ask: ChargeAsk) -> Outcome:
-        """Create and confirm; a key that may be forgotten is looked up before."""
-        if self._forgotten(ask.begun_at):
-            found = await self._searched(ask)
-            if found is not None:
-                return found
-        return await self._create(ask)
 
     async def _create(self, ask: ChargeAsk, *, again: bool = False) -> Outcome:
         amount, token = to_stripe(ask.amount), _TOKEN.fullmatch(ask.token)
@@ -250,15 +265,7 @@ class Stripe:
         """
         if intent.status not in _STUCK:
             return outcome_of(intent)
-        key = uuid5(ask.key, "cancel")
-        outcome = await self._cancel(ask.key, key, intent.id)
-        if outcome.decline_code == VOIDED:
-            return Outcome(
-                status=AttemptStatus.DECLINED,
-                decline_code=AUTHENTICATION,
-                reference=intent.id,
-            )
-        return outcome
+        return await self._cancel(ask.key, uuid5(ask.key, "cancel"), intent.id)
 
     async def _cancel(self, key: UUID, cancel_key: UUID, reference: str) -> Outcome:
         found = await self._asker.intent(
@@ -289,7 +296,7 @@ class Stripe:
         """The PaymentIntent that bears the key, among all since it was begun."""
         try:
             intent = await self._books.intent(ask)
-        except (stripe.StripeError, ValueError) as error:
+        except NO_ANSWER as error:
             return self._asker.unknown(ask.key, error)
         return None if intent is None else await self._unstuck(ask, intent)
 

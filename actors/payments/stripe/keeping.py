@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import stripe
 
 from actors.payments.provider import KEPT_MARK
-from actors.payments.stripe.answers import Card, Customer, Kept, read
+from actors.payments.stripe.answers import NO_ANSWER, Card, Customer, Kept, read
 from bus.kit.refusals import Unavailable
 from bus.payments import MethodFacts
 
@@ -35,7 +35,7 @@ async def describe(
     except (stripe.InvalidRequestError, stripe.CardError) as error:
         log.info("provider-keeps-not", provider="stripe", code=error.code)
         return None
-    except (stripe.StripeError, ValueError) as error:
+    except NO_ANSWER as error:
         log.warning(
             "provider-call-failed", provider="stripe", error=type(error).__name__
         )

@@ -92,6 +92,7 @@ class Stripe(Weather):
             "amount_received": int(form["amount"]) if status == "succeeded" else 0,
             "metadata": _metadata(form),
             "last_payment_error": None,
+            "latest_charge": None if status == "requires_action" else "ch_1",
             "form": form,
         }
         self.intents[intent["id"]] = intent

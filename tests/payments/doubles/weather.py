@@ -7,16 +7,25 @@ from typing import Any
 
 from aiohttp import web
 
-LONG = b"x" * (5 << 20)
+WRONG: dict[str, dict[str, Any]] = {
+    "garbage": {"body": b"{not json", "content_type": "application/json"},
+    "odd": {"text": "[1]", "content_type": "application/json"},
+    "null": {"text": "null", "content_type": "application/json"},
+    "other": {"text": '{"object": "payment_intent", "id": 5}'},
+    "long": {"body": b"x" * (5 << 20)},
+    "redirect": {"status": 307, "headers": {"Location": "/elsewhere"}},
+    "broken": {"status": 500, "text": '{"error": {"type": "api_error"}}'},
+}
+AFTER = ["lost", "silent", *WRONG]
+BEFORE = ["refuse", "dead"]
 
 
 class Weather:
     """Serves an application; `fault` says what is wrong from now on.
 
     `refuse`: 503, nothing is done. `dead`: the line is cut before anything is done.
-    `lost`, `silent`, `garbage`, `long`, `redirect`, `broken`: it is done, and then the
-    line is cut, nothing is answered, or something that is no answer. `only` limits
-    that to paths that hold it.
+    AFTER: it is done, and then the line is cut, nothing is answered, or something
+    that is no answer. `only` limits that to calls (`POST /v1/…`) that hold it.
     """
 
     def __init__(self) -> None:
@@ -46,26 +55,20 @@ class Weather:
 
     @web.middleware
     async def _weather(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        self.asked.append(f"{request.method} {request.path}")
-        fault = self.fault if self.only in request.path else ""
+        called = f"{request.method} {request.path}"
+        fault = self.fault if self.only in called else ""
+        self.asked.append(called)
         if fault == "refuse":
             return web.json_response({}, status=503)
         if fault == "dead":
             return self._cut(request)
         response: web.StreamResponse = await handler(request)
-        match fault:
-            case "silent":
-                await asyncio.Event().wait()
-            case "lost":
-                return self._cut(request)
-            case "garbage":
-                return web.Response(body=b"{not json", content_type="application/json")
-            case "long":
-                return web.Response(body=LONG)
-            case "redirect":
-                return web.Response(status=307, headers={"Location": "/elsewhere"})
-            case "broken":
-                return web.json_response({"error": {"type": "api_error"}}, status=500)
+        if fault == "silent":
+            await asyncio.Event().wait()
+        if fault == "lost":
+            return self._cut(request)
+        if fault in WRONG:
+            return web.Response(**WRONG[fault])
         return response
 
     def _cut(self, request: web.Request) -> web.Response:
