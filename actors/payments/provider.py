@@ -23,7 +23,8 @@ class ChargeAsk(Value, frozen=True, kw_only=True):
     `begun_at` is when it was first asked for and `reference` the provider's id of it,
     as far as either is known: a provider forgets keys after hours, its own ids never.
     `capture` False: the money is only to be held, so that looking it up by asking again
-    asks for the same.
+    asks for the same. `wanted` False: it was given up, so it is only looked for, and
+    never made by asking again.
     """
 
     key: UUID
@@ -32,6 +33,7 @@ class ChargeAsk(Value, frozen=True, kw_only=True):
     amount: Money
     token: str
     capture: bool = True
+    wanted: bool = True
     begun_at: datetime | None = None
     reference: str | None = None
 

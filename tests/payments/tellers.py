@@ -158,6 +158,10 @@ class PayPalTeller(Teller):
 
     poor_code = "instrument-declined"
 
+    async def fault(self, name: str) -> None:
+        self.double.fault = name
+        self.double.only = "/captur" if name == "silent" else ""  # money moves there
+
     def good(self, amount: int, *, capture: bool = True) -> str:
         intent = "CAPTURE" if capture else "AUTHORIZE"
         token: str = self.double.approve(f"{amount / 100:.2f}", intent)

@@ -174,6 +174,20 @@ async def test_a_key_that_paypal_has_forgotten_is_looked_up_before(
     assert (await teller.provider.charge(never)).status == "SUCCEEDED"
 
 
+async def test_what_nobody_wants_any_more_is_not_paid_from_the_vault(
+    teller, clock
+) -> None:
+    ask = charge_ask(GOOD, wanted=False)
+    assert (await teller.provider.find_charge(ask)).status == "UNKNOWN"
+    assert teller.double.parts == {}
+    clock.at += 6 * HOURS
+    assert (await teller.provider.find_charge(ask)).status == "UNKNOWN"
+    old = replace(ask, begun_at=datetime.now(UTC) - timedelta(hours=12))
+    clock.at -= 6 * HOURS
+    assert await teller.provider.find_charge(old) is None
+    assert teller.double.parts == {}
+
+
 async def test_a_refund_whose_key_is_forgotten_is_never_asked_again(
     teller, log, clock
 ) -> None:

@@ -92,6 +92,18 @@ async def test_what_never_reached_it_is_charged_when_it_is_asked_again(teller) -
     assert await teller.taken(ask.order_id) == [1999]
 
 
+async def test_what_nobody_wants_any_more_is_looked_for_and_never_made(teller) -> None:
+    ask = charge_ask(teller.good(1999))
+    given_up = replace(ask, wanted=False)
+    assert await teller.provider.find_charge(given_up) is None
+    assert await teller.taken(ask.order_id) == []
+    await teller.fault("silent")
+    await teller.provider.charge(ask)
+    await teller.fault("")
+    found = await teller.provider.find_charge(given_up)
+    assert (found.status, await teller.taken(ask.order_id)) == ("SUCCEEDED", [1999])
+
+
 async def test_refunds_act_once_by_key_and_never_pass_the_capture(teller) -> None:
     ask = charge_ask(teller.good(1999))
     paid = await teller.provider.charge(ask)

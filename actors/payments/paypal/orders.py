@@ -91,6 +91,8 @@ class Orders:
             return await self.part(ask.reference)
         if self.forgotten(ask):
             return await self._listed(ask)
+        if not ask.wanted:
+            raise NoAnswer("not in PayPal's list before its key is forgotten")
         return await self._from_vault(ask)
 
     async def part(self, reference: str) -> Outcome:

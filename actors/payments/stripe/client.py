@@ -89,7 +89,8 @@ class Stripe:
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """What became of a charge, by Stripe's id or by asking the very same again.
 
-        None only when the key is too old for that and no PaymentIntent bears it.
+        None only when the key is too old for that, or nobody wants it any more, and no
+        PaymentIntent bears it.
         """
         return await self._in_time(ask.key, ask.begun_at, self._find(ask), UNKNOWN)
 
@@ -160,7 +161,7 @@ class Stripe:
     async def _find(self, ask: ChargeAsk) -> Outcome | None:
         if ask.reference:
             return await self._settled(ask, ask.reference)
-        if self._forgotten(ask.begun_at):
+        if not ask.wanted or self._forgotten(ask.begun_at):
             return await self._searched(ask)
         return await self._create(ask, again=True)
 
