@@ -188,16 +188,23 @@ async def test_what_nobody_wants_any_more_is_not_paid_from_the_vault(
     assert teller.double.parts == {}
 
 
-async def test_a_refund_whose_key_is_forgotten_is_never_asked_again(
-    teller, log, clock
+async def test_a_refund_whose_key_is_forgotten_is_looked_up_before(
+    teller, clock
 ) -> None:
     ask = charge_ask(teller.good(1999))
     paid = await teller.provider.charge(ask)
     back = refund_ask(ask, paid.reference, 900)
-    clock.at += 45 * 24 * HOURS
+    assert await teller.provider.find_refund(back) is None
+    teller.double.fault, teller.double.only = "lost", "/refund"
     assert (await teller.provider.refund(back)).status == "PENDING"
-    assert teller.double.refunds == {}
-    assert log.of("error") == ["provider-key-forgotten"]
+    teller.double.fault = ""
+    assert (await teller.provider.find_refund(back)).status == "COMPLETED"
+    teller.double.forget_keys()
+    clock.at += 45 * 24 * HOURS
+    assert (await teller.provider.refund(back)).status == "COMPLETED"
+    assert await teller.given(ask.order_id) == [900]
+    never = refund_ask(ask, paid.reference, 1)
+    assert (await teller.provider.refund(never)).status == "COMPLETED"
 
 
 async def test_one_access_token_serves_all_until_it_ends(teller, clock) -> None:

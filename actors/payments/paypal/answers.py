@@ -64,6 +64,7 @@ class Part(Value, frozen=True, kw_only=True):
     status: str
     amount: Amount | None = None
     custom_id: str | None = None
+    invoice_id: str | None = None
     payee: Payee | None = None
     status_details: Details | None = None
     processor_response: Processor | None = None
@@ -73,6 +74,12 @@ class Part(Value, frozen=True, kw_only=True):
     def money(self) -> Money | None:
         """What it is about."""
         return self.amount.money if self.amount else None
+
+    @property
+    def order_id(self) -> str | None:
+        """The order that it is of."""
+        of = self.supplementary_data.related_ids if self.supplementary_data else None
+        return of.order_id if of else None
 
     @property
     def reason(self) -> str | None:
@@ -85,6 +92,7 @@ class Parts(Value, frozen=True, kw_only=True):
 
     captures: tuple[Part, ...] = ()
     authorizations: tuple[Part, ...] = ()
+    refunds: tuple[Part, ...] = ()
 
 
 class Unit(Value, frozen=True, kw_only=True):
@@ -93,6 +101,7 @@ class Unit(Value, frozen=True, kw_only=True):
     reference_id: str = "default"
     amount: Amount | None = None
     custom_id: str | None = None
+    invoice_id: str | None = None
     payee: Payee | None = None
     payments: Parts = Parts()
 
@@ -118,6 +127,11 @@ class Order(Value, frozen=True, kw_only=True):
             a for unit in self.purchase_units for a in unit.payments.authorizations
         ]
         return found[-1] if found else None
+
+    @property
+    def refunds(self) -> tuple[Part, ...]:
+        """All that was given back of it."""
+        return tuple(r for unit in self.purchase_units for r in unit.payments.refunds)
 
     @property
     def custom_id(self) -> str | None:

@@ -100,7 +100,9 @@ class PayPal:
     async def find_charge(self, ask: ChargeAsk) -> Outcome | None:
         """What became of a charge; None: PayPal never heard of it."""
         listing = self._orders.forgotten(ask)
-        return await self._in_time(ask.key, self._orders.find(ask), listing=listing)
+        return await self._in_time(
+            ask.key, self._orders.find(ask), UNKNOWN, listing=listing
+        )
 
     async def capture(self, ask: CaptureAsk) -> Outcome:
         """Take what is held, or a part of it; the rest is let go."""
@@ -109,49 +111,26 @@ class PayPal:
             return UNKNOWN
         body = {"amount": amount, "final_capture": True}
         work = self._move(ask.key, ask.reference or "", "capture", body)
-        return await self._in_time(ask.key, work)
+        return await self._in_time(ask.key, work, UNKNOWN)
 
     async def void(self, ask: VoidAsk) -> Outcome:
         """Let go what is held: DECLINED, `voided`."""
         if not self._named(ask.key, ask.reference):
             return UNKNOWN
         work = self._move(ask.key, ask.reference or "", "void", None)
-        return await self._in_time(ask.key, work)
+        return await self._in_time(ask.key, work, UNKNOWN)
 
     async def refund(self, ask: RefundAsk) -> RefundOutcome:
         """Give money back, once by the key."""
-        amount = to_paypal(ask.amount)
-        if amount is None:
-            return RefundOutcome(
-                status=RefundStatus.REJECTED, reason_code=NOT_SUPPORTED
-            )
-        if not self._named(ask.key, ask.reference) or self._forgotten(ask):
+        if not self._named(ask.key, ask.reference):
             return NOT_KNOWN_YET
-        try:
-            part = await self._asker.post(
-                f"/v2/payments/captures/{ask.reference}/refund",
-                Part,
-                ask.key,
-                {
-                    "amount": amount,
-                    "invoice_id": str(ask.key),
-                    "custom_id": refund_mark_of(ask.order_id, ask.key),
-                },
-            )
-        except NoAnswer:
-            return NOT_KNOWN_YET
-        if isinstance(part, Refused):
-            return RefundOutcome(
-                status=RefundStatus.REJECTED, reason_code=kebab(part.issue)
-            )
-        if part.money != ask.amount:
-            self._log.error("provider-answer-wrong", key=str(ask.key))
-            return NOT_KNOWN_YET
-        return refunded(part)
+        return await self._in_time(ask.key, self._refund(ask), NOT_KNOWN_YET)
 
     async def find_refund(self, ask: RefundAsk) -> RefundOutcome | None:
-        """What became of a refund: PayPal has no list, the same ask again tells it."""
-        return await self.refund(ask)
+        """What became of a refund; None: PayPal never heard of it."""
+        if not self._named(ask.key, ask.reference):
+            return NOT_KNOWN_YET
+        return await self._in_time(ask.key, self._orders.refund(ask), NOT_KNOWN_YET)
 
     async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """What is shown of a payment token in PayPal's vault."""
@@ -179,11 +158,47 @@ class PayPal:
 
     async def _pay(self, ask: ChargeAsk) -> Outcome:
         listing = self._orders.forgotten(ask)
-        return await self._in_time(ask.key, self._orders.pay(ask), listing=listing)
+        return await self._in_time(
+            ask.key, self._orders.pay(ask), UNKNOWN, listing=listing
+        )
+
+    async def _refund(self, ask: RefundAsk) -> RefundOutcome:
+        amount = to_paypal(ask.amount)
+        if amount is None:
+            return RefundOutcome(
+                status=RefundStatus.REJECTED, reason_code=NOT_SUPPORTED
+            )
+        if self._forgotten(ask):
+            found = await self._orders.refund(ask)
+            if found is not None:
+                return found
+        part = await self._asker.post(
+            f"/v2/payments/captures/{ask.reference}/refund",
+            Part,
+            ask.key,
+            {
+                "amount": amount,
+                "invoice_id": str(ask.key),
+                "custom_id": refund_mark_of(ask.order_id, ask.key),
+            },
+        )
+        if isinstance(part, Refused):
+            return RefundOutcome(
+                status=RefundStatus.REJECTED, reason_code=kebab(part.issue)
+            )
+        if part.money != ask.amount:
+            self._log.error("provider-answer-wrong", key=str(ask.key))
+            return NOT_KNOWN_YET
+        return refunded(part)
 
     async def _in_time(
-        self, key: UUID, work: Awaitable[Found], *, listing: bool = False
-    ) -> Found | Outcome:
+        self,
+        key: UUID,
+        work: Awaitable[Found],
+        unknown: Found,
+        *,
+        listing: bool = False,
+    ) -> Found:
         """All the calls of one ask together have the time of one."""
         seconds = self._timeout_seconds * (LISTING_FACTOR if listing else 1)
         try:
@@ -198,7 +213,7 @@ class PayPal:
             )
         except NoAnswer:
             pass  # said where it was asked
-        return UNKNOWN
+        return unknown
 
     async def _move(self, key: UUID, reference: str, what: str, body: Any) -> Outcome:
         """Capture or void an authorisation; one that was moved before is read."""
@@ -224,12 +239,7 @@ class PayPal:
         return False
 
     def _forgotten(self, ask: RefundAsk) -> bool:
-        """Whether asking again could give the money back twice."""
+        """Whether PayPal may have forgotten the ask's key."""
         if ask.begun_at is None:
             return False
-        old = self._now() - ask.begun_at.timestamp() > REFUND_KEY_SECONDS_MAX
-        if old:
-            self._log.error(
-                "provider-key-forgotten", provider="paypal", key=str(ask.key)
-            )
-        return old
+        return self._now() - ask.begun_at.timestamp() > REFUND_KEY_SECONDS_MAX

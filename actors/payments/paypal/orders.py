@@ -14,11 +14,12 @@ from actors.payments.paypal.answers import (
     captured,
     kebab,
     mark_of,
+    refunded,
 )
 from actors.payments.paypal.asking import Asker, Refused
 from actors.payments.paypal.books import Books
-from actors.payments.provider import KEPT_MARK, ChargeAsk
-from bus.payments import AttemptStatus, Outcome
+from actors.payments.provider import KEPT_MARK, ChargeAsk, RefundAsk
+from bus.payments import AttemptStatus, Outcome, RefundOutcome
 
 KEY_SECONDS_MAX = 5 * 3600
 """PayPal forgets an order's key after 6 hours; its lists lag 3 hours behind."""
@@ -107,15 +108,29 @@ class Orders:
             raise NoAnswer("PayPal knows no such payment")
         if "CAPTURED" not in part.status:
             return authorized(part)
-        related = (
-            part.supplementary_data.related_ids if part.supplementary_data else None
-        )
-        if related is None or related.order_id is None:
-            raise NoAnswer("captured, but of no order")
-        order = await self._asker.get(_path(related.order_id), Order)
-        if isinstance(order, Refused) or order.capture is None:
+        order = await self._of_part(part)
+        if order.capture is None:
             raise NoAnswer("captured, but not to be seen")
         return captured(order.capture)
+
+    async def refund(self, ask: RefundAsk) -> RefundOutcome | None:
+        """How a refund stands: its order lists it; None when it was never made."""
+        capture = await self._asker.get(f"/v2/payments/captures/{ask.reference}", Part)
+        if isinstance(capture, Refused):
+            raise NoAnswer("PayPal knows no such capture")
+        order = await self._of_part(capture)
+        for part in order.refunds:
+            if part.invoice_id == str(ask.key):
+                return refunded(part)
+        return None
+
+    async def _of_part(self, part: Part) -> Order:
+        if part.order_id is None:
+            raise NoAnswer("a payment of no order")
+        order = await self._asker.get(_path(part.order_id), Order)
+        if isinstance(order, Refused):
+            raise NoAnswer("a payment of an order that is not to be seen")
+        return order
 
     async def _approved(self, ask: ChargeAsk) -> Outcome:
         """Pay an order that its buyer has approved, after a look at what it says."""

@@ -197,6 +197,9 @@ class PayPal(Weather):
             **body,
         }
         self.refunds[refund["id"]] = refund
+        order = self.orders[taken["supplementary_data"]["related_ids"]["order_id"]]
+        payments = order["purchase_units"][0]["payments"]
+        payments.setdefault("refunds", []).append(refund)
         return 201, refund
 
     async def kept(self, request: web.Request) -> web.Response:
