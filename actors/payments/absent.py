@@ -1,7 +1,7 @@
 """A provider that the settings name no more: all of it stays unknown, none is lost."""
 
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,8 @@ class Absent:
     What was begun with it is asked for again and again, so it goes on where it was as
     soon as the settings are back.
     """
+
+    lag = timedelta(0)
 
     def __init__(self, name: str, log: Any) -> None:
         self.name = name

@@ -135,6 +135,7 @@ def ask_of(order_id: UUID, attempt: int, opened: Opened) -> ChargeAsk:
         amount=opened.amount,
         token=opened.token,
         capture=not opened.hold,
+        wanted=not opened.given_up,
         begun_at=opened.begun_at,
         reference=opened.reference,
     )

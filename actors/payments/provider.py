@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -103,6 +103,8 @@ class Provider(Protocol):
     """
 
     name: str
+    lag: timedelta
+    """How long its list of transactions may lag behind what it has moved."""
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money, once by the key; the same key gets the same answer.

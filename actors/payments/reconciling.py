@@ -145,7 +145,8 @@ class Reconciling(Till):
         """Set the next comparison first: whatever becomes of this one, it comes."""
         until_before, _ = await reconcile_times(tx, message.provider)
         await self._set_next(tx, message.provider)
-        until = tx.now - self.reconcile_lag
+        lag = self.reconcile_lag + self.desk.named(message.provider).lag
+        until = tx.now - lag
         since = until - timedelta(days=FIRST_DAYS)
         if until_before is not None:
             since = until_before - timedelta(hours=OVERLAP_HOURS)
@@ -323,6 +324,7 @@ async def _find_charge(provider: Provider, line: Booked) -> bool | None:
             token="",
             begun_at=line.created_at,
             reference=line.reference,
+            wanted=False,
         )
     )
     if found is not None and found.status is AttemptStatus.UNKNOWN:

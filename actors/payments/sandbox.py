@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +63,7 @@ class Sandbox:
     """The bank's client."""
 
     name = "sandbox"
+    lag = timedelta(0)
 
     def __init__(
         self, url: str, webhook_secret: str, log: Any, timeout_seconds: float

@@ -81,6 +81,7 @@ class Watched:
 
     def __init__(self, provider: Provider, watch: Watch) -> None:
         self.name = provider.name
+        self.lag = provider.lag
         self.watch = watch
         self.provider = provider
 

@@ -48,7 +48,6 @@ class Log:
 class Teller:
     """A provider, and what a test can see and do at its other side."""
 
-    capturing = True
     poor_code = ""
 
     def __init__(self, provider: Any, double: Any) -> None:
@@ -83,7 +82,6 @@ class Teller:
 class SandboxTeller(Teller):
     """The sandbox bank: a process of its own."""
 
-    capturing = False
     poor_code = "insufficient-funds"
 
     async def fault(self, name: str) -> None:

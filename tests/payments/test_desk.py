@@ -1,10 +1,14 @@
 """Which provider takes a payment, and that it keeps it, whatever the settings say."""
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from actors.payments import Payments
+from actors.payments.paypal import PayPal
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.settings import Settings, SettingsError
@@ -12,12 +16,15 @@ from bus.kit.values import Money
 from bus.payments import (
     AddMethod,
     ApplyWebhook,
+    CapturePayment,
     CloseRefund,
     GetPayment,
     ListMethods,
+    Reconcile,
     RefundOrder,
     SettleAttempt,
     VerifyWebhook,
+    VoidPayment,
     payment_id_of,
 )
 from tests.payments.doubles import paypal, stripe
@@ -214,3 +221,61 @@ def test_settings_show_no_secret() -> None:
     shown = repr(Settings(**values))
     for secret in ("sk_live_1", "whsec_1", "secret-1"):
         assert secret not in shown
+
+
+async def test_held_money_is_taken_or_let_go_at_its_own_provider(shop, bank) -> None:
+    async with providers(bank) as (card, wallet, settings):
+        settings_at_shipment = settings.changed(capture="shipment")
+        async with shop("payments", settings=settings_at_shipment) as s:
+            for teller, method in ((card, "CREDIT_CARD"), (wallet, "PAYPAL")):
+                sold, unsold = (
+                    charge(teller.good(1999, capture=False), method=method)
+                    for _ in range(2)
+                )
+                for asked in (sold, unsold):
+                    assert (await s.ask(asked)).status == "AUTHORIZED"
+                taken = await s.ask(CapturePayment(order_id=sold.order_id))
+                assert taken.status == "SUCCEEDED"
+                gone = await s.ask(VoidPayment(order_id=unsold.order_id))
+                assert gone.status == "VOIDED"
+                back = RefundOrder(order_id=sold.order_id, refund_id=new_id())
+                assert (await s.ask(back)).status == "COMPLETED"
+                assert await teller.taken(sold.order_id) == [1999]
+                assert await teller.given(sold.order_id) == [1999]
+                assert await teller.taken(unsold.order_id) == []
+            await books(s)
+
+
+async def test_what_was_given_up_unheard_of_is_never_charged(shop, bank) -> None:
+    async with (
+        providers(bank) as (card, _, settings),
+        shop("payments", settings=settings) as s,
+    ):
+        asked = charge("pm_visa")
+        card.double.fault = "refuse"
+        assert (await s.ask(asked)).status == "UNKNOWN"
+        await s.ask(VoidPayment(order_id=asked.order_id))
+        card.double.fault = ""
+        await insist(s, SettleAttempt(order_id=asked.order_id, attempt=1))
+        found = await s.ask(GetPayment(payment_id=payment_id_of(asked.order_id)))
+        assert found.status == "VOIDED"
+        assert card.double.intents == {}
+
+
+async def test_each_providers_list_agrees_with_the_ledger(
+    shop, bank, monkeypatch
+) -> None:
+    monkeypatch.setattr(Payments, "reconcile_lag", timedelta(0))
+    monkeypatch.setattr(PayPal, "lag", timedelta(0))
+    async with (
+        providers(bank) as (card, wallet, settings),
+        shop("payments", settings=settings) as s,
+    ):
+        for teller, method in ((card, "CREDIT_CARD"), (wallet, "PAYPAL")):
+            asked = charge(teller.good(1999), method=method)
+            await s.ask(asked)
+            await s.ask(RefundOrder(order_id=asked.order_id, refund_id=new_id()))
+        await asyncio.sleep(1.1)  # both count in whole seconds
+        for name in ("stripe", "paypal"):
+            view = await s.ask(Reconcile(provider=name), timeout_seconds=20)
+            assert (view.transactions, view.matched, view.found) == (2, 2, 0)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -56,8 +56,10 @@ _MOVED = frozenset(
         "PREVIOUSLY_VOIDED",
         "AUTHORIZATION_EXPIRED",
         "MAX_CAPTURE_COUNT_EXCEEDED",
+        "RESOURCE_NOT_FOUND",
     }
 )
+"""It is not held any more, or was taken at once and is no authorisation: it is read."""
 
 
 class PayPal:
@@ -68,6 +70,7 @@ class PayPal:
     """
 
     name = "paypal"
+    lag = timedelta(hours=4)  # its documents say up to three
 
     def __init__(
         self, settings: Settings, log: Any, timeout_seconds: float, clock: Any

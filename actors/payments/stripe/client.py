@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
@@ -61,6 +61,7 @@ class Stripe:
     """
 
     name = "stripe"
+    lag = timedelta(0)
 
     def __init__(
         self, settings: Settings, log: Any, timeout_seconds: float, clock: Any
