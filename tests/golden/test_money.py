@@ -13,7 +13,8 @@ from actors.messaging.templates import Templates
 from actors.orders.carts import put_line
 from actors.orders.decisions import merge_lines, price_lines, totals
 from actors.orders.moving import refunded
-from actors.payments.charging import begin_attempt, check_charge, close_attempt
+from actors.payments.charging import begin_attempt, check_charge
+from actors.payments.closing import close_attempt
 from actors.payments.refunding import begin_refund, close_refund
 from actors.payments.views import payment_status
 from bus.kit.addressing import new_id
