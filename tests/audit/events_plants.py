@@ -94,9 +94,9 @@ EFFECTS = (
     one(
         "notified-once",
         "notifications",
-        f"INSERT INTO notifications (id, user_id, type, {_COLUMNS}) SELECT"
-        " gen_random_uuid(), user_id, type, title, body, data, in_app, false, sms,"
-        " created_at, updated_at, version FROM notifications"
+        f"INSERT INTO notifications (id, user_id, type, position, {_COLUMNS}) SELECT"
+        " gen_random_uuid(), user_id, type, position + 1000000, title, body, data,"
+        " in_app, false, sms, created_at, updated_at, version FROM notifications"
         " WHERE type = 'ORDER_CONFIRMATION' LIMIT 1",
         why="twice",
     ),

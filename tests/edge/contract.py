@@ -62,6 +62,7 @@ ORDER = {
 LOOKUP = {"number": "100-000-001", "email": "gus@example.com"}
 COUNT = {"delta": 1, "reason": "found"}
 REFUND = {"amount": {"amount": 1, "currency": "USD"}, "reason": "a scratch"}
+BANK = {"provider": "sandbox"}
 WAREHOUSE = {"code": "{code}", "name": "East"}
 TRANSFER = {
     "from_warehouse_id": "{main_id}",
@@ -107,6 +108,8 @@ ROUTES = (
     Route("GET /payments?order_id={order_id}", "404 200 200 404 404 404 200"),
     Route("GET /payments/{payment_id}", "404 200 200 404 404 404 200"),
     Route("POST /payments/{payment_id}/refunds", "401 401 403 403 403 403 201", REFUND),
+    Route("GET /payments/reconciliations", "401 401 403 403 403 403 200"),
+    Route("POST /payments/reconciliations", "401 401 403 403 403 403 201", BANK),
     # Signed by nobody; what a signature opens is in test_payments.
     Route("POST /payments/webhooks/{provider}", "403 403 403 403 403 403 403"),
     Route("GET /inventory/{sku}", "200 200 200 200 200 200 200"),

@@ -6,8 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from actors.payments import Payments
+from actors.payments.charging import begin_attempt
+from actors.payments.holding import begin_capture
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.settings import Settings
@@ -288,3 +291,12 @@ async def test_webhooks_of_a_hold_may_come_in_any_order(shop, bank) -> None:
         assert await attempts(s) == [(1, "SUCCEEDED")]
         assert await told(s) == ["payment_authorized", "payment_succeeded"]
         await books(s)
+
+
+def test_a_charge_that_held_nothing_cannot_be_captured() -> None:
+    asked, now = charge("tok_visa"), dt.datetime.now(dt.UTC)
+    payment, attempt = begin_attempt(None, asked, "sandbox", "sealed", now)
+    declined = replace(attempt, status=S.DECLINED)
+    with pytest.raises(Refusal) as refused:
+        begin_capture(replace(payment, attempts=(declined,)), now)
+    assert refused.value.code == "not-authorized"

@@ -11,6 +11,7 @@ REFUSALS: dict[str, tuple[int, Provoke]] = {}
 """Code → status, and what provokes it: an answer over HTTP, or a raised Refusal."""
 
 _TIMED = "tests/inventory/test_timed.py"
+_SHIPMENTS = "tests/payments/test_shipments.py"
 ELSEWHERE = {
     "sku-or-items": _TIMED,
     "sku-and-reason": _TIMED,
@@ -23,6 +24,13 @@ ELSEWHERE = {
     "invalid-cursor": "tests/inventory/test_levels.py",
     "above-maximum": "tests/inventory/test_levels.py",
     "last-warehouse": "tests/inventory/test_warehouses.py",
+    "authorization-expired": _SHIPMENTS,
+    "capture-declined": _SHIPMENTS,
+    "capture-in-progress": _SHIPMENTS,
+    "not-authorized": "tests/payments/test_holds.py",
+    "payment-voided": "tests/payments/test_holds.py",
+    "one-id-required": "tests/payments/test_services.py",
+    "payment-method-unavailable": "tests/payments/test_desk.py",
 }
 """Code → the file of the test that provokes it, where a shop of its own does so."""
 

@@ -36,6 +36,7 @@ async def _one_more(scene: Scene) -> Any:
 @provokes("warehouse-in-use", 409)
 async def _full(scene: Scene) -> Any:
     main = await _main(scene)
+    await _another(scene)
     return await scene.people[Role.ADMIN].send(f"DELETE /warehouses/{main}")
 
 
@@ -47,9 +48,7 @@ async def _nowhere(scene: Scene) -> Any:
 
 @provokes("transfer-exceeds-available", 409)
 async def _more_than_there_is(scene: Scene) -> Any:
-    admin = scene.people[Role.ADMIN]
-    body = {"code": f"T-{new_id().hex[-8:]}".upper(), "name": "There"}
-    there = (await admin.call("POST /warehouses", 201, body))["id"]
+    there = await _another(scene)
     return await _move(scene, await _main(scene), there, 100_000)
 
 
@@ -71,6 +70,12 @@ async def _too_late(scene: Scene) -> Any:
 async def _main(scene: Scene) -> str:
     page = await scene.people[Role.ADMIN].call("GET /warehouses", 200)
     return str(next(one["id"] for one in page["items"] if one["code"] == "MAIN"))
+
+
+async def _another(scene: Scene) -> str:
+    body = {"code": f"T-{new_id().hex[-8:]}".upper(), "name": "There"}
+    made = await scene.people[Role.ADMIN].call("POST /warehouses", 201, body)
+    return str(made["id"])
 
 
 async def _move(scene: Scene, here: str, there: str, pieces: int) -> Any:
