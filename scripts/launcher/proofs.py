@@ -16,7 +16,8 @@ def _marked(marker: str) -> tuple[str, ...]:
 
 
 PARTS = {
-    "full": Proof(_marked("full"), 60),
+    "full": Proof((*_marked("full"), "tests/e2e"), 60),
+    "walks": Proof((*_marked("full"), "--ignore=tests/e2e", "-n", "2"), 60),
     "coverage": Proof(("python", "-m", "scripts.launcher.covered"), 30),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
     "bench": Proof(("python", "-m", "scripts.benching", "--start"), 20),
