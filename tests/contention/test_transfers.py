@@ -58,10 +58,12 @@ async def test_transfers_to_and_fro_beside_buyers_keep_every_piece(
         crowd.rng.shuffle(lines)
         return lines, await market.buy(*lines)
 
+    assert await move(1) is TransferStatus.COMPLETED  # alone it is never refused
     clients = [*each(move, range(CLIENTS)), *[buy] * BUYERS]
     answers = await crowd.at_once(clients)
     assert codes(answers) == []
-    assert TransferStatus.COMPLETED in answers[:CLIENTS]
+    ends = {TransferStatus.COMPLETED, TransferStatus.REFUSED}
+    assert set(answers[:CLIENTS]) <= ends  # who of them wins is left to chance
     await market.check()
     sold = dict.fromkeys(skus, 0)
     for lines, placed in answers[CLIENTS:]:

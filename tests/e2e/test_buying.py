@@ -118,7 +118,7 @@ async def _check_stream(
     await books.told(shop, order["id"], "order_placed", "order_confirmed")
     await books.told(shop, order["payment"]["id"], "payment_succeeded")
     for sku in skus:
-        came = ("stock_replenished", "stock_adjusted")
+        came = ("stock_adjusted", "stock_replenished")
         await books.told(shop, sku, *came, "stock_reserved", "stock_committed")
     await books.told(shop, person.id, "user_registered", "email_verified")
     events = await shop.events()
