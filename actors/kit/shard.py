@@ -144,6 +144,7 @@ class Shard:
         """Load what the owner of these slots must know: epochs, tails, processes."""
         tails = await outbox.tails(connection, sorted(epochs))
         unfinished = await handled.unfinished(connection, epochs)
+        left = await self.timers.left(connection, epochs)
         self.batches.last_n.update({slot: last for slot, (last, _) in tails.items()})
         self.batches.entities.clear()
         self.relay.own(tails)
@@ -151,6 +152,7 @@ class Shard:
         for row in unfinished:
             if row.resume_kind and row.command_id not in self.processes.running:
                 self.processes.resume(row)
+        self.timers.take(left)
 
     # --- asks ----------------------------------------------------------------
 

@@ -1,16 +1,19 @@
 """Timers: messages that a shard sends itself when they are due."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from persistence.kit import due
 from persistence.kit.database import CONNECTION_LOST
+from persistence.kit.due import Due
 
 if TYPE_CHECKING:
     from actors.kit.shard import Shard
 
 DUE_MAX = 500
+LEFT_MAX = 2_000
 LOOK_SECONDS_MAX = 1.0
 LOOK_SECONDS_MIN = 0.02
 RETRY_SECONDS = 1.0
@@ -33,6 +36,22 @@ class Timers:
         """A message that was taken up has ended; if still due it comes again."""
         loop = asyncio.get_running_loop()
         loop.call_later(RETRY_SECONDS, self._taken.discard, due_id)
+
+    async def left(self, connection: Any, slots: Iterable[int]) -> list[Due]:
+        """What stands in for processes of these slots' owner before.
+
+        What is beyond the bound comes when it is due.
+        """
+        handlers = self._shard.domain.handlers
+        kinds = [kind.kind() for kind in handlers if getattr(kind, "stands_in", False)]
+        return await due.left(connection, slots, kinds, LEFT_MAX) if kinds else []
+
+    def take(self, rows: Iterable[Due]) -> None:
+        """Run these now, but those that are running."""
+        for row in rows:
+            if row.id not in self._taken:
+                self._taken.add(row.id)
+                self._shard.take_due(row.id, row.message)
 
     async def run(self) -> None:
         """Sweep for ever, as often as messages are due, at least once a second."""
@@ -61,10 +80,7 @@ class Timers:
         async with self._shard.database.read() as db:
             rows = await due.ripe(db, slots, DUE_MAX)
             seconds = await due.next_seconds(db, slots)
-        for row in rows:
-            if row.id not in self._taken:
-                self._taken.add(row.id)
-                self._shard.take_due(row.id, row.message)
+        self.take(rows)
         if seconds is None:
             return LOOK_SECONDS_MAX
         return min(max(seconds, LOOK_SECONDS_MIN), LOOK_SECONDS_MAX)

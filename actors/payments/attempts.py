@@ -1,7 +1,7 @@
 """What all that moves attempts shares: closed, looked after, and asked for again."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from bus.payments import (
     ChargeResult,
     Opened,
     Outcome,
+    RescueAttempt,
+    RescueRefund,
     SettleAttempt,
     SettleRefund,
 )
@@ -63,9 +65,21 @@ class Attempts(Till):
         return result_of(payment, attempt)
 
     def look_after(self, tx: Tx, payment: Payment, attempt: Attempt) -> None:
-        """Whatever becomes of whoever asks the provider: it is asked again."""
+        """Whatever becomes of whoever asks the provider: it is asked again.
+
+        When its time is up; at once by whoever takes the slot over.
+        """
         wait = timedelta(seconds=self.provider_timeout_seconds + RESCUE_SECONDS)
-        tx.due(attempt_due(payment, attempt), tx.now + wait, settle(payment, attempt))
+        self.rescue_at(tx, payment, attempt, tx.now + wait)
+
+    def rescue_at(
+        self, tx: Tx, payment: Payment, attempt: Attempt, at: datetime
+    ) -> None:
+        """The same, at a time that was set before."""
+        rescue = RescueAttempt(
+            order_id=payment.order_id, attempt=attempt.number, until=at
+        )
+        tx.due(attempt_due(payment, attempt), at, rescue)
 
     def unsealed(self, payment: Payment, attempt: Attempt) -> Opened:
         """An attempt to ask for, with its token."""
@@ -149,6 +163,11 @@ def settle(payment: Payment, attempt: Attempt) -> SettleAttempt:
 def settle_refund(payment: Payment, refund: Refund) -> SettleRefund:
     """The timer's message for a refund."""
     return SettleRefund(order_id=payment.order_id, refund_id=refund.id)
+
+
+def rescue_refund(payment: Payment, refund: Refund) -> RescueRefund:
+    """The same, that stands in for whoever is asking the provider."""
+    return RescueRefund(order_id=payment.order_id, refund_id=refund.id)
 
 
 def attempt_due(payment: Payment, attempt: Attempt) -> str:

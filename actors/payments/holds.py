@@ -1,5 +1,7 @@
 """Captures, voids, and what is asked again until it is known."""
 
+from datetime import datetime
+
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.payments.attempts import Attempts, ask_of, begun, reply, to_ask
@@ -25,6 +27,7 @@ from bus.payments import (
     Moving,
     Opened,
     Outcome,
+    RescueAttempt,
     ResumeAttempt,
     SettleAttempt,
     VoidPayment,
@@ -35,6 +38,7 @@ from persistence.payments import Attempt, Payment, capture_key, void_key
 
 S = AttemptStatus
 KNOWN = (S.SUCCEEDED, S.DECLINED)
+Asking = SettleAttempt | RescueAttempt
 
 
 class Holds(Attempts):
@@ -78,8 +82,18 @@ class Holds(Attempts):
     @handles(SettleAttempt)
     async def settle_attempt(self, run: Run, due: SettleAttempt) -> Done:
         """Ask again with the same key; what was never heard of is asked for now."""
+        return await self._settle_attempt(run, due)
+
+    @handles(RescueAttempt)
+    async def rescue_attempt(self, run: Run, due: RescueAttempt) -> Done:
+        """The same in the place of whoever asked and died, or was not answered."""
+        return await self._settle_attempt(run, due, due.until)
+
+    async def _settle_attempt(
+        self, run: Run, due: Asking, until: datetime | None = None
+    ) -> Done:
         opened = await run.step(
-            ResumeAttempt(order_id=due.order_id, attempt=due.attempt)
+            ResumeAttempt(order_id=due.order_id, attempt=due.attempt, until=until)
         )
         if opened.result is not None:
             return Done()
@@ -144,6 +158,9 @@ class Holds(Attempts):
         waits = attempt.status is S.AUTHORIZED and not _ran_out(attempt, tx)
         if attempt.final or waits:
             return _known(payment, attempt)
+        if message.until and tx.now < message.until and _only_looked_for(attempt):
+            self.rescue_at(tx, payment, attempt, message.until)
+            return _known(payment, attempt)
         if attempt.sealed and self.vault.is_stale(attempt.sealed):
             sealed = self.vault.reseal(attempt.sealed)
             payment, attempt = with_attempt(payment, attempt, sealed=sealed)
@@ -151,7 +168,7 @@ class Holds(Attempts):
         self.look_after(tx, payment, attempt)
         return self.unsealed(payment, attempt)
 
-    async def _ask_again(self, run: Run, due: SettleAttempt, opened: Opened) -> Outcome:
+    async def _ask_again(self, run: Run, due: Asking, opened: Opened) -> Outcome:
         """What the provider says of an attempt now, by what it is waiting for."""
         provider = self.desk.named(opened.provider)
         ask = ask_of(due.order_id, due.attempt, opened)
@@ -171,9 +188,7 @@ class Holds(Attempts):
         move = provider.authorize if opened.hold else provider.charge
         return await move(ask)
 
-    async def _expire(
-        self, run: Run, due: SettleAttempt, found: Outcome | None
-    ) -> Outcome:
+    async def _expire(self, run: Run, due: Asking, found: Outcome | None) -> Outcome:
         """Let go what was held for too long, unless it has been taken all the same."""
         if found is not None and found.status in KNOWN:
             return found
@@ -225,7 +240,7 @@ def _moving(payment: Payment, attempt: Attempt, kind: str, *, asked: bool) -> Mo
     )
 
 
-def _of_opened(due: SettleAttempt, opened: Opened, kind: str) -> Moving:
+def _of_opened(due: Asking, opened: Opened, kind: str) -> Moving:
     key_of = capture_key if kind == "capture" else void_key
     return Moving(
         result=None,
@@ -236,6 +251,11 @@ def _of_opened(due: SettleAttempt, opened: Opened, kind: str) -> Moving:
         provider=opened.provider,
         reference=opened.reference,
     )
+
+
+def _only_looked_for(attempt: Attempt) -> bool:
+    """Whether what the provider has not heard of by now would count as never asked."""
+    return attempt.given_up and attempt.status in (S.OPEN, S.UNKNOWN)
 
 
 def _ran_out(attempt: Attempt, tx: Tx) -> bool:

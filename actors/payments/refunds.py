@@ -5,7 +5,12 @@ from uuid import UUID
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
-from actors.payments.attempts import RESCUE_SECONDS, refund_due, settle_refund
+from actors.payments.attempts import (
+    RESCUE_SECONDS,
+    refund_due,
+    rescue_refund,
+    settle_refund,
+)
 from actors.payments.charging import back_off
 from actors.payments.provider import RefundAsk
 from actors.payments.refunding import (
@@ -27,6 +32,7 @@ from bus.payments import (
     RefundPayment,
     RefundStatus,
     RefundView,
+    RescueRefund,
     ResumeRefund,
     SettleRefund,
 )
@@ -72,8 +78,9 @@ class Refunds(Till):
             )
         )
 
+    @handles(RescueRefund)
     @handles(SettleRefund)
-    async def settle_refund(self, run: Run, due: SettleRefund) -> Done:
+    async def settle_refund(self, run: Run, due: SettleRefund | RescueRefund) -> Done:
         """Look the refund up; one that was never heard of is asked for again.
 
         With the same key: an ask that is still on its way acts once all the same.
@@ -141,7 +148,7 @@ class Refunds(Till):
     def _look_after_refund(self, tx: Tx, payment: Payment, refund: Refund) -> None:
         """Whatever becomes of whoever asks the provider: it is asked again."""
         wait = timedelta(seconds=self.provider_timeout_seconds + RESCUE_SECONDS)
-        tx.due(refund_due(refund), tx.now + wait, settle_refund(payment, refund))
+        tx.due(refund_due(refund), tx.now + wait, rescue_refund(payment, refund))
 
 
 def _begun(book: Book, order_id: UUID, refund_id: UUID) -> tuple[Payment, Refund]:

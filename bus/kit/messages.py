@@ -71,9 +71,13 @@ class Command(Message, Generic[Reply], frozen=True, kw_only=True):
     `remembered` says how: by a handled row that the kit keeps with the answer, or
     (False) by a row of its own that the domain inserts once. A command whose reply
     holds personal data must be of the second kind: handled rows hold ids only.
+
+    `stands_in` marks one that is due only if the process which has set it dies: whoever
+    takes its slot over runs it at once, for that process is gone.
     """
 
     remembered: ClassVar[bool] = True
+    stands_in: ClassVar[bool] = False
 
 
 class Query(Message, Generic[Reply], frozen=True, kw_only=True):

@@ -46,12 +46,16 @@ class OpenAttempt(Command[Opened], frozen=True, kw_only=True):
 
 
 class ResumeAttempt(Command[Opened], frozen=True, kw_only=True):
-    """Read an attempt that is to be asked for again."""
+    """Read an attempt that is to be asked for again.
+
+    `until` is when the time of whoever was asking for it is up, where that is ahead.
+    """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
     attempt: int
+    until: datetime | None = None
 
 
 class CloseAttempt(Command[ChargeResult], frozen=True, kw_only=True):
@@ -71,6 +75,21 @@ class SettleAttempt(Command[Done], frozen=True, kw_only=True):
     remembered = False
     order_id: UUID
     attempt: int
+
+
+class RescueAttempt(Command[Done], frozen=True, kw_only=True):
+    """The same where whoever is asking for it may die: when its time is up, `until`.
+
+    One that is given up is left alone until then: what was asked for it may still be
+    on its way to the provider, and is not asked for again.
+    """
+
+    key = by("order_id")
+    remembered = False
+    stands_in = True
+    order_id: UUID
+    attempt: int
+    until: datetime
 
 
 class OpenedRefund(Value, frozen=True, kw_only=True):
@@ -115,5 +134,15 @@ class SettleRefund(Command[Done], frozen=True, kw_only=True):
 
     key = by("order_id")
     remembered = False
+    order_id: UUID
+    refund_id: UUID
+
+
+class RescueRefund(Command[Done], frozen=True, kw_only=True):
+    """The same where whoever is asking for it may die."""
+
+    key = by("order_id")
+    remembered = False
+    stands_in = True
     order_id: UUID
     refund_id: UUID

@@ -55,16 +55,21 @@ async def ripe(connection: Any, slots: Sequence[int], limit: int) -> list[Due]:
         list(slots),
         limit,
     )
-    return [
-        Due(
-            name=row["name"],
-            id=row["id"],
-            slot=row["slot"],
-            at=row["at"],
-            message=decode(MESSAGE_TYPES[row["kind"]], row["message"]),
-        )
-        for row in rows
-    ]
+    return [_of(row) for row in rows]
+
+
+async def left(
+    connection: Any, slots: Iterable[int], kinds: Sequence[str], limit: int
+) -> list[Due]:
+    """The messages of these kinds, whenever they are due, soonest first."""
+    rows = await connection.fetch(
+        """SELECT name, id, slot, at, kind, message FROM due
+           WHERE slot = ANY($1) AND kind = ANY($2) ORDER BY at LIMIT $3""",
+        sorted(slots),
+        list(kinds),
+        limit,
+    )
+    return [_of(row) for row in rows]
 
 
 async def next_seconds(connection: Any, slots: Sequence[int]) -> float | None:
@@ -75,3 +80,13 @@ async def next_seconds(connection: Any, slots: Sequence[int]) -> float | None:
         list(slots),
     )
     return None if seconds is None else max(0.0, float(seconds))
+
+
+def _of(row: Any) -> Due:
+    return Due(
+        name=row["name"],
+        id=row["id"],
+        slot=row["slot"],
+        at=row["at"],
+        message=decode(MESSAGE_TYPES[row["kind"]], row["message"]),
+    )

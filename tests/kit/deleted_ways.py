@@ -72,6 +72,18 @@ PROCESSES = [
     ),
     Deletion(
         SHARD,
+        "self.timers.take(left)",
+        "pass",
+        "test_timers.py::test_what_stands_in_for_a_process_comes_when_its_shard_dies",
+    ),
+    Deletion(
+        DUE,
+        " AND kind = ANY($2)",
+        " AND $2::text[] IS NOT NULL",
+        "test_timers.py::test_what_stands_in_for_a_process_comes_when_its_shard_dies",
+    ),
+    Deletion(
+        SHARD,
         "self.relay.run, self.timers.run)",
         "self.relay.run)",
         "test_timers.py::"

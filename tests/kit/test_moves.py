@@ -137,3 +137,22 @@ async def test_an_owner_that_is_no_more_is_forgotten(toys) -> None:
 def _ids(s) -> set[str]:
     """The events that were published; what a move sends again counts once."""
     return {event["id"] for event in s.published}
+
+
+async def test_what_stands_in_for_a_process_comes_when_its_slot_moves(toys) -> None:
+    """Guards shard.py: `self.timers.take(left)`; the process stayed behind, and ended.
+
+    Once: of two owners only one has the slot when the effect commits.
+    """
+    async with toys() as s:
+        name = names(0)[0]
+        await s.ask(Remind(name=name, seconds=60, instead=True))
+        await move(s, name, 1)
+
+        async def rung() -> bool:
+            return await journal(s) == [(name, "ring")]
+
+        await until(rung)
+        await asyncio.sleep(0.2)
+        assert await rung()
+        assert await s.rows("toy", "SELECT FROM due") == []

@@ -65,6 +65,21 @@ async def test_the_same_name_replaces_and_a_cancelled_one_never_comes(toys) -> N
         assert await rung(s, 2) == [(one, "new"), (three, "third")]
 
 
+async def test_what_stands_in_for_a_process_comes_when_its_shard_dies(toys) -> None:
+    """Guards shard.py: `self.timers.take(left)`, due.py: `kind = ANY($2)`."""
+    async with toys() as s:
+        here, there, later = names(0)[0], names(1)[0], names(0, 2)[1]
+        await s.ask(Remind(name=here, seconds=60, instead=True))
+        await s.ask(Remind(name=there, seconds=60, instead=True))
+        await s.ask(Remind(name=later, seconds=60))
+        assert await rung(s, 0) == []
+        await s.kill("toy", 0)
+        await s.restart("toy", 0)
+        assert await rung(s, 1) == [(here, "ring")]
+        left = await s.rows("toy", "SELECT name FROM due ORDER BY name")
+        assert {row["name"] for row in left} == {f"ring:{there}", f"ring:{later}"}
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_a_crash_between_firing_and_effect_neither_loses_nor_doubles(
     toys, after

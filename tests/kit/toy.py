@@ -162,6 +162,7 @@ class Remind(Command[Done], frozen=True, kw_only=True):
     seconds: float
     what: str = "ring"
     errand: UUID | None = None
+    instead: bool = False
 
 
 @said
@@ -178,6 +179,17 @@ class Ring(Command[Done], frozen=True, kw_only=True):
 
     key = by("name")
     remembered = False
+    name: str
+    what: str
+
+
+@said
+class RingInstead(Command[Done], frozen=True, kw_only=True):
+    """What falls due, or comes at once when whoever has set it dies."""
+
+    key = by("name")
+    remembered = False
+    stands_in = True
     name: str
     what: str
 

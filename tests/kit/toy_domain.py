@@ -28,6 +28,7 @@ from tests.kit.toy import (
     Peek,
     Remind,
     Ring,
+    RingInstead,
     RunErrand,
     Spoil,
     Stall,
@@ -123,6 +124,8 @@ class Toy(Domain):
         ring: Any = Ring(name=m.name, what=m.what)
         if m.errand:
             ring = RunErrand(name=m.name, id=m.errand)
+        if m.instead:
+            ring = RingInstead(name=m.name, what=m.what)
         tx.due(f"ring:{m.name}", tx.now + timedelta(seconds=m.seconds), ring)
         return Done()
 
@@ -132,7 +135,8 @@ class Toy(Domain):
         return Done()
 
     @handles(Ring)
-    async def ring(self, tx: Tx, m: Ring) -> Done:
+    @handles(RingInstead)
+    async def ring(self, tx: Tx, m: Ring | RingInstead) -> Done:
         await write(tx, [(m.name, m.what)])
         return Done()
 

@@ -223,8 +223,7 @@ async def test_a_shard_killed_while_the_bank_is_asked_charges_once(
         await books(s)
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_an_attempt_that_nobody_waits_for_is_settled_by_its_timer(
+async def test_an_attempt_that_nobody_waits_for_is_settled_at_the_next_start(
     shop, bank
 ) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
@@ -236,9 +235,26 @@ async def test_an_attempt_that_nobody_waits_for_is_settled_by_its_timer(
         assert await attempts(s) == [(1, "OPEN")]
         await s.restart("payments")
         payment_id = payment_id_of(asked.order_id)
-        assert await settled(s, payment_id, 15) == "SUCCEEDED"
+        assert await settled(s, payment_id, 5) == "SUCCEEDED"
         assert len(await bank.ledger(asked.order_id)) == 1
+        assert await timers(s) == []
         await books(s)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_an_attempt_that_nobody_waits_for_is_settled_by_its_timer(
+    shop, bank, monkeypatch
+) -> None:
+    monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
+    async with shop("payments", settings=settings_for(bank)) as s:
+        asked = charge("tok_slow_600")
+        asking = asyncio.create_task(s.ask(asked))
+        await asyncio.sleep(0.3)
+        asking.cancel()
+        s.shard("payments").processes.stop()
+        assert await attempts(s) == [(1, "OPEN")]
+        assert await settled(s, payment_id_of(asked.order_id)) == "SUCCEEDED"
+        assert len(await bank.ledger(asked.order_id)) == 1
 
 
 async def test_slow_charges_delay_no_fresh_ones(shop, bank) -> None:

@@ -16,6 +16,7 @@ from bus.payments import (
     Outcome,
     PaymentView,
     RefundOrder,
+    VoidPayment,
     payment_id_of,
 )
 from tests.payments.support import Bank, at_bank, charge, settings_for, until
@@ -167,3 +168,30 @@ async def test_a_late_hold_is_let_go_once_more(shop, bank) -> None:
 
         await until(gone)
         assert await attempts(s) == [(1, "VOIDED"), (2, "AUTHORIZED")]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_what_was_given_up_is_not_written_off_while_it_may_be_on_its_way(
+    shop, bank, monkeypatch
+) -> None:
+    monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
+    async with shop("payments", settings=settings_for(bank)) as s:
+        asked = charge("tok_slow_800")
+        asking = asyncio.create_task(s.ask(asked))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        await s.ask(VoidPayment(order_id=asked.order_id))
+        await s.kill("payments")
+        # As if the ask had not got through to the bank yet.
+        sql = "DELETE FROM charges WHERE order_id = $1"
+        assert await at_bank(bank, sql, str(asked.order_id)) == "DELETE 1"
+        await s.restart("payments")
+        await asyncio.sleep(0.4)
+        assert await attempts(s) == [(1, "OPEN")]
+
+        async def over() -> bool:
+            return await attempts(s) == [(1, "VOIDED")]
+
+        await until(over)
+        assert await bank.ledger(asked.order_id) == []
+        await books(s)
