@@ -21,7 +21,8 @@ S = OrderStatus
 
 PAYMENT_HOURS = {"BANK_TRANSFER": 72.0}
 PAYMENT_HOURS_DEFAULT = 0.5
-LOOK_SECONDS = (1, 1, 2, 3, 5, 8, 15, 30)
+LOOK_SECONDS = (1, 1, 2, 3, 5, 8, 10, 10, 10, 10, 30)
+"""When a payment is looked at that was not heard of: its event may be late."""
 
 
 class Sums(TypedDict):

@@ -21,8 +21,10 @@ from actors.orders.trying import (
     lost,
     next_attempt,
     refuse_pay,
+    waits_for,
 )
 from bus.kit.refusals import Refusal
+from bus.kit.values import Done
 from bus.orders import OrderStatus, PayOrder, Placed
 from bus.orders.steps import (
     AwaitPayment,
@@ -39,6 +41,7 @@ from bus.orders.steps import (
 from bus.payments import (
     AttemptStatus,
     ChargeResult,
+    PaymentSettled,
     VoidPayment,
     payment_id_of,
 )
@@ -151,6 +154,22 @@ class Paying(Placing):
         return result
 
     # --- steps ---------------------------------------------------------------
+
+    @handles_many(PaymentSettled)
+    async def hear_settled(
+        self, tx: Tx, messages: Sequence[PaymentSettled]
+    ) -> list[Done]:
+        """The provider has answered at last: look now, not when it is time to.
+
+        Under a name of its own, so that a look that has just come too early does not
+        put it off. What was paid for over NATS has no order.
+        """
+        orders = await store.load_orders(tx, [m.order_id for m in messages])
+        for m in messages:
+            order = orders[m.order_id]
+            if order is not None and waits_for(order, m.attempt):
+                tx.due(f"heard:{order.id}", tx.now, LookAtPayment(order_id=order.id))
+        return [Done() for _ in messages]
 
     @handles_many(BeginPayment)
     async def begin_payment(

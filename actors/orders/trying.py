@@ -56,6 +56,16 @@ def lost(order: Order) -> bool:
     return order.status in STANDING and not paid
 
 
+def waits_for(order: Order, attempt: int) -> bool:
+    """Whether an order, cancelled or not, waits to hear what became of an attempt.
+
+    No process of its own is asking for it: that is over, or has not begun.
+    """
+    at_rest = order.stage in (Stage.AWAITING, Stage.SETTLED)
+    heard_of = order.payment_status in OPEN - {GIVING_UP, "NEW"}
+    return order.attempt == attempt and at_rest and heard_of
+
+
 def abandoned(order: Order, now: datetime) -> bool:
     """Whether the payer has left the attempt that is pending."""
     minutes = ABANDONED_MINUTES.get(order.method, ABANDONED_MINUTES_DEFAULT)

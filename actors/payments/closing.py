@@ -19,6 +19,7 @@ from bus.payments import (
     Outcome,
     PaymentAuthorized,
     PaymentFailed,
+    PaymentSettled,
     PaymentSucceeded,
     PaymentVoided,
     RefundStatus,
@@ -30,6 +31,9 @@ HOLD_DAYS_DEFAULT = 7
 VOIDED_CODE = "voided"
 
 S = AttemptStatus
+
+_WAITED_FOR = (S.PENDING, S.UNKNOWN, S.VOIDING)
+"""What is answered before it is settled."""
 
 
 class Closed(NamedTuple):
@@ -190,6 +194,16 @@ def _events(payment: Payment, before: Attempt, after: Attempt) -> tuple[Event, .
         "attempt": after.number,
         "amount": Money(after.amount_minor, payment.currency),
     }
+    outcome = _outcome(before, after, facts)
+    waited_for = before.status in _WAITED_FOR or (before.given_up and not before.final)
+    if waited_for and (after.final or after.status is S.AUTHORIZED):
+        return (*outcome, PaymentSettled(**facts, status=after.status.value))
+    return outcome
+
+
+def _outcome(
+    before: Attempt, after: Attempt, facts: dict[str, Any]
+) -> tuple[Event, ...]:
     match after.status:
         case S.SUCCEEDED:
             return (PaymentSucceeded(**facts),)

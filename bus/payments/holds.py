@@ -1,4 +1,4 @@
-"""Held money: captured, or let go."""
+"""Held money, captured or let go; and money that was waited for."""
 
 from uuid import UUID
 
@@ -81,6 +81,18 @@ class PaymentVoided(PaymentEvent, frozen=True, kw_only=True):
     key = by("order_id")
     subject = by("payment_id")
     reason_code: str
+
+
+class PaymentSettled(PaymentEvent, frozen=True, kw_only=True):
+    """An attempt that was waited for, pending or unknown, has come to `status`.
+
+    It is told besides what has come of it, to whoever was answered too early; an
+    attempt that is settled with its first answer tells nothing of the kind.
+    """
+
+    key = by("order_id")
+    subject = by("payment_id")
+    status: str
 
 
 class LatePaymentReturned(Event, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
+from bus.kit.values import Money
 from bus.orders import CancelOrder, GetTimeline, OrderStatus, PayOrder, Viewer
-from bus.payments import AttemptStatus
+from bus.payments import AttemptStatus, PaymentSettled, payment_id_of
 from tests.kit.local import local_shop
 from tests.orders.fakes import FakePayments, order_of
 from tests.orders.support import (
@@ -26,6 +27,7 @@ from tests.orders.support import (
 )
 
 S = OrderStatus
+TAKEN = AttemptStatus.SUCCEEDED
 LEFT = "UPDATE orders SET created_at = created_at - $2::interval WHERE id = $1"
 
 
@@ -193,6 +195,77 @@ async def test_an_order_that_nobody_pays_expires_and_frees_its_stock(s) -> None:
     await eventually(free)
     page = await s.ask(GetTimeline(order_id=order_id, viewer=ADMIN))
     assert (page.items[-1].reason, page.items[-1].actor) == ("expired", "SYSTEM")
+
+
+async def heard(s, order_id, attempt=1, **more) -> None:
+    """The fact that an attempt which was waited for has come to its end."""
+    fact = PaymentSettled(
+        payment_id=payment_id_of(order_id),
+        order_id=order_id,
+        user_id=None,
+        attempt=attempt,
+        amount=Money(1000, "USD"),
+        status=FakePayments.settles.get(order_id, AttemptStatus.PENDING),
+    )
+    options = {"id": new_id(order_id), "sequence": 3, "domain": "orders", **more}
+    await s.ask(fact, join=True, **options)
+
+
+async def looks(s, order_id) -> list[str]:
+    sql = "SELECT name FROM due WHERE name ~ '^(look|heard):' AND name ~ $1"
+    return [row["name"] for row in await s.rows("orders", sql, str(order_id))]
+
+
+PUT_OFF = "UPDATE due SET at = now() + interval '1 hour' WHERE name = $1"
+
+
+async def test_an_order_hears_at_once_that_its_payment_is_settled(s) -> None:
+    paid, declined = await pending(s, new_id()), await pending(s, new_id())
+    FakePayments.settles |= {paid: TAKEN, declined: AttemptStatus.DECLINED}
+    for order_id in (paid, declined):
+        await s.rows("orders", PUT_OFF, f"look:{order_id}")
+        twice = new_id(order_id)
+        await heard(s, order_id, id=twice)
+        await heard(s, order_id, id=twice)
+    await becomes(s, paid, S.CONFIRMED)
+
+    async def told() -> bool:
+        return (await seen(s, declined)).payment.status == "DECLINED"
+
+    await eventually(told)
+    assert (taken(paid), taken(declined)) == ({1: 1000}, {})
+    assert await holds(s, declined) == ["HELD"]
+    assert (await reasons(s, declined))[1:] == ["payment-pending", "payment-declined"]
+
+
+async def test_a_cancelled_order_hears_of_money_that_comes_all_the_same(s) -> None:
+    buyer = new_id()
+    order_id = await pending(s, buyer)
+    await s.rows("orders", PUT_OFF, f"look:{order_id}")
+    FakePayments.settles[order_id] = AttemptStatus.PENDING  # it cannot be let go yet
+    await s.ask(CancelOrder(order_id=order_id, viewer=Viewer(user_id=buyer)))
+    FakePayments.settles[order_id] = TAKEN
+    await heard(s, order_id)
+
+    async def given_back() -> bool:
+        return order_id in refunds()
+
+    await eventually(given_back)
+    assert (await seen(s, order_id)).status is S.CANCELLED
+
+
+async def test_what_an_order_does_not_wait_for_it_does_not_look_at(s) -> None:
+    buyer = new_id()
+    waits = await pending(s, buyer)
+    await s.rows("orders", PUT_OFF, f"look:{waits}")
+    await heard(s, waits, attempt=2)  # of an attempt that is not its last
+    paid = (await s.ask(order_of(buyer, ("A", 1)))).order_id
+    await heard(s, paid)
+    await heard(s, new_id())  # paid for over NATS: there is no such order
+    await asyncio.sleep(0.2)
+    assert await looks(s, waits) == [f"look:{waits}"]
+    assert await looks(s, paid) == []
+    assert (await seen(s, waits)).status is S.PENDING
 
 
 async def test_an_attempt_that_has_paid_is_heard_before_its_order_expires(s) -> None:

@@ -153,7 +153,7 @@ async def test_an_unknown_outcome_is_asked_again_with_the_same_key(shop, bank) -
         assert await told(s) == []
         assert await settled(s, result.payment_id) == "SUCCEEDED"
         assert len(await bank.ledger(asked.order_id)) == 1
-        assert await told(s) == ["payment_succeeded"]
+        assert await told(s) == ["payment_succeeded", "payment_settled"]
         assert (await s.ask(asked)).status == SUCCEEDED
         await books(s)
 
