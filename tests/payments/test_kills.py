@@ -22,14 +22,15 @@ from tests.payments.test_holds import at_the_bank
 COMMITS_MAX = 12
 SETTLED_SECONDS_MAX = 30.0
 
-pytestmark = [pytest.mark.full, pytest.mark.usefixtures("hasty")]
+pytestmark = pytest.mark.full
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was left behind is taken up half a second after its time was up."""
-    monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
-    monkeypatch.setattr("actors.payments.refunds.RESCUE_SECONDS", 0.5)
+@pytest.fixture(params=[False, True], ids=["answering", "silent"])
+def silent(request: pytest.FixtureRequest) -> bool:
+    """Whether the bank answers nothing; then its time is a second, not fifteen."""
+    if request.param:
+        request.getfixturevalue("hasty")
+    return bool(request.param)
 
 
 def refund(order_id: UUID) -> RefundOrder:
@@ -72,7 +73,6 @@ async def walk(s: Any, bank: Any, at: int, wish: Any, *, after: bool, silent: bo
     return asked.order_id, met
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["answering", "silent"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(
     ("wish", "hold", "end"),
