@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from bus.inventory import (
 )
 from bus.kit.addressing import new_id
 from bus.kit.bridge import Bridge
+from bus.kit.refusals import Refusal
 from bus.kit.values import Address, Money
 from bus.orders import (
     AdvanceOrder,
@@ -200,7 +201,7 @@ async def _sell(shop: LocalShop, sold: Sold) -> None:
 
 
 async def _move(shop: LocalShop) -> None:
-    """A second warehouse, a transfer that was carried out, one that was not, a hold."""
+    """A second warehouse, a transfer that was carried out, one that was not, holds."""
     east = new_id()
     await shop.ask(CreateWarehouse(warehouse_id=east, code="EAST", name="East"))
     [main] = [
@@ -218,8 +219,12 @@ async def _move(shop: LocalShop) -> None:
             reason="nearer",
         )
         await shop.ask(move)
-    line = HeldLine(sku="MANY", quantity=2)
-    await shop.ask(HoldStock(hold_id=new_id(), lines=(line,), expires_seconds=9_000))
+    for pieces in (2, 900):
+        line = HeldLine(sku="MANY", quantity=pieces)
+        with suppress(Refusal):  # there are not so many
+            await shop.ask(
+                HoldStock(hold_id=new_id(), lines=(line,), expires_seconds=9_000)
+            )
 
 
 async def _sell_held(shop: LocalShop, sold: Sold, person: UUID) -> None:

@@ -22,7 +22,7 @@ HOLDS = (
     one(
         "hold-of-order",
         "inventory",
-        "INSERT INTO holds VALUES (gen_random_uuid(), 'MANY', 1, 'RELEASED', 0, 0,"
+        "INSERT INTO holds VALUES (gen_random_uuid(), 'MANY', 1, 'RELEASED', 1, 0,"
         " '{}', now())",
     ),
     one(

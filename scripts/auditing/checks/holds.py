@@ -40,7 +40,10 @@ def order_cancelled_free(books: Books) -> Iterator[Finding]:
 
 
 def hold_of_order(books: Books) -> Iterator[Finding]:
-    """Every hold is for a line of an order or of a transfer, or ends by the clock."""
+    """Every hold is for a line of an order or of a transfer, or ends by the clock.
+
+    A timed hold that was refused leaves what stops a late one: it never held a piece.
+    """
     known = {(line.order_id, line.sku) for line in books.lines}
     known |= {(timed.hold_id, timed.sku) for timed in books.timed_holds}
     known |= {
@@ -49,7 +52,8 @@ def hold_of_order(books: Books) -> Iterator[Finding]:
         for sku in msgspec.json.decode(transfer.lines)
     }
     for hold in books.holds:
-        if (hold.order_id, hold.sku) not in known:
+        stop = hold.state == "RELEASED" and not hold.quantity
+        if not stop and (hold.order_id, hold.sku) not in known:
             yield _ids(hold), f"{hold.state} for no order's line"
 
 
