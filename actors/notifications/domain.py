@@ -19,7 +19,7 @@ from actors.notifications.tellings import (
 )
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
-from bus.kit.refusals import invalid, stale
+from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
 from bus.kit.values import Done, Page
 from bus.notifications import (
     CarryNotification,
@@ -92,11 +92,18 @@ class Notifications(Alerts):
     @handles(PaymentSucceeded)
     @handles(PaymentFailed)
     async def payment_changed(self, run: Run, event: PaymentEvent) -> None:
-        """Tell the payer; a guest's receipt is the confirmation mail."""
-        if event.user_id is not None or isinstance(event, PaymentFailed):
-            await self._tell_buyer(
-                run, event.user_id, event.order_id, of_payment(event)
-            )
+        """Tell the payer; a guest's receipt is the confirmation mail.
+
+        Who charges over NATS without an order of this shop tells the payer themselves.
+        """
+        if event.user_id is None and not isinstance(event, PaymentFailed):
+            return
+        told = event.user_id, event.order_id, of_payment(event)
+        try:
+            await self._tell_buyer(run, *told)
+        except Refusal as refusal:
+            if refusal.data.kind is not RefusalKind.NOT_FOUND:
+                raise
 
     # --- commands ------------------------------------------------------------
 

@@ -51,6 +51,8 @@ class Orders(Domain):
     @handles(GetOrderContact)
     async def get_order_contact(self, db: Db, query: GetOrderContact) -> OrderContact:
         """Whom to write to about an order."""
+        if query.order_id not in self.contacts:
+            raise not_found("order")
         return self.contacts[query.order_id]
 
 

@@ -274,3 +274,22 @@ async def test_read_all_leaves_nothing_unread(told_shop: Any) -> None:
         )
         assert len(read.items) == 3
         assert len(rest.items) == 2
+
+
+async def test_a_charge_without_an_order_of_this_shop_is_nobodys_news(
+    told_shop: Any,
+) -> None:
+    async with told_shop() as s:
+        order_id = new_id()
+        await happens(
+            s,
+            PaymentFailed(
+                payment_id=new_id(order_id),
+                order_id=order_id,
+                user_id=None,
+                attempt=1,
+                amount=TOTAL,
+                decline_code="card-declined",
+            ),
+        )
+        assert await mails(s) == ()
