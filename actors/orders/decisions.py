@@ -7,6 +7,7 @@ from typing import TypedDict
 from msgspec.structs import replace
 
 from bus.kit.refusals import FieldError, Refusal, RefusalKind, conflict, invalid
+from bus.kit.values import Money
 from bus.orders import (
     LINES_MAX,
     QUANTITY_MAX,
@@ -62,10 +63,19 @@ def merge_lines(wanted: Sequence[WantedLine]) -> tuple[WantedLine, ...]:
             raise invalid(
                 "quantity-out-of-range", detail, FieldError(line.sku, "out-of-range")
             )
-        merged[line.sku] = replace(line, quantity=quantity)
+        seen = _least_seen(before, line)
+        merged[line.sku] = replace(line, quantity=quantity, seen_price=seen)
     if len(merged) > LINES_MAX:
         raise invalid("too-many-lines", f"At most {LINES_MAX} lines.")
     return tuple(merged.values())
+
+
+def check_currency(prices: Iterable[tuple[str, Money | None]], currency: str) -> None:
+    """Refuse SKUs that are sold for, or said to cost, other money than the shop's."""
+    foreign = [sku for sku, one in prices if one and one.currency != currency]
+    if foreign:
+        errors = (FieldError(sku, "currency-mismatch") for sku in foreign)
+        raise invalid("currency-mismatch", f"The shop sells in {currency}.", *errors)
 
 
 def price_lines(
@@ -83,15 +93,8 @@ def price_lines(
     if missing:
         errors = (FieldError(sku, "unknown-sku") for sku in missing)
         raise invalid("unknown-sku", "Not for sale.", *errors)
-    foreign = [w.sku for w in wanted if offers[w.sku].price.currency != currency]
-    if foreign:
-        errors = (FieldError(sku, "currency-mismatch") for sku in foreign)
-        raise invalid("currency-mismatch", f"The shop sells in {currency}.", *errors)
-    risen = [
-        w
-        for w in wanted
-        if w.seen_price is not None and offers[w.sku].price.amount > w.seen_price.amount
-    ]
+    check_currency(((w.sku, offers[w.sku].price) for w in wanted), currency)
+    risen = [w for w in wanted if _risen(w, offers[w.sku])]
     if risen and not accept_prices:
         details = (
             FieldError(w.sku, "price-changed", f"now {offers[w.sku].price.amount}")
@@ -99,6 +102,20 @@ def price_lines(
         )
         raise conflict("price-changed", "A price rose since it was shown.", *details)
     return tuple(_line(line, offers[line.sku]) for line in wanted)
+
+
+def _least_seen(before: WantedLine | None, line: WantedLine) -> Money | None:
+    """The lowest price that a SKU's lines were shown at: one that rose has risen."""
+    seen = [one.seen_price for one in (before, line) if one and one.seen_price]
+    return min(seen, key=lambda price: price.amount, default=None)
+
+
+def _risen(wanted: WantedLine, offer: Offer) -> bool:
+    """Whether a line costs more now, or other money, than its buyer was shown."""
+    seen, now = wanted.seen_price, offer.price
+    if seen is None:
+        return False
+    return seen.currency != now.currency or seen.amount < now.amount
 
 
 def _line(wanted: WantedLine, offer: Offer) -> OrderLine:

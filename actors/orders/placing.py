@@ -12,7 +12,12 @@ from msgspec.structs import replace
 
 from actors.kit.domain import Domain, handles
 from actors.kit.process import Run
-from actors.orders.decisions import declined, merge_lines, price_lines
+from actors.orders.decisions import (
+    check_currency,
+    declined,
+    merge_lines,
+    price_lines,
+)
 from actors.orders.trying import HELD, PAID
 from bus.inventory import CommitStock, ReleaseStock, ReserveStock, out_of_stock
 from bus.kit.addressing import derived_id, new_id
@@ -65,6 +70,8 @@ class Placing(Domain):
     async def _snapshot(self, run: Run, m: PlaceOrder) -> tuple[OrderLine, ...]:
         """The wanted lines with names and prices as they are now."""
         wanted = m.items
+        currency = self.settings.currency
+        check_currency(((one.sku, one.seen_price) for one in wanted), currency)
         if not wanted:
             cart = await run.step(ReadCart(buyer=m.buyer))
             wanted = tuple(
@@ -78,9 +85,7 @@ class Placing(Domain):
         wanted = merge_lines(wanted)
         reply = await run.ask(GetOffers(skus=tuple(line.sku for line in wanted)))
         offers = {offer.sku: offer for offer in reply.offers}
-        return price_lines(
-            wanted, offers, self.settings.currency, accept_prices=m.accept_prices
-        )
+        return price_lines(wanted, offers, currency, accept_prices=m.accept_prices)
 
     async def _settle(self, run: Run, order: Order) -> Placed:
         if order.stage is Stage.RESERVING:

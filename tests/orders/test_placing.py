@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from bus.inventory import AdjustStock, GetStock
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
+from bus.kit.values import Money
 from bus.orders import (
     AddToCart,
     CancelOrder,
@@ -17,6 +18,7 @@ from bus.orders import (
     OrderStatus,
     PlaceOrder,
     Viewer,
+    WantedLine,
 )
 from bus.payments import AttemptStatus
 from tests.orders.fakes import ADDRESS, FakePayments, FakeProducts, order_of, reset
@@ -220,3 +222,39 @@ async def test_bad_lines_are_refused_and_nothing_is_made(selling) -> None:
             assert refused.value.code == code
         assert (await s.rows("orders", "SELECT count(*) AS n FROM orders"))[0]["n"] == 0
         assert await available(s, "A") == 5
+
+
+async def test_a_price_that_was_shown_in_other_money_is_refused(selling) -> None:
+    async with selling(A=5) as s:
+        wish = seen(new_id(), Money(1000, "EUR"))
+        assert await code_of(s.ask(wish)) == "currency-mismatch"
+        assert await code_of(s.ask(replace(wish, accept_prices=True))) == (
+            "currency-mismatch"
+        )
+        assert await s.rows("orders", "SELECT id FROM orders") == []
+        assert await available(s, "A") == 5
+
+
+@pytest.mark.parametrize("prices", [(999, None), (None, 999), (1000, 999), (999, 1000)])
+async def test_a_risen_price_is_told_though_its_sku_comes_twice(
+    selling, prices
+) -> None:
+    async with selling(A=5) as s:
+        shown = [None if one is None else Money(one, "USD") for one in prices]
+        wish = seen(new_id(), *shown)
+        assert await code_of(s.ask(wish)) == "price-changed"
+        placed = await s.ask(replace(wish, accept_prices=True))
+        assert placed.status is OrderStatus.CONFIRMED
+        assert await available(s, "A") == 3
+
+
+def seen(buyer, *shown):
+    """A wish for one piece of A by each price that was shown."""
+    lines = (WantedLine(sku="A", quantity=1, seen_price=price) for price in shown)
+    return replace(order_of(buyer), items=tuple(lines))
+
+
+async def code_of(ask):
+    with pytest.raises(Refusal) as no:
+        await ask
+    return no.value.code
