@@ -35,6 +35,7 @@ from bus.payments import (
     VerifyWebhook,
     card_number_refused,
     holds_card_number,
+    unknown_method,
 )
 from serve_app.kit.bodies import Body, Currency, MoneyBody, Text
 from serve_app.kit.routing import (
@@ -133,6 +134,15 @@ async def add_method(body: AddMethodBody, caller: Caller) -> Answer[MethodView]:
         timeout_seconds=METHOD_SECONDS_MAX,
     )
     return created(method, f"/payments/methods/{method.id}")
+
+
+@router.get("/payments/methods/{method_id}", access=SIGNED_IN)
+async def get_method(method_id: UUID, caller: Caller) -> MethodView:
+    """Show one of your stored payment methods."""
+    for method in (await ask(ListMethods(user_id=caller.person))).items:
+        if method.id == method_id:
+            return method
+    raise unknown_method()
 
 
 @router.put("/payments/methods/{method_id}/default", access=SIGNED_IN)

@@ -213,6 +213,7 @@ class Notifications(Alerts):
         """Insert many, each once; one that was there answers as it did then."""
         preferences = await self._preferences(tx, [m.user_id for m in messages])
         rows: dict[UUID, Notification] = {}
+        about: dict[UUID, RecordNotification] = {}
         for message in messages:
             choice = chosen(preferences[message.user_id], message.type)
             fields = {
@@ -221,10 +222,11 @@ class Notifications(Alerts):
             }
             identity = fields.pop("notification_id")
             rows.setdefault(identity, Notification(id=identity, **fields))
+            about.setdefault(identity, message)
         new = await store.add_notifications(tx, rows.values())
         for identity in sorted(new):
             if rows[identity].in_app:
-                tx.tell(_created(rows[identity]))
+                tx.tell(_created(rows[identity]), about=about[identity])
         await self._sweep(tx, len(new))
         before = await store.carried(tx, rows.keys() - new) if rows.keys() - new else {}
         return [_told(rows[m.notification_id], before) for m in messages]

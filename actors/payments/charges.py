@@ -34,6 +34,7 @@ from bus.payments import (
     Opened,
     VerifyWebhook,
     WebhookFacts,
+    other_kind,
     unknown_method,
 )
 from persistence.kit.transaction import Tx
@@ -74,7 +75,7 @@ class Charges(Attempts):
         self, tx: Tx, messages: list[OpenAttempt]
     ) -> list[Opened | Refusal]:
         """Begin the attempts that are new; say of the others how they stand."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         methods = await _stored(tx, messages)
         replies = [reply(self._opened, tx, book, m.charge, methods) for m in messages]
         await book.save()
@@ -85,7 +86,7 @@ class Charges(Attempts):
         self, tx: Tx, messages: list[CloseAttempt]
     ) -> list[ChargeResult | Refusal]:
         """Write what the provider answered: the attempt, the ledger, the fact."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         replies = [
             reply(self.closed, tx, book, m.order_id, m.attempt, m.outcome)
             for m in messages
@@ -98,7 +99,7 @@ class Charges(Attempts):
         self, tx: Tx, messages: list[ApplyWebhook]
     ) -> list[Done | Refusal]:
         """The same by the provider's own word, in whatever order it comes."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         results = [reply(self._applied, tx, book, message) for message in messages]
         await book.save()
         return results
@@ -173,6 +174,8 @@ class Charges(Attempts):
         method = methods.get(method_id) if method_id else None
         if method is None or charge.user_id is None or method.user_id != charge.user_id:
             raise unknown_method()
+        if method.method != charge.method:
+            raise other_kind()
         return method.provider, self.vault.unseal_method(method.sealed).token
 
 

@@ -108,7 +108,7 @@ class Holds(Attempts):
         self, tx: Tx, messages: list[ResumeAttempt]
     ) -> list[Opened | Refusal]:
         """Say how attempts stand, and look after them again if this ask is lost."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         replies = [reply(self._resumed, tx, book, message) for message in messages]
         await book.save()
         return replies
@@ -118,7 +118,7 @@ class Holds(Attempts):
         self, tx: Tx, messages: list[BeginCapture]
     ) -> list[Moving | Refusal]:
         """AUTHORIZED → CAPTURING, before the provider hears of it."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         replies = [reply(self._capturing, tx, book, message) for message in messages]
         await book.save()
         return replies
@@ -128,7 +128,7 @@ class Holds(Attempts):
         self, tx: Tx, messages: list[BeginVoid]
     ) -> list[Moving | Refusal]:
         """AUTHORIZED or PENDING → VOIDING; anything else is given up."""
-        book = await Book.open(tx, (message.order_id for message in messages))
+        book = await Book.open(tx, messages)
         replies = [reply(self._voiding, tx, book, message) for message in messages]
         await book.save()
         return replies

@@ -103,7 +103,7 @@ class Refunds(Till):
     @handles(OpenRefund)
     async def open_refund(self, tx: Tx, message: OpenRefund) -> OpenedRefund:
         """Begin a refund, or say how one that was begun before stands."""
-        book = await Book.open(tx, [message.order_id])
+        book = await Book.open(tx, [message])
         found = book.payment(message.order_id)
         if known := known_refund(found, message.refund):
             return _opened(*known)
@@ -116,7 +116,7 @@ class Refunds(Till):
     @handles(ResumeRefund)
     async def resume_refund(self, tx: Tx, message: ResumeRefund) -> OpenedRefund:
         """Say how a refund stands, and look after it again if this ask is lost."""
-        book = await Book.open(tx, [message.order_id])
+        book = await Book.open(tx, [message])
         payment, refund = _begun(book, message.order_id, message.refund_id)
         if not refund.final:
             self._look_after_refund(tx, payment, refund)
@@ -125,7 +125,7 @@ class Refunds(Till):
     @handles(CloseRefund)
     async def close_refund(self, tx: Tx, message: CloseRefund) -> RefundView:
         """Write what the provider answered: the refund, the ledger, the fact."""
-        book = await Book.open(tx, [message.order_id])
+        book = await Book.open(tx, [message])
         payment, before = _begun(book, message.order_id, message.refund_id)
         closed = close_refund(payment, before, message.outcome, tx.now)
         payment, refund = closed.payment, closed.refund

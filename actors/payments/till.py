@@ -1,7 +1,7 @@
 """What all of payments' handlers stand on: the provider, the vault, the books."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from actors.kit.domain import Domain
@@ -113,19 +113,31 @@ class Till(Domain):
 
 
 class Book:
-    """The payments of one round: as found, as decided, and written as a set."""
+    """The payments of one round: as found, as decided, and written as a set.
 
-    def __init__(self, tx: Tx, found: dict[UUID, Payment | None]) -> None:
+    What is told of a payment is traced to the message that names its order.
+    """
+
+    def __init__(
+        self,
+        tx: Tx,
+        found: dict[UUID, Payment | None],
+        about: Mapping[UUID, Message],
+    ) -> None:
         self._tx = tx
+        self._about = about
         self._found = found
         self._now = dict(found)
         self._lines: list[LedgerLine] = []
 
     @classmethod
-    async def open(cls, tx: Tx, order_ids: Iterable[UUID]) -> "Book":
-        """The payments of these orders, from memory or in one read."""
-        ids = sorted({payment_id_of(order_id) for order_id in order_ids})
-        return cls(tx, await tx.load(PAYMENT, ids, load_payments))
+    async def open(cls, tx: Tx, messages: Iterable[Message]) -> "Book":
+        """The payments of these messages' orders, from memory or in one read."""
+        about = {
+            payment_id_of(message.order_id): message  # type: ignore[attr-defined]
+            for message in messages
+        }
+        return cls(tx, await tx.load(PAYMENT, sorted(about), load_payments), about)
 
     def payment(self, order_id: UUID) -> Payment | None:
         """The order's payment as decided so far."""
@@ -141,7 +153,7 @@ class Book:
         self._now[payment.id] = payment
         self._lines += lines
         for event in events:
-            self._tx.tell(event)
+            self._tx.tell(event, about=self._about.get(payment.id))
 
     async def save(self) -> None:
         """Write what has changed: one statement a table, whatever the number."""

@@ -107,6 +107,11 @@ def method_mismatch() -> Refusal:
     return invalid("idempotency-key-reused", "This was sent before with other data.")
 
 
+def other_kind() -> Refusal:
+    """A stored card pays as the card that it is."""
+    return invalid("payment-method-mismatch", "The stored method is of another kind.")
+
+
 def token_required() -> Refusal:
     """A charge needs a token or a stored method, and not both."""
     return invalid("payment-token-required", "Give a token or a payment_method_id.")

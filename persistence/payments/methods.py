@@ -20,7 +20,7 @@ async def methods_of(db: Db, user_id: UUID) -> list[StoredMethod]:
     """A person's methods, the default first, then the newest."""
     rows = await db.fetch(
         "SELECT * FROM payment_methods WHERE user_id = $1"
-        " ORDER BY is_default DESC, id DESC",
+        " ORDER BY is_default DESC, created_at DESC, id DESC",
         user_id,
     )
     return [StoredMethod(**dict(row)) for row in rows]
@@ -67,7 +67,7 @@ async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> bool:
         await tx.execute(
             "UPDATE payment_methods SET is_default = true, version = version + 1,"
             " updated_at = now() WHERE id = (SELECT id FROM payment_methods"
-            " WHERE user_id = $1 ORDER BY id DESC LIMIT 1)",
+            " WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1)",
             user_id,
         )
     return gone is not None

@@ -81,7 +81,7 @@ async def hand_over_defaults(
         """UPDATE addresses SET default_shipping = default_shipping OR $2,
              default_billing = default_billing OR $3
            WHERE id = (SELECT id FROM addresses WHERE user_id = $1
-                       ORDER BY id DESC LIMIT 1)""",
+                       ORDER BY created_at DESC, id DESC LIMIT 1)""",
         user_id,
         *defaults,
     )
@@ -95,7 +95,8 @@ async def delete_address(tx: Tx, address_id: UUID) -> None:
 async def find_addresses(db: Db | Tx, user_id: UUID) -> list[AddressView]:
     """A person's entries, newest first."""
     rows = await db.fetch(
-        "SELECT * FROM addresses WHERE user_id = $1 ORDER BY id DESC", user_id
+        "SELECT * FROM addresses WHERE user_id = $1 ORDER BY created_at DESC, id DESC",
+        user_id,
     )
     return [address_view(row) for row in rows]
 

@@ -100,6 +100,7 @@ ROUTES = (
     ),
     Route("GET /payments/methods", "401 401 200 200 200 200 200"),
     Route("POST /payments/methods", "401 401 201 201 201 201 201", CARD),
+    Route("GET /payments/methods/{method_id}", "401 401 200 404 404 404 404"),
     Route(
         "PUT /payments/methods/{method_id}/default",
         "401 401 200 404 404 404 404",

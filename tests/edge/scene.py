@@ -22,6 +22,7 @@ class Scene:
         self.people = people
         self.sku = sku
         self.orders: dict[bool, Any] = {}
+        self.method: Any = None
         """The last order of the customer's (False) and of a guest's: to read."""
 
     @classmethod
@@ -103,7 +104,12 @@ class Things:
         return str(made["id"])
 
     async def _method(self) -> str:
-        made = await self._owner.call("POST /payments/methods", 201, CARD)
+        """A card of the customer's: as many as there may be are soon made."""
+        made = None if self._anew else self._scene.method
+        if made is None:
+            made = await self._owner.call("POST /payments/methods", 201, CARD)
+        if not self._anew:
+            self._scene.method = made
         return str(made["id"])
 
     async def _notification(self) -> str:

@@ -25,6 +25,7 @@ async def test_methods_are_stored_shown_and_forgotten(front: Front) -> None:
     post, once = f"POST {METHODS}", key()
     first = await ada.call(post, 201, CARD, **once)
     assert ada.headers["location"] == f"{METHODS}/{first['id']}"
+    assert await ada.call(f"GET {ada.headers['location']}", 200) == first
     assert (first["brand"], first["last4"], first["is_default"]) == (
         "visa",
         "4242",
@@ -34,7 +35,7 @@ async def test_methods_are_stored_shown_and_forgotten(front: Front) -> None:
     assert await ada.call(post, 201, CARD, **once) == first
     other = {**CARD, "token": "tok_mastercard"}
     assert await ada.code(post, 422, other, **once) == "idempotency-key-reused"
-    second = await ada.call(post, 201, other)
+    second = await ada.call(post, 201, other, **key())
     place = f"{METHODS}/{second['id']}"
     assert (await ada.call(f"PUT {place}/default", 200))["is_default"] is True
     listed = (await ada.call(f"GET {METHODS}", 200))["items"]
@@ -43,7 +44,7 @@ async def test_methods_are_stored_shown_and_forgotten(front: Front) -> None:
         (first["id"], False),
     ]
     assert (await bob.call(f"GET {METHODS}", 200))["items"] == []
-    for line in (f"PUT {place}/default", f"DELETE {place}"):
+    for line in (f"GET {place}", f"PUT {place}/default", f"DELETE {place}"):
         assert await bob.code(line, 404) == "not-found"
         assert await front.guest.code(line, 401) == "authentication-required"
     (a,) = await front.goods(5)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bus.kit.addressing import new_id
+from bus.kit.context import CURRENT, Context
 from bus.kit.refusals import Refusal
 from bus.kit.values import Money
 from bus.payments import AttemptStatus, GetPayment, ListPayments, payment_id_of
@@ -293,3 +294,24 @@ async def test_the_ledger_refuses_lines_that_do_not_sum_to_zero(shop, bank) -> N
                 "INSERT INTO ledger_lines VALUES ($1, 1, $1, 'sales', 5, 'USD', now())",
                 new_id(),
             )
+
+
+async def test_facts_of_charges_that_close_together_keep_each_its_trace(
+    shop, bank
+) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        traces = {}
+
+        async def traced(number: int) -> None:
+            asked = charge()
+            trace = f"00-{number:032x}-{number:016x}-01"
+            traces[str(asked.order_id)] = trace
+            CURRENT.set(Context(traceparent=trace))
+            await s.ask(asked)
+
+        await asyncio.gather(*(traced(number) for number in range(1, 31)))
+        told = {
+            event["data"]["order_id"]: event.get("traceparent")
+            for event in await s.events("payments")
+        }
+        assert told == traces

@@ -2,12 +2,13 @@
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
 
 from actors.payments.vault import Vault
-from bus.kit.addressing import new_id
+from bus.kit.addressing import derived_id, new_id
 from bus.kit.refusals import Refusal, Unavailable
 from bus.kit.settings import SettingsError
 from bus.payments import (
@@ -62,6 +63,35 @@ async def test_nobody_pays_with_anothers_method(shop, bank) -> None:
                 await s.ask(charge(None, user_id=user_id, payment_method_id=kept.id))
             assert refused.value.code == "not-found"
         assert await s.rows("payments", "SELECT * FROM attempts") == []
+
+
+async def test_a_method_pays_as_what_it_is(shop, bank) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        user_id = new_id()
+        kept = await s.ask(method(user_id))
+        asked = charge(
+            None, user_id=user_id, payment_method_id=kept.id, method="PAYPAL"
+        )
+        with pytest.raises(Refusal) as refused:
+            await s.ask(asked)
+        assert refused.value.code == "payment-method-mismatch"
+        assert await s.rows("payments", "SELECT * FROM attempts") == []
+        assert await bank.ledger(asked.order_id) == []
+
+
+async def test_methods_are_listed_newest_first_whatever_their_ids_say(
+    shop, bank
+) -> None:
+    async with shop("payments", settings=settings_for(bank)) as s:
+        user_id = new_id()
+        timeless = [derived_id(uuid4(), "method", user_id) for _ in range(3)]
+        for method_id in (*timeless[:2], new_id(user_id), timeless[2]):
+            await s.ask(method(user_id, method_id=method_id))
+        first, *rest = (await s.ask(ListMethods(user_id=user_id))).items
+        assert first.is_default and first.id == timeless[0]
+        assert [one.created_at for one in rest] == sorted(
+            (one.created_at for one in rest), reverse=True
+        )
 
 
 async def test_a_method_sent_twice_is_kept_once(shop, bank) -> None:

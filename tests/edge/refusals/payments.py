@@ -24,6 +24,15 @@ async def _unknown_token(scene: Scene) -> Any:
     return await scene.people[Role.OTHER].send("POST /payments/methods", body)
 
 
+@provokes("payment-method-mismatch", 422)
+async def _other_kind(scene: Scene) -> Any:
+    person = await scene.front.person()
+    kept = await person.call("POST /payments/methods", 201, CARD)
+    payment = {"method": "PAYPAL", "payment_method_id": kept["id"]}
+    (sku,) = await scene.front.goods(1)
+    return await person.send("POST /orders", order((sku, 1), payment=payment))
+
+
 @provokes("too-many-methods", 409)
 async def _hoarder(scene: Scene) -> Any:
     person = await scene.front.person()
