@@ -71,8 +71,11 @@ class Run:
     async def settle(self, message: Command[Reply], *, last: bool = False) -> Reply:
         """A step whose reply, or refusal, becomes this process's remembered answer.
 
-        The caller gets it at once. `last` says that no work is left after it.
+        The caller gets it at once. `last` says that no work is left after it. Once the
+        process has answered, the first answer stays, and this is a step like any other.
         """
+        if self.settled:
+            return await self.step(message)
         item = self._item(message)
         item.settles, item.last = self, last
         return await self._await(item)  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from actors.orders.decisions import (
 )
 from actors.orders.moving import UNPAID, refuse_cancel
 from actors.orders.rounds import change, itself, noted
-from actors.orders.trying import OPEN, TAKEN, lost
+from actors.orders.trying import OPEN, TAKEN, lost, unseen
 from bus.kit.refusals import Refusal, conflict, not_found
 from bus.orders import (
     OrderCancelled,
@@ -224,8 +224,7 @@ class Changes(Domain):
         def decide(order: Order, m: Finish) -> Order:
             if order.stage != m.stage:
                 return order
-            undone = m.stage == Stage.COMPENSATING
-            if undone and m.payment_status != order.payment_status == "SUCCEEDED":
+            if m.stage == Stage.COMPENSATING and unseen(order, m.payment_status):
                 return order
             return replace(order, stage=Stage.SETTLED)
 

@@ -66,6 +66,13 @@ def waits_for(order: Order, attempt: int) -> bool:
     return order.attempt == attempt and at_rest and heard_of
 
 
+def unseen(order: Order, seen: str) -> bool:
+    """Whether an order got money, or a hold of it, since its payment was `seen`."""
+    if order.payment_status in HELD:
+        return seen not in HELD
+    return seen != order.payment_status == "SUCCEEDED"
+
+
 def abandoned(order: Order, now: datetime) -> bool:
     """Whether the payer has left the attempt that is pending."""
     minutes = ABANDONED_MINUTES.get(order.method, ABANDONED_MINUTES_DEFAULT)

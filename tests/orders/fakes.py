@@ -92,6 +92,8 @@ class FakePayments(Domain):
             known = AttemptStatus.SUCCEEDED
             if m.token in ("tok_pending", "tok_timeout"):
                 known = self.settles.get(m.order_id, AttemptStatus.PENDING)
+            if m.token == "tok_held":
+                known = AttemptStatus.AUTHORIZED
             if m.token == "tok_declined":
                 known = AttemptStatus.DECLINED
         return self._close(m.order_id, m.attempt, known, m.amount.amount)
@@ -102,6 +104,8 @@ class FakePayments(Domain):
         status = self.attempts[m.order_id, last]
         if status is AttemptStatus.PENDING:
             status = self.settles.get(m.order_id, AttemptStatus.DECLINED)
+        if status is AttemptStatus.AUTHORIZED:
+            status = AttemptStatus.VOIDED
         return self._close(m.order_id, last, status, 1000)
 
     def _close(

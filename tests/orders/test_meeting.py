@@ -1,10 +1,19 @@
 """What meets an order half-way: money while it is undone, a parcel before its sale."""
 
+import asyncio
+
 import pytest
 
 from bus.inventory import AdjustStock, GetStock
 from bus.kit.addressing import derived_id, new_id
-from bus.orders import AdvanceOrder, GetOrder, OrderStatus, Viewer
+from bus.orders import (
+    AdvanceOrder,
+    CancelOrder,
+    GetOrder,
+    OrderStatus,
+    PayOrder,
+    Viewer,
+)
 from bus.orders.steps import (
     BeginCancel,
     Confirm,
@@ -15,6 +24,7 @@ from bus.orders.steps import (
 from bus.payments import AttemptStatus
 from persistence.orders import Stage
 from tests.orders.fakes import FakePayments, order_of, reset
+from tests.orders.support import eventually
 
 DOMAINS = ("orders", "inventory", "products", "payments")
 ADMIN = Viewer(role="ADMIN")
@@ -87,4 +97,62 @@ async def test_what_ships_before_its_sale_is_written_leaves_the_warehouse(s) -> 
     await s.ask(SettleOrder(order_id=order_id))  # the one who confirmed, late
     (row,) = (await s.ask(GetStock(sku="A"))).warehouses
     assert (row.on_hand, row.reserved) == (3, 0)
+    assert await stage(s, order_id) == "SETTLED"
+
+
+@pytest.mark.parametrize("token", ["tok_visa", "tok_held"])
+async def test_an_order_that_is_cancelled_while_it_is_paid_anew_comes_to_rest(
+    s, token
+) -> None:
+    buyer = new_id()
+    placed = await s.ask(order_of(buyer, ("A", 2), token="tok_pending"))
+    order_id = placed.order_id
+    FakePayments.settles[order_id] = AttemptStatus.DECLINED
+    await s.ask(LookAtPayment(order_id=order_id))
+    FakePayments.delay_seconds = 0.3
+    pay = PayOrder(
+        order_id=order_id,
+        viewer=Viewer(user_id=buyer),
+        method="CREDIT_CARD",
+        token=token,
+    )
+    paying = asyncio.ensure_future(s.ask(pay))
+
+    async def charged():
+        return (order_id, 2) in FakePayments.attempts
+
+    await eventually(charged)
+    await s.ask(CancelOrder(order_id=order_id, viewer=ADMIN))
+    assert (await paying).status is OrderStatus.CANCELLED
+
+    async def at_rest():
+        return await stage(s, order_id) == "SETTLED"
+
+    await eventually(at_rest)
+    held = token == "tok_held"
+    assert set(FakePayments.refunded.values()) == (set() if held else {order_id})
+    ended = AttemptStatus.VOIDED if held else AttemptStatus.SUCCEEDED
+    assert FakePayments.attempts[order_id, 2] is ended
+    assert (await s.ask(GetStock(sku="A"))).available == 5
+
+
+async def test_a_hold_that_comes_before_a_cancel_is_finished_is_let_go(s) -> None:
+    placed = await s.ask(order_of(new_id(), ("A", 2), token="tok_pending"))
+    order_id = placed.order_id
+    await s.ask(BeginCancel(order_id=order_id, reason="requested"))
+    payment_id = derived_id(order_id, "payment")
+    FakePayments.attempts[order_id, 1] = AttemptStatus.AUTHORIZED
+    await s.ask(
+        Confirm(
+            order_id=order_id,
+            payment_id=payment_id,
+            attempt=1,
+            payment_status="AUTHORIZED",
+        )
+    )
+    finish = Finish(order_id=order_id, stage=Stage.COMPENSATING, payment_status="NEW")
+    await s.ask(finish)
+    assert await stage(s, order_id) == "COMPENSATING"
+    await s.ask(SettleOrder(order_id=order_id))
+    assert FakePayments.attempts[order_id, 1] is AttemptStatus.VOIDED
     assert await stage(s, order_id) == "SETTLED"
