@@ -1,4 +1,4 @@
-"""What needs somebody of the shop: low stock, a failing provider, dead letters."""
+"""What needs somebody of the shop: stock, providers, books, dead letters."""
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
@@ -6,6 +6,7 @@ from actors.notifications.carrying import Carrying
 from actors.notifications.tellings import (
     of_alert,
     of_low_stock,
+    of_mismatch,
     of_provider,
     of_rejected_refund,
 )
@@ -16,6 +17,7 @@ from bus.payments import (
     ProviderEvent,
     ProviderFailing,
     ProviderRecovered,
+    ReconciliationMismatch,
     RefundRejected,
 )
 from bus.products import GetOffers
@@ -44,6 +46,11 @@ class Alerts(Carrying):
     async def refund_rejected(self, run: Run, event: RefundRejected) -> None:
         """Tell all admins: the money has to go back another way."""
         await self._tell_admins(run, of_rejected_refund(event))
+
+    @handles(ReconciliationMismatch)
+    async def books_differ(self, run: Run, event: ReconciliationMismatch) -> None:
+        """Tell all admins; payments tells each difference once."""
+        await self._tell_admins(run, of_mismatch(event))
 
     @handles(RaiseAlert)
     async def raise_alert(self, run: Run, command: RaiseAlert) -> Done:

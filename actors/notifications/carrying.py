@@ -60,7 +60,12 @@ class Carrying(Domain):
             identity = derived_id(run.id, "notification", user_id)
             await self._tell(run, identity, user_id, telling)
             return
-        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
+        try:
+            contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                return  # paid for over NATS, without an order: nobody is known
+            raise
         message_id = derived_id(run.id, "email", order_id)
         await self._mail_guest(run, message_id, contact, telling)
 

@@ -11,6 +11,7 @@ from actors.notifications.alerts import Alerts
 from actors.notifications.tellings import (
     Telling,
     chosen,
+    of_late_payment,
     of_new_order,
     of_new_sale,
     of_order,
@@ -56,7 +57,12 @@ from bus.orders import (
     Viewer,
 )
 from bus.orders.events import OrderEvent
-from bus.payments import PaymentEvent, PaymentFailed, PaymentSucceeded
+from bus.payments import (
+    LatePaymentReturned,
+    PaymentEvent,
+    PaymentFailed,
+    PaymentSucceeded,
+)
 from bus.users import Role
 from persistence import notifications as store
 from persistence.kit.database import Db
@@ -104,6 +110,13 @@ class Notifications(Alerts):
         except Refusal as refusal:
             if refusal.data.kind is not RefusalKind.NOT_FOUND:
                 raise
+
+    @handles(LatePaymentReturned)
+    async def late_payment_returned(self, run: Run, event: LatePaymentReturned) -> None:
+        """Tell whoever paid late that the money is on its way back."""
+        await self._tell_buyer(
+            run, event.user_id, event.order_id, of_late_payment(event)
+        )
 
     # --- commands ------------------------------------------------------------
 

@@ -25,16 +25,26 @@ from bus.orders import (
 )
 from bus.orders.events import OrderEvent
 from bus.payments import (
+    DiscrepancyKind,
+    LatePaymentReturned,
     PaymentEvent,
     PaymentFailed,
     ProviderEvent,
     ProviderFailing,
+    ReconciliationMismatch,
     RefundRejected,
 )
 from persistence.notifications import Preferences
 
 # The buyer was told by the very answer to the order, or by the failed payment.
 _TOLD_AT_CHECKOUT = frozenset({"payment-declined", "out-of-stock", "price-changed"})
+
+_DIFFERENCES = {
+    DiscrepancyKind.MISSING_HERE: "is not in the ledger",
+    DiscrepancyKind.MISSING_THERE: "was never moved by the provider",
+    DiscrepancyKind.AMOUNT_DIFFERS: "has another amount there than in the ledger",
+    DiscrepancyKind.STATUS_DIFFERS: "stands otherwise there than in the ledger",
+}
 
 
 class Telling(Value, frozen=True, kw_only=True):
@@ -128,6 +138,17 @@ def of_payment(event: PaymentEvent) -> Telling:
     )
 
 
+def of_late_payment(event: LatePaymentReturned) -> Telling:
+    """What a payer is told whose money came too late for the order."""
+    return Telling(
+        type=NotificationType.ORDER_UPDATE,
+        template="late_payment_returned",
+        title="A payment came too late and is on its way back",
+        body="It was no longer expected, so all of it goes back the way it came.",
+        data={"order_id": str(event.order_id), "amount": event.amount},
+    )
+
+
 def of_low_stock(event: StockLow) -> Telling:
     """What a SKU that runs low tells its seller and the admins."""
     return Telling(
@@ -199,6 +220,22 @@ def of_rejected_refund(event: RefundRejected) -> Telling:
             "refund_id": str(event.refund_id),
             "amount": event.amount,
             "reason_code": event.reason_code,
+        },
+    )
+
+
+def of_mismatch(event: ReconciliationMismatch) -> Telling:
+    """What a difference between ledger and provider tells the admins."""
+    what = _DIFFERENCES[event.difference]
+    return _alert(
+        f"Payments: the books differ from {event.provider}",
+        f"Transaction {event.transaction} {what}. The list of reconciliations has it.",
+        {
+            "provider": event.provider,
+            "reconciliation_id": str(event.reconciliation_id),
+            "difference": event.difference.value,
+            "transaction": event.transaction,
+            "payment_id": str(event.payment_id) if event.payment_id else None,
         },
     )
 

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
+from actors.notifications.tellings import of_mismatch
 from bus.inventory import StockLow
 from bus.kit.addressing import new_id
 from bus.kit.messages import Event
@@ -13,7 +15,13 @@ from bus.kit.values import Money
 from bus.messaging import ListMailbox
 from bus.notifications import ListNotifications, NotificationType, SetPreferences
 from bus.orders import OrderConfirmed
-from bus.payments import ProviderFailing, ProviderRecovered, RefundRejected
+from bus.payments import (
+    DiscrepancyKind,
+    ProviderFailing,
+    ProviderRecovered,
+    ReconciliationMismatch,
+    RefundRejected,
+)
 from tests.kit.faults import Doom
 from tests.messaging.support import settled
 from tests.notifications import fakes
@@ -27,6 +35,13 @@ REJECTED = RefundRejected(
     amount=Money(500, "USD"),
     refunded=Money(0, "USD"),
     reason_code="account-closed",
+)
+DIFFERS = ReconciliationMismatch(
+    provider="stripe",
+    reconciliation_id=new_id(),
+    difference=DiscrepancyKind.MISSING_HERE,
+    transaction="ch_1",
+    payment_id=None,
 )
 LOW = StockLow(sku="A", available=2, threshold=5)
 
@@ -57,6 +72,17 @@ FACTS: list[tuple[Event, str, dict[str, Any]]] = [
             "refund_id": str(REJECTED.refund_id),
             "amount": {"amount": 500, "currency": "USD"},
             "reason_code": "account-closed",
+        },
+    ),
+    (
+        DIFFERS,
+        "Payments: the books differ from stripe",
+        {
+            "provider": "stripe",
+            "reconciliation_id": str(DIFFERS.reconciliation_id),
+            "difference": "MISSING_HERE",
+            "transaction": "ch_1",
+            "payment_id": None,
         },
     ),
 ]
@@ -91,6 +117,16 @@ async def test_every_administrator_hears_of_it_once_and_nobody_else(
             for name in ("al", "bo")
             for _, title, _ in FACTS
         )
+
+
+@pytest.mark.parametrize("kind", DiscrepancyKind)
+def test_each_difference_of_the_books_has_words_of_its_own(
+    kind: DiscrepancyKind,
+) -> None:
+    told = of_mismatch(replace(DIFFERS, difference=kind))
+    said = [of_mismatch(replace(DIFFERS, difference=it)).body for it in DiscrepancyKind]
+    assert said.count(told.body) == 1
+    assert "ch_1" in told.body
 
 
 async def test_a_provider_that_fails_again_is_told_of_again(told_shop: Any) -> None:

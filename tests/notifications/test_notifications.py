@@ -25,7 +25,7 @@ from bus.orders import (
     OrderRefunded,
     OrderShipped,
 )
-from bus.payments import PaymentFailed, PaymentSucceeded
+from bus.payments import LatePaymentReturned, PaymentFailed, PaymentSucceeded
 from bus.products import Offer
 from tests.messaging.support import settled
 from tests.notifications import fakes
@@ -142,6 +142,69 @@ async def test_a_guest_gets_the_mail_alone(told_shop: Any) -> None:
             "notifications", "SELECT count(*) AS n FROM notifications"
         )
         assert rows["n"] == 0
+
+
+def returned(user_id: UUID | None, order_id: UUID) -> LatePaymentReturned:
+    """The fact that late money went back."""
+    return LatePaymentReturned(
+        refund_id=new_id(order_id),
+        payment_id=new_id(order_id),
+        order_id=order_id,
+        user_id=user_id,
+        attempt=1,
+        amount=TOTAL,
+    )
+
+
+async def test_whoever_paid_too_late_hears_once_that_the_money_goes_back(
+    told_shop: Any,
+) -> None:
+    """Overlapping, and late: after the shard has died; a guest by mail alone."""
+    async with told_shop() as s:
+        ann = person()
+        events = [
+            returned(ann, new_id(ann)),
+            returned(None, guest_order("gus@example.com")),
+        ]
+        facts = [(event, new_id(event.key)) for event in events]
+        await asyncio.gather(*(happens(s, *fact) for fact in facts * 3))
+        await s.kill("notifications")
+        await s.restart("notifications")
+        for fact in facts:
+            await happens(s, *fact)
+        title = "A payment came too late and is on its way back"
+        (told,) = await notifications_of(s, ann)
+        assert (told.type, told.title) == (NotificationType.ORDER_UPDATE, title)
+        assert told.data == {
+            "order_id": str(events[0].order_id),
+            "amount": {"amount": 1999, "currency": "USD"},
+        }
+        came = {mail.to: mail for mail in await mails(s)}
+        assert sorted(came) == ["ann@example.com", "gus@example.com"]
+        assert len(await mails(s)) == 2
+        assert {mail.subject for mail in came.values()} == {title}
+        assert "your payment of $19.99 reached us" in came["ann@example.com"].text
+        gus = came["gus@example.com"]
+        for part in (gus.text, gus.html):
+            assert "your payment of $19.99 for order SK-9 reached us" in part
+
+
+async def test_money_without_an_order_and_a_person_tells_nobody(
+    told_shop: Any,
+) -> None:
+    async with told_shop() as s:
+        nobody = new_id()
+        failed = PaymentFailed(
+            payment_id=new_id(nobody),
+            order_id=nobody,
+            user_id=None,
+            attempt=1,
+            amount=TOTAL,
+            decline_code="expired_card",
+        )
+        for event in (failed, returned(None, nobody)):
+            await happens(s, event)
+        assert await mails(s) == ()
 
 
 async def test_every_step_of_an_order_is_told(told_shop: Any) -> None:
