@@ -233,7 +233,7 @@ async def list_payments(order_id: UUID, caller: Caller) -> Page[PaymentView]:
     page = await ask(ListPayments(order_id=order_id))
     owner = page.items[0].user_id if page.items else None
     await _check_owner(order_id, owner, caller)
-    return page
+    return replace(page, items=tuple(_shown(one, caller) for one in page.items))
 
 
 @router.get("/payments/{payment_id}", access=PUBLIC)
@@ -244,7 +244,7 @@ async def get_payment(payment_id: UUID, caller: Caller) -> PaymentView:
     """
     payment = await ask(GetPayment(payment_id=payment_id))
     await _check_owner(payment.order_id, payment.user_id, caller)
-    return payment
+    return _shown(payment, caller)
 
 
 @router.post(
@@ -267,6 +267,7 @@ async def refund_payment(
             refund_id=derived_id(command_id, "refund", payment.order_id),
             amount=body.amount.value() if body.amount else None,
             reason=body.reason,
+            actor_id=caller.person,
         ),
         id=command_id,
         timeout_seconds=REFUND_SECONDS_MAX,
@@ -284,6 +285,14 @@ def _signature_headers(request: Request) -> dict[str, str]:
         for name in SIGNATURE_HEADERS
         if (value := request.headers.get(name)) is not None
     }
+
+
+def _shown(payment: PaymentView, caller: Caller) -> PaymentView:
+    """A payment as its reader may see it: who gave back is the shop's own business."""
+    if caller.is_admin:
+        return payment
+    refunds = tuple(replace(refund, actor_id=None) for refund in payment.refunds)
+    return replace(payment, refunds=refunds)
 
 
 async def _check_owner(order_id: UUID, owner: UUID | None, caller: Caller) -> None:

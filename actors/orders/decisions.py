@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict
+from uuid import UUID
 
 from msgspec.structs import replace
 
+from bus.kit.addressing import derived_id
 from bus.kit.refusals import FieldError, Refusal, RefusalKind, conflict, invalid
 from bus.kit.values import Money
 from bus.orders import (
@@ -50,6 +52,11 @@ def totals(lines: Iterable[OrderLine]) -> Sums:
         "tax_amount": tax,
         "grand_amount": items - discount + shipping + tax,
     }
+
+
+def refund_of_cancelling(order_id: UUID) -> UUID:
+    """The id of the one refund that an order makes itself, as it is cancelled."""
+    return derived_id(order_id, "cancelled")
 
 
 def merge_lines(wanted: Sequence[WantedLine]) -> tuple[WantedLine, ...]:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.orders.capturing import Capturing, ships_unpaid
+from actors.orders.decisions import refund_of_cancelling
 from actors.orders.moving import (
+    actor_of,
     advance,
     least,
     may_see,
@@ -39,15 +41,17 @@ from bus.orders import (
     OrderUpdated,
     OrderView,
     TimelineEntry,
+    Viewer,
 )
 from bus.orders.steps import (
     BeginAdvance,
     BeginCancel,
     FinishShipment,
     ReadOrder,
+    RecordRefund,
     SettleOrder,
 )
-from bus.payments import RefundCompleted, not_authorized
+from bus.payments import GetPayment, RefundCompleted, not_authorized
 from persistence import orders as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
@@ -138,11 +142,26 @@ class Fulfilment(Capturing):
         _tell_advance(tx, order, after, m)
         return after
 
-    @handles_many(RefundCompleted)
-    async def record_refund(
-        self, tx: Tx, messages: list[RefundCompleted]
-    ) -> list[Done]:
-        """Money went back: the order shows how much."""
+    @handles(RefundCompleted)
+    async def refund_completed(self, run: Run, event: RefundCompleted) -> Done:
+        """Money went back: find out by whom, and write it, once by the event's id.
+
+        What an order gives back itself, as it is cancelled, nobody has to be asked for.
+        """
+        actor_id = None
+        if event.refund_id != refund_of_cancelling(event.order_id):
+            payment = await run.ask(GetPayment(payment_id=event.payment_id))
+            found = (it for it in payment.refunds if it.id == event.refund_id)
+            actor_id = next((it.actor_id for it in found), None)
+        return await run.settle(
+            RecordRefund(
+                order_id=event.order_id, amount=event.amount, actor_id=actor_id
+            )
+        )
+
+    @handles_many(RecordRefund)
+    async def record_refund(self, tx: Tx, messages: list[RecordRefund]) -> list[Done]:
+        """The order shows how much went back, its timeline who gave it back."""
         orders = await store.load_orders(tx, [m.order_id for m in messages])
         steps: list[Step] = []
         for m in messages:
@@ -150,7 +169,7 @@ class Fulfilment(Capturing):
             if order is None:
                 continue  # paid for by somebody over NATS, without an order
             after = orders[m.order_id] = refunded(order, m.amount.amount, tx.now)
-            steps.append(Step(order=after, reason="refunded"))
+            steps.append(_refunding(after, m))
             tx.tell(
                 OrderRefunded(
                     order_id=order.id,
@@ -215,6 +234,17 @@ class Fulfilment(Capturing):
 
 
 # --- private -----------------------------------------------------------------
+
+
+def _refunding(order: Order, m: RecordRefund) -> Step:
+    """Only administrators give money back by hand."""
+    viewer = Viewer(role="ADMIN", user_id=m.actor_id) if m.actor_id else None
+    return Step(
+        order=order,
+        reason="refunded",
+        actor=actor_of(order, viewer),
+        actor_id=m.actor_id,
+    )
 
 
 def _contact(order: Order | None) -> OrderContact | Refusal:

@@ -17,10 +17,11 @@ from actors.orders.decisions import (
     declined,
     merge_lines,
     price_lines,
+    refund_of_cancelling,
 )
 from actors.orders.trying import HELD, PAID
 from bus.inventory import CommitStock, ReleaseStock, ReserveStock, out_of_stock
-from bus.kit.addressing import derived_id, new_id
+from bus.kit.addressing import new_id
 from bus.kit.refusals import FieldError, Refusal, invalid
 from bus.orders import OrderLine, OrderStatus, Placed, PlaceOrder, WantedLine
 from bus.orders.steps import (
@@ -222,7 +223,7 @@ class Placing(Domain):
                 return
         elif order.payment_status not in ("SUCCEEDED", "PARTIALLY_REFUNDED"):
             return
-        refund_id = derived_id(order.id, "cancelled")
+        refund_id = refund_of_cancelling(order.id)
         refund = RefundOrder(
             order_id=order.id, refund_id=refund_id, reason="order cancelled"
         )

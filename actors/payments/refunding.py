@@ -76,6 +76,7 @@ def begin_refund(
         status=RefundStatus.PENDING,
         amount_minor=amount,
         reason=asked.reason,
+        actor_id=asked.actor_id,
         created_at=now,
     )
     return (

@@ -56,6 +56,7 @@ def refund_view(
         status=refund.status,
         attempt=refund.attempt,
         reason=refund.reason if with_reason else "",
+        actor_id=refund.actor_id,
         created_at=refund.created_at,
         closed_at=refund.closed_at,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bus.kit.messages import Command, by
 from bus.kit.refusals import RefusalData
-from bus.kit.values import Done
+from bus.kit.values import Done, Money
 from bus.orders.carts import CartView
 from bus.orders.orders import (
     AdvanceOrder,
@@ -153,6 +153,16 @@ class BeginAdvance(Command[Any], frozen=True, kw_only=True):
     request: AdvanceOrder
     shipment_id: UUID
     captured: bool = False
+
+
+class RecordRefund(Command[Done], frozen=True, kw_only=True):
+    """Write that money went back, and by whom of the shop, if by anybody."""
+
+    key = by("order_id")
+    remembered = False
+    order_id: UUID
+    amount: Money
+    actor_id: UUID | None
 
 
 class NotePayment(Command[Done], frozen=True, kw_only=True):

@@ -90,7 +90,8 @@ class AttemptView(Value, frozen=True, kw_only=True):
 class RefundView(Value, frozen=True, kw_only=True):
     """Money on its way back, gone back (COMPLETED), or refused by the provider.
 
-    `attempt` is the one that took it.
+    `attempt` is the one that took it; `actor_id` who of the shop gave it back, which
+    only administrators are shown.
     """
 
     id: UUID
@@ -99,6 +100,7 @@ class RefundView(Value, frozen=True, kw_only=True):
     status: RefundStatus
     attempt: int = 1
     reason: str = ""
+    actor_id: UUID | None = None
     created_at: datetime
     closed_at: datetime | None = None
 
@@ -184,7 +186,8 @@ class RefundOrder(Command[RefundView], frozen=True, kw_only=True):
     """Give captured money back; `amount` None: all that is left.
 
     Acts once by `refund_id`, too. The reply leaves the `reason` out: it is a person's
-    words, and replies are remembered. 409 `refund-exceeds-capture`.
+    words, and replies are remembered. `actor_id` is who wants it, if a person does.
+    409 `refund-exceeds-capture`.
     """
 
     key = by("order_id")
@@ -192,6 +195,7 @@ class RefundOrder(Command[RefundView], frozen=True, kw_only=True):
     refund_id: UUID
     amount: Money | None = None
     reason: str = ""
+    actor_id: UUID | None = None
 
 
 class RefundPayment(Command[RefundView], frozen=True, kw_only=True):

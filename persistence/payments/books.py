@@ -117,10 +117,10 @@ async def save_refunds(tx: Tx, refunds: Sequence[tuple[UUID, Refund]]) -> None:
     rows = sorted(refunds, key=lambda pair: pair[1].id)
     written = await tx.fetch(
         """INSERT INTO refunds (payment_id, id, attempt, status, amount_minor, reason,
-             reason_code, reference, asks, created_at, closed_at)
+             reason_code, reference, asks, actor_id, created_at, closed_at)
            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[],
              $5::bigint[], $6::text[], $7::text[], $8::text[], $9::int[],
-             $10::timestamptz[], $11::timestamptz[])
+             $10::uuid[], $11::timestamptz[], $12::timestamptz[])
            ON CONFLICT (id) DO UPDATE SET status = excluded.status,
              reason_code = excluded.reason_code, reference = excluded.reference,
              asks = excluded.asks, closed_at = excluded.closed_at
@@ -131,7 +131,7 @@ async def save_refunds(tx: Tx, refunds: Sequence[tuple[UUID, Refund]]) -> None:
         *_columns(
             [refund for _, refund in rows],
             "id attempt status amount_minor reason reason_code reference asks"
-            " created_at closed_at",
+            " actor_id created_at closed_at",
         ),
     )
     if len(written) != len(rows):

@@ -61,7 +61,7 @@ class Attempt(Value, frozen=True, kw_only=True):
 
 
 class Refund(Value, frozen=True, kw_only=True):
-    """Money on its way back, or gone back, or refused by the provider."""
+    """Money on its way back, or gone back, or refused; `actor_id`: who wanted it."""
 
     id: UUID
     attempt: int = 1
@@ -71,6 +71,7 @@ class Refund(Value, frozen=True, kw_only=True):
     reason_code: str | None = None
     reference: str | None = None
     asks: int = 0
+    actor_id: UUID | None = None
     created_at: datetime
     closed_at: datetime | None = None
 

@@ -106,6 +106,7 @@ class Refunds(Table, table=True):
     reason_code: str | None = _text(nullable=True)
     reference: str | None = _text(nullable=True)
     asks: int
+    actor_id: UUID | None
     created_at: datetime = _moment()
     closed_at: datetime | None = _moment(nullable=True)
 

@@ -197,8 +197,17 @@ async def test_a_seller_sees_the_sum_of_own_lines_and_no_payment(front: Front) -
     assert seen["shipping_address"] == made["shipping_address"]
     payment = f"POST /payments/{made['payment']['id']}/refunds"
     refund = {"reason": "a scratch", "amount": {"amount": 500, "currency": "USD"}}
-    await admin.call(payment, 201, refund)
+    given = await admin.call(payment, 201, refund)
+    assert given["actor_id"] == str(admin.user_id)
     await heard(front, made["id"])
+    last = (await steps(admin, place))[-1]
+    assert (last["actor"], last["actor_id"]) == ("ADMIN", str(admin.user_id))
+    kept = f"GET /payments/{made['payment']['id']}"
+    listed = f"GET /payments?order_id={made['id']}"
+    for who, shown in ((ada, None), (admin, str(admin.user_id))):
+        one = await who.call(kept, 200)
+        assert [it["actor_id"] for it in one["refunds"]] == [shown]
+        assert (await who.call(listed, 200))["items"] == [one]
     assert (await ada.call(f"GET {place}", 200))["status"] == "PARTIALLY_REFUNDED"
     packed = await sam.call(f"PUT {place}/status", 200, {"status": "PROCESSING"})
     assert packed["status"] == "PARTIALLY_REFUNDED"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from actors.kit.domain import Domain, handles
 from actors.kit.process import Run
-from bus.kit.refusals import not_found
+from bus.kit.refusals import Unavailable, not_found
 from bus.kit.values import Address, Done, Money
 from bus.messaging import SendEmail
 from bus.orders import PlaceOrder, WantedLine
@@ -14,6 +14,8 @@ from bus.payments import (
     AttemptStatus,
     Charge,
     ChargeResult,
+    GetPayment,
+    PaymentView,
     RefundOrder,
     RefundStatus,
     RefundView,
@@ -76,6 +78,9 @@ class FakePayments(Domain):
     refunded: ClassVar[dict[UUID, UUID]] = {}
     settles: ClassVar[dict[UUID, AttemptStatus]] = {}
     delay_seconds: ClassVar[float] = 0.0
+    payments: ClassVar[dict[UUID, PaymentView]] = {}
+    asked: ClassVar[list[UUID]] = []
+    away: ClassVar[bool] = False
 
     @handles(Charge)
     async def charge(self, run: Run, m: Charge) -> ChargeResult:
@@ -134,6 +139,13 @@ class FakePayments(Domain):
             created_at=datetime.now(UTC),
         )
 
+    @handles(GetPayment)
+    async def get_payment(self, db: Db, q: GetPayment) -> PaymentView:
+        if self.away:
+            raise Unavailable("away")
+        self.asked.append(q.payment_id)
+        return self.payments[q.payment_id]
+
 
 class FakeUsers(Domain):
     """People who have an e-mail address."""
@@ -181,6 +193,9 @@ def reset() -> dict[str, type[Domain]]:
     FakePayments.taken = {}
     FakePayments.attempts = {}
     FakePayments.refunded = {}
+    FakePayments.payments = {}
+    FakePayments.asked = []
+    FakePayments.away = False
     FakePayments.settles = {}
     FakePayments.delay_seconds = 0.0
     return {"products": FakeProducts, "payments": FakePayments}

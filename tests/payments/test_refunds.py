@@ -35,12 +35,14 @@ async def refunded_at_the_bank(bank: Any, order_id: UUID) -> int:
 async def test_a_whole_refund_gives_everything_back(shop, bank) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
         order_id = await paid(s)
-        view = await s.ask(refund(order_id))
+        by = new_id()
+        view = await s.ask(refund(order_id, actor_id=by))
         assert (view.status, view.amount) == ("COMPLETED", Money(1000, "USD"))
-        assert view.reason == ""
+        assert (view.reason, view.actor_id) == ("", by)
         payment = await s.ask(GetPayment(payment_id=payment_id_of(order_id)))
         assert (payment.status, payment.refunded.amount) == ("REFUNDED", 1000)
-        assert payment.refunds[0].reason == "asked for"
+        (kept,) = payment.refunds
+        assert (kept.reason, kept.actor_id) == ("asked for", by)
         assert await refunded_at_the_bank(bank, order_id) == 1000
         assert await told(s) == ["payment_succeeded", "refund_completed"]
         await books(s)
