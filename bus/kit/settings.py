@@ -104,7 +104,7 @@ class Settings(BaseModel):
     nats_replicas: Annotated[int, Field(ge=1, le=5)] = 1
     """Copies that JetStream keeps of the stream."""
     bank_url: str = ""
-    """The sandbox bank; absent: the embedded one."""
+    """The sandbox bank; absent: the embedded one, and none in production."""
     ray_address: str = ""
     """An outside Ray cluster; absent: a local one of the shop's own."""
     smtp_url: Secret = ""

@@ -8,7 +8,7 @@ import msgspec
 
 from actors import DOMAINS
 from bus.kit.settings import Settings
-from scripts.launcher.environment import BANK, completed
+from scripts.launcher.environment import BANK, completed, has_bank
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import SECRETS
 from scripts.launcher.record import Run
@@ -34,7 +34,7 @@ def running_place(settings: Settings) -> Place:
         raise Failure(f"the shop in {settings.data_dir} is not running")
     secrets = json.loads((settings.data_dir / SECRETS).read_text())
     whole = completed(settings, secrets, run.ports)
-    names = [*DOMAINS, *([] if settings.bank_url else [BANK])]
+    names = [*DOMAINS, *([BANK] if has_bank(settings) else [])]
     return Place(
         settings=whole,
         urls={name: whole.database_url(name) for name in names},

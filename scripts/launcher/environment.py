@@ -27,9 +27,14 @@ RAY_AT_REST = {
 }
 
 
+def has_bank(settings: Settings) -> bool:
+    """Whether a sandbox bank is started here; in production nobody pays with one."""
+    return not settings.bank_url and settings.profile != "production"
+
+
 def embedded_databases(settings: Settings) -> list[str]:
     """The databases that no setting places outside; the bank's is one of them."""
-    names = [] if settings.bank_url else [BANK]
+    names = [BANK] if has_bank(settings) else []
     names += list(DOMAINS)
     return [name for name in names if name not in settings.database_urls]
 
@@ -55,7 +60,7 @@ def completed(
     return settings.changed(
         database_urls=urls,
         nats_url=settings.nats_url or f"nats://souk:{word}@127.0.0.1:{ports['nats']}",
-        bank_url=settings.bank_url or f"http://127.0.0.1:{ports['bank']}",
+        bank_url=_bank_url(settings, ports),
         smtp_port=settings.smtp_port or ports["smtp"],
         public_url=settings.public_url or f"http://{host}:{settings.http_port}",
         jwt_keys=settings.jwt_keys or secrets["jwt_keys"],
@@ -66,14 +71,20 @@ def completed(
     )
 
 
+def _bank_url(settings: Settings, ports: dict[str, int]) -> str:
+    here = has_bank(settings)
+    return f"http://127.0.0.1:{ports['bank']}" if here else settings.bank_url
+
+
 def chosen_ports(settings: Settings) -> dict[str, int]:
     """The fixed ports and free ones for all others."""
+    bank = {"bank": free_port()} if has_bank(settings) else {}
     return {
         "http": settings.http_port,
         "postgres": settings.pg_port,
         "nats": settings.nats_port,
         "nats_monitor": settings.nats_monitor_port,
-        "bank": free_port(),
+        **bank,
         "smtp": settings.smtp_port or free_port(),
         "haproxy_stats": free_port(),
         "haproxy_metrics": free_port(),

@@ -14,7 +14,7 @@ from bus.kit.settings import Settings
 from scripts.embedded.process import Identity
 from scripts.launcher import cluster, servers
 from scripts.launcher.administrator import first_administrator
-from scripts.launcher.environment import embedded_databases
+from scripts.launcher.environment import embedded_databases, has_bank
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import write_credentials
 from scripts.launcher.progress import Progress
@@ -117,7 +117,7 @@ class Shop:
         if self._embedded:
             await self._start_postgres()
         async with asyncio.TaskGroup() as parts:
-            if not given.bank_url:
+            if has_bank(given):
                 parts.create_task(self._start_bank())
             parts.create_task(self._migrate())
 

@@ -19,6 +19,7 @@ from scripts.launcher.environment import (
     completed,
     connections_max,
     embedded_databases,
+    has_bank,
 )
 from scripts.launcher.failures import Exit, Failure
 from scripts.launcher.keys import ensure_secrets, read_credentials, write_credentials
@@ -124,6 +125,19 @@ def test_what_is_outside_is_not_started_here() -> None:
     assert "orders" not in embedded_databases(given)
     assert "bank" not in embedded_databases(given)
     assert "users" in embedded_databases(given)
+
+
+def test_in_production_no_sandbox_bank_is_started(tmp_path: Path) -> None:
+    given = Settings(
+        profile="production", jwt_keys="k", encryption_keys="k", data_dir=tmp_path
+    )
+    assert not has_bank(given)
+    assert "bank" not in embedded_databases(given)
+    assert "orders" in embedded_databases(given)
+    secrets = ensure_secrets(tmp_path, embedded_databases(given))
+    assert completed(given, secrets, chosen_ports(given)).bank_url == ""
+    assert "bank" not in secrets["databases"]
+    assert has_bank(Settings(data_dir=tmp_path))
 
 
 def test_completed_settings_name_everything_that_runs(tmp_path: Path) -> None:
