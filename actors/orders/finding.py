@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -36,6 +37,14 @@ TOKEN_BYTES = 32
 LINKS_MAX = 5
 LINKS_PER_HOUR_MAX = 3
 LINK_DAYS_MAX = 30
+
+
+class Reader(NamedTuple):
+    """Where an order's mail goes, and in what language; a guest has told none."""
+
+    email: str
+    locale: str = "en"
+
 
 # --- decisions ---------------------------------------------------------------
 
@@ -77,7 +86,8 @@ class Finding(Domain):
         done = await run.settle(NoteLookup(number=m.number))
         async with self.read() as db:
             order = await store.find_by_number(db, m.number)
-        if order is not None and await self._address(run, order) == m.email:
+        reader = await self._reader(run, order) if order is not None else None
+        if order is not None and reader is not None and reader.email == m.email:
             link = SendOrderLink(order_id=order.id)
             await run.ask(link, id=derived_id(run.id, "order-link", order.id))
         return done
@@ -92,30 +102,29 @@ class Finding(Domain):
         )
         if made:
             order: Order = await run.step(ReadOrder(order_id=m.order_id))
-            if email := await self._address(run, order):
-                await run.ask(self._mail(order, email, token))
+            if reader := await self._reader(run, order):
+                await run.ask(self._mail(order, reader, token))
         return await run.settle(LinkSent(order_id=m.order_id), last=True)
 
-    async def _address(self, run: Run, order: Order) -> str | None:
-        """The address of an order: a guest's own, or that of its buyer's account."""
+    async def _reader(self, run: Run, order: Order) -> Reader | None:
+        """Who reads the mail: a guest, or whoever has the buyer's account."""
         if order.user_id is None:
-            return order.email
+            return Reader(order.email) if order.email else None
         try:
             contact = await run.ask(GetContact(user_id=order.user_id))
         except Refusal as refusal:
             if refusal.data.kind is RefusalKind.NOT_FOUND:
                 return None  # erased meanwhile: there is nobody to write to
             raise
-        email: str = contact.email
-        return email
+        return Reader(contact.email, contact.locale)
 
-    def _mail(self, order: Order, email: str, token: str) -> SendEmail:
+    def _mail(self, order: Order, reader: Reader, token: str) -> SendEmail:
         settings = self.settings
         base = settings.public_url.rstrip("/")
         base = base or f"http://{settings.http_host}:{settings.http_port}"
         return SendEmail(
             message_id=new_id(order.id),
-            to=email,
+            to=reader.email,
             template="order_lookup",
             data={
                 "name": order.shipping.name,
@@ -123,6 +132,7 @@ class Finding(Domain):
                 "link": link_url(base, order.id, token),
             },
             user_id=order.user_id,
+            locale=reader.locale,
             priority="security",
         )
 

@@ -148,7 +148,7 @@ class FakePayments(Domain):
 
 
 class FakeUsers(Domain):
-    """People who have an e-mail address."""
+    """People who have an e-mail address, and read German."""
 
     name = "users"
     emails: ClassVar[dict[UUID, str]] = {}
@@ -164,7 +164,7 @@ class FakeUsers(Domain):
             first_name="Ada",
             last_name="Lovelace",
             phone=None,
-            locale="en",
+            locale="de",
         )
 
 

@@ -101,10 +101,11 @@ async def test_number_and_address_of_a_guest_get_a_link_that_opens_the_order(s) 
     order, first = await guests_order(s)
     assert await look_up(s, order.number, "gus@example.com") == Done()
     (mail,) = await mailed(s, order)
-    assert (mail.to, mail.template, mail.priority) == (
+    assert (mail.to, mail.template, mail.priority, mail.locale) == (
         "gus@example.com",
         "order_lookup",
         "security",
+        "en",
     )
     base = f"http://127.0.0.1:3000/orders/{order.id}#order_token="
     assert mail.data["link"].startswith(base) and len(token_of(mail)) == 43
@@ -129,6 +130,7 @@ async def test_the_order_of_an_account_is_found_by_the_accounts_address(s) -> No
     await look_up(s, order.number, "ada@example.com")
     (mail,) = await mailed(s, order)
     assert (mail.to, mail.user_id) == ("ada@example.com", ada)
+    assert mail.locale == "de"
 
 
 async def test_whoever_does_not_know_both_learns_nothing(s) -> None:
