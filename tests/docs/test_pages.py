@@ -93,6 +93,19 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
             assert heading in _anchors(target.read_text()), link
 
 
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in WRITTEN
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if not link.startswith(("http", "#"))
+    }
+    folders = {target / "README.md" for target in linked if target.is_dir()}
+    pages = {page for page in WRITTEN if ROOT / "docs" in page.parents}
+    lonely = pages - linked - folders - {ROOT / "docs/proof.md"}
+    assert sorted(str(page.relative_to(ROOT)) for page in lonely) == []
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_a_page_names_exist(page: Path) -> None:
     folders = "actors|bus|persistence|serve_app|scripts|tests|docs|notebooks"
