@@ -153,7 +153,7 @@ async def set_default_method(method_id: UUID, caller: Caller) -> MethodView:
 
 @router.delete("/payments/methods/{method_id}", access=SIGNED_IN)
 async def remove_method(method_id: UUID, caller: Caller) -> Done:
-    """Forget a stored method."""
+    """Forget a stored method; a minute later its provider forgets it, too."""
     return await ask(RemoveMethod(user_id=caller.person, method_id=method_id))
 
 

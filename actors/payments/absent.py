@@ -73,6 +73,10 @@ class Absent:
         """Nobody can be asked."""
         raise Unavailable(f"the provider {self.name} is not set up")
 
+    async def forget(self, token: str) -> None:  # noqa: ARG002
+        """Nobody can be asked."""
+        raise Unavailable(f"the provider {self.name} is not set up")
+
     def transactions(
         self,
         since: datetime,  # noqa: ARG002

@@ -1,19 +1,26 @@
 """Stored methods: kept encrypted, shown without their token."""
 
+from datetime import timedelta
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
 from msgspec.structs import replace
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.payments.till import Till
 from actors.payments.views import method_view
+from bus.kit.refusals import Unavailable
 from bus.kit.values import Done, Page
 from bus.payments import (
     METHODS_MAX,
     TEST_CARDS,
     AddMethod,
+    LetMethodGo,
     ListMethods,
     MethodView,
     PaymentMethod,
+    PutOffLettingGo,
     RemoveMethod,
     SaveMethod,
     SetDefaultMethod,
@@ -35,6 +42,11 @@ from persistence.payments import (
     make_default,
     methods_of,
 )
+
+LET_GO_AFTER_SECONDS = 60
+LET_GO_SECONDS_MAX = 6 * 3_600
+LET_GO_TRIES_MAX = 16
+"""Two days of a provider that does not answer, or is not set up any more."""
 
 
 class Methods(Till):
@@ -102,9 +114,54 @@ class Methods(Till):
 
     @handles(RemoveMethod)
     async def remove_method(self, tx: Tx, message: RemoveMethod) -> Done:
-        """Forget a stored method, its token included."""
-        if not await delete_method(tx, message.user_id, message.method_id):
+        """Forget a stored method, its token included; its provider forgets it later.
+
+        A charge that has begun with it is through by then.
+        """
+        gone = await delete_method(tx, message.user_id, message.method_id)
+        if gone is None:
             raise unknown_method()
+        let_go = LetMethodGo(
+            user_id=gone.user_id,
+            method_id=gone.id,
+            provider=gone.provider,
+            sealed=gone.sealed,
+        )
+        at = tx.now + timedelta(seconds=LET_GO_AFTER_SECONDS)
+        tx.due(_letting_go(gone.id), at, let_go)
+        return Done()
+
+    @handles(LetMethodGo)
+    async def let_method_go(self, run: Run, m: LetMethodGo) -> Done:
+        """Have the provider forget it, unless the person keeps the same token again."""
+        async with self.read() as db:
+            kept = await methods_of(db, m.user_id)
+        try:
+            token = self.vault.unseal_method(m.sealed).token
+            again = {self.vault.unseal_method(one.sealed).token for one in kept}
+        except InvalidToken:
+            self.log.error("seal-unreadable", method_id=str(m.method_id))
+            return Done()
+        if token in again:
+            return Done()
+        try:
+            await self.desk.named(m.provider).forget(token)
+        except Unavailable:
+            return await run.step(PutOffLettingGo(user_id=m.user_id, tried=m))
+        return Done()
+
+    @handles(PutOffLettingGo)
+    async def put_off_letting_go(self, tx: Tx, message: PutOffLettingGo) -> Done:
+        """Later and later; after `LET_GO_TRIES_MAX` it stays at the provider."""
+        tries = message.tried.tries + 1
+        if tries >= LET_GO_TRIES_MAX:
+            method_id = str(message.tried.method_id)
+            self.log.error("method-not-let-go", method_id=method_id)
+            return Done()
+        seconds = min(LET_GO_AFTER_SECONDS * 2**tries, LET_GO_SECONDS_MAX)
+        at = tx.now + timedelta(seconds=seconds)
+        name = _letting_go(message.tried.method_id)
+        tx.due(name, at, replace(message.tried, tries=tries))
         return Done()
 
     @handles(ListMethods)
@@ -122,6 +179,10 @@ class Methods(Till):
         if (method.method, token) != (message.method, message.token):
             raise method_mismatch()
         return self._view(method)
+
+
+def _letting_go(method_id: UUID) -> str:
+    return f"let-go:{method_id}"
 
 
 def _check(asked: AddMethod) -> None:

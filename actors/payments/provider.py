@@ -144,6 +144,13 @@ class Provider(Protocol):
         """
         ...
 
+    async def forget(self, token: str) -> None:
+        """Let go what is kept of a token; done already where nothing is.
+
+        Raises Unavailable when it does not answer.
+        """
+        ...
+
     def transactions(
         self, since: datetime, until: datetime
     ) -> AsyncIterator[ProviderTransaction]:

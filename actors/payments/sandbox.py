@@ -190,6 +190,9 @@ class Sandbox:
             self._log.warning("provider-call-failed", error=repr(e), lines=1)
             raise Unavailable("the provider does not answer") from e
 
+    async def forget(self, token: str) -> None:
+        """The bank keeps nothing of a token."""
+
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str], now: float
     ) -> WebhookFacts | None:

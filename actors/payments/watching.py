@@ -131,6 +131,15 @@ class Watched:
         self.watch.good()
         return facts
 
+    async def forget(self, token: str) -> None:
+        """As the provider does."""
+        try:
+            await self.provider.forget(token)
+        except Unavailable:
+            self.watch.bad()
+            raise
+        self.watch.good()
+
     async def transactions(
         self, since: datetime, until: datetime
     ) -> AsyncIterator[ProviderTransaction]:

@@ -57,7 +57,10 @@ class AddMethod(Command[MethodView], frozen=True, kw_only=True):
 
 
 class RemoveMethod(Command[Done], frozen=True, kw_only=True):
-    """Forget a stored method; 404 when it is not that person's."""
+    """Forget a stored method, then have its provider forget it, too.
+
+    404 when it is not that person's.
+    """
 
     key = by("user_id")
     remembered = False
@@ -175,3 +178,27 @@ class SaveMethod(Command[MethodView], frozen=True, kw_only=True):
     facts: MethodFacts
     make_default: bool = False
     provider: str = "sandbox"
+
+
+class LetMethodGo(Command[Done], frozen=True, kw_only=True):
+    """Have a provider forget what a removed method has kept there (a due message).
+
+    `sealed` is the method, encrypted; `tries` how often the provider did not answer.
+    """
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+    method_id: UUID
+    provider: str
+    sealed: str
+    tries: int = 0
+
+
+class PutOffLettingGo(Command[Done], frozen=True, kw_only=True):
+    """The provider did not answer: try later, or give it up."""
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+    tried: LetMethodGo

@@ -55,11 +55,10 @@ async def make_default(tx: Tx, user_id: UUID, method_id: UUID) -> None:
     )
 
 
-async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> bool:
-    """Delete a person's method; the newest other becomes the default. False: none."""
+async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> StoredMethod | None:
+    """Delete a person's method, which it returns; the newest other is the default."""
     gone = await tx.fetchrow(
-        "DELETE FROM payment_methods WHERE id = $2 AND user_id = $1"
-        " RETURNING is_default",
+        "DELETE FROM payment_methods WHERE id = $2 AND user_id = $1 RETURNING *",
         user_id,
         method_id,
     )
@@ -70,7 +69,7 @@ async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> bool:
             " WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1)",
             user_id,
         )
-    return gone is not None
+    return StoredMethod(**dict(gone)) if gone is not None else None
 
 
 async def stale_methods(

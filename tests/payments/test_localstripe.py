@@ -133,6 +133,9 @@ async def test_a_card_is_kept_and_charged_again(provider, url) -> None:
     assert await provider.describe(token, new_id()) is None
     assert (facts.brand, facts.last4, facts.exp_year) == ("visa", "4242", 2030)
     assert (await provider.charge(charge_ask(facts.token))).status == "SUCCEEDED"
+    for _ in range(2):
+        await provider.forget(facts.token)
+    assert await provider.describe(token, new_id()) is not None  # nobody's again
 
 
 async def test_its_webhooks_are_genuine(provider, url) -> None:

@@ -242,6 +242,20 @@ async def test_a_kept_account_shows_nothing_of_its_person(teller) -> None:
         await teller.provider.describe("vault-good", owner)
 
 
+async def test_an_account_that_is_let_go_is_kept_by_nobody(teller) -> None:
+    owner = new_id()
+    teller.double.owner = str(owner)
+    for _ in range(2):
+        await teller.provider.forget(GOOD)
+        assert await teller.provider.describe("vault-good", owner) is None
+    asked = len(teller.double.asked)
+    await teller.provider.forget("vault-slow")  # was never kept
+    assert len(teller.double.asked) == asked
+    teller.double.fault = "refuse"
+    with pytest.raises(Unavailable):
+        await teller.provider.forget(GOOD)
+
+
 async def test_its_books_hold_every_payment_and_refund(teller) -> None:
     asks = [charge_ask(GOOD) for _ in range(2)]
     paid = [await teller.provider.charge(ask) for ask in asks]

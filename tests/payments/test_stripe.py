@@ -221,6 +221,19 @@ async def test_a_kept_card_belongs_to_a_customer_of_its_own(teller) -> None:
         await teller.provider.describe("pm_visa", owner)
 
 
+async def test_a_card_that_is_let_go_is_kept_by_nobody(teller) -> None:
+    facts = await teller.provider.describe("pm_visa", new_id())
+    for _ in range(2):
+        await teller.provider.forget(facts.token)
+        assert teller.double.methods["pm_visa"]["customer"] is None
+    asked = len(teller.double.asked)
+    await teller.provider.forget("pm_visa")  # was never kept
+    assert len(teller.double.asked) == asked
+    teller.double.fault = "refuse"
+    with pytest.raises(Unavailable):
+        await teller.provider.forget(facts.token)
+
+
 async def test_its_books_hold_every_charge_and_refund(teller) -> None:
     asks = [charge_ask("pm_visa") for _ in range(3)]
     paid = [await teller.provider.charge(ask) for ask in asks]

@@ -20,7 +20,7 @@ from actors.payments.paypal.answers import (
 )
 from actors.payments.paypal.asking import Asker, Refused
 from actors.payments.paypal.books import Books
-from actors.payments.paypal.keeping import describe
+from actors.payments.paypal.keeping import describe, forget
 from actors.payments.paypal.orders import NOT_SUPPORTED, UNKNOWN, Orders, declined
 from actors.payments.paypal.webhooks import Proofs, facts
 from actors.payments.provider import (
@@ -138,6 +138,10 @@ class PayPal:
     async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """What is shown of a payment token in PayPal's vault."""
         return await describe(self._asker, token, owner)
+
+    async def forget(self, token: str) -> None:
+        """Take a payment token out of PayPal's vault."""
+        await forget(self._asker, token)
 
     async def verify_webhook(
         self,

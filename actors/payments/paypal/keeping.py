@@ -75,3 +75,14 @@ async def describe(asker: Asker, token: str, owner: UUID) -> MethodFacts | None:
         exp_year=int(expiry[1]) if expiry else None,
         token=kept,
     )
+
+
+async def forget(asker: Asker, token: str) -> None:
+    """Take a kept token out of the vault; one that is not there is let be."""
+    if not token.startswith(VAULT):
+        return
+    place = f"/v3/vault/payment-tokens/{token.removeprefix(VAULT)}"
+    try:
+        await asker.do("DELETE", place, None)
+    except NoAnswer:
+        raise Unavailable("the provider does not answer") from None

@@ -27,7 +27,7 @@ from actors.payments.stripe.answers import (
 )
 from actors.payments.stripe.asking import NOT_KNOWN_YET, UNKNOWN, Asker
 from actors.payments.stripe.books import Books
-from actors.payments.stripe.keeping import describe
+from actors.payments.stripe.keeping import describe, forget
 from actors.payments.stripe.transport import client_of
 from actors.payments.stripe.webhooks import facts, prove
 from bus.kit.settings import Settings
@@ -123,6 +123,10 @@ class Stripe:
     async def describe(self, token: str, owner: UUID) -> MethodFacts | None:
         """What is shown of a PaymentMethod, which is kept for later on the way."""
         return await describe(self._client, token, owner, self._log)
+
+    async def forget(self, token: str) -> None:
+        """Detach the PaymentMethod; nobody can ever pay with it again."""
+        await forget(self._client, token, self._log)
 
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str], now: float

@@ -52,6 +52,22 @@ async def describe(
     )
 
 
+async def forget(client: stripe.StripeClient, token: str, log: Any) -> None:
+    """Detach a kept PaymentMethod from its Customer; one that is not is let be."""
+    _, mark, method = token.partition(KEPT_MARK)
+    if not mark:
+        return
+    try:
+        await client.v1.payment_methods.detach_async(method)
+    except stripe.InvalidRequestError as error:
+        log.info("provider-keeps-not", provider="stripe", code=error.code)
+    except NO_ANSWER as error:
+        log.warning(
+            "provider-call-failed", provider="stripe", error=type(error).__name__
+        )
+        raise Unavailable("the provider does not answer") from None
+
+
 async def _customer(client: stripe.StripeClient, kept: Kept, owner: UUID) -> str | None:
     """The Customer that it is attached to, now or before; None: it is another's."""
     if kept.customer is not None:

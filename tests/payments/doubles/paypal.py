@@ -35,6 +35,7 @@ class PayPal(Weather):
         self.keys: dict[str, tuple[str, str]] = {}
         self.tokens = 0
         self.owner = ""
+        self.dropped: set[str] = set()
         self.refund_status = "COMPLETED"
         self.list_lag = timedelta(0)
 
@@ -55,6 +56,7 @@ class PayPal(Weather):
             web.get(payments + "/captures/{id}", self._open(self.part)),
             self._post(payments + "/captures/{id}/refund", self.refund),
             web.get("/v3/vault/payment-tokens/{id}", self._open(self.kept)),
+            web.delete("/v3/vault/payment-tokens/{id}", self._open(self.drop)),
             web.get("/v1/reporting/transactions", self._open(self.listed)),
             web.post(
                 "/v1/notifications/verify-webhook-signature", self._open(self.verify)
@@ -204,7 +206,7 @@ class PayPal(Weather):
 
     async def kept(self, request: web.Request) -> web.Response:
         """A payment token of the vault."""
-        if request.match_info["id"] not in VAULT:
+        if request.match_info["id"] not in VAULT.keys() - self.dropped:
             return _refused("RESOURCE_NOT_FOUND", 404)
         person = {"email_address": "somebody@example.com"}
         return answer(
@@ -214,6 +216,14 @@ class PayPal(Weather):
                 "customer": {"id": "C1", "merchant_customer_id": self.owner},
             }
         )
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """Take a payment token out of the vault."""
+        name = request.match_info["id"]
+        if name not in VAULT.keys() - self.dropped:
+            return _refused("RESOURCE_NOT_FOUND", 404)
+        self.dropped.add(name)
+        return web.Response(status=204)
 
     async def listed(self, request: web.Request) -> web.Response:
         """Captures and refunds, one a page; the newest are not there yet."""

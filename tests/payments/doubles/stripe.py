@@ -59,6 +59,7 @@ class Stripe(Weather):
             self._post(refunds, self.refund),
             self._post("/v1/customers", self.customer),
             self._post("/v1/payment_methods/{id}/attach", self.attach),
+            self._post("/v1/payment_methods/{id}/detach", self.detach),
             web.get(intents, self.list_of(self.intents)),
             web.get(intents + "/{id}", self.one_of(self.intents)),
             web.get(refunds, self.list_of(self.refunds)),
@@ -156,6 +157,16 @@ class Stripe(Weather):
         """Attach a payment method."""
         method = self.methods[method_id]
         method["customer"] = form["customer"]
+        return answer(method)
+
+    async def detach(self, _: dict[str, str], method_id: str) -> web.Response:
+        """Detach a payment method, for good."""
+        method = self.methods.get(method_id)
+        if method is None:
+            return problem(404, "resource_missing")
+        if method["customer"] is None:
+            return problem(400, "payment_method_unexpected_state")
+        method["customer"] = None
         return answer(method)
 
     async def balance(self, request: web.Request) -> web.Response:
