@@ -60,14 +60,20 @@ class Carrying(Domain):
             identity = derived_id(run.id, "notification", user_id)
             await self._tell(run, identity, user_id, telling)
             return
-        try:
-            contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
-        except Refusal as refusal:
-            if refusal.data.kind is RefusalKind.NOT_FOUND:
-                return  # paid for over NATS, without an order: nobody is known
-            raise
+        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
         message_id = derived_id(run.id, "email", order_id)
         await self._mail_guest(run, message_id, contact, telling)
+
+    async def _tell_payer(
+        self, run: Run, user_id: UUID | None, order_id: UUID, telling: Telling
+    ) -> None:
+        """The same of money, which may have been paid over NATS without an order."""
+        try:
+            await self._tell_buyer(run, user_id, order_id, telling)
+        except Refusal as refusal:
+            if user_id is None and refusal.data.kind is RefusalKind.NOT_FOUND:
+                return  # nobody is known
+            raise
 
     async def _mail_guest(
         self, run: Run, message_id: UUID, contact: OrderContact, telling: Telling

@@ -20,7 +20,7 @@ from actors.notifications.tellings import (
 )
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
-from bus.kit.refusals import Refusal, RefusalKind, invalid, stale
+from bus.kit.refusals import invalid, stale
 from bus.kit.values import Done, Page
 from bus.notifications import (
     CarryNotification,
@@ -98,23 +98,16 @@ class Notifications(Alerts):
     @handles(PaymentSucceeded)
     @handles(PaymentFailed)
     async def payment_changed(self, run: Run, event: PaymentEvent) -> None:
-        """Tell the payer; a guest's receipt is the confirmation mail.
-
-        Who charges over NATS without an order of this shop tells the payer themselves.
-        """
-        if event.user_id is None and not isinstance(event, PaymentFailed):
-            return
-        told = event.user_id, event.order_id, of_payment(event)
-        try:
-            await self._tell_buyer(run, *told)
-        except Refusal as refusal:
-            if refusal.data.kind is not RefusalKind.NOT_FOUND:
-                raise
+        """Tell the payer; a guest's receipt is the confirmation mail."""
+        if event.user_id is not None or isinstance(event, PaymentFailed):
+            await self._tell_payer(
+                run, event.user_id, event.order_id, of_payment(event)
+            )
 
     @handles(LatePaymentReturned)
     async def late_payment_returned(self, run: Run, event: LatePaymentReturned) -> None:
         """Tell whoever paid late that the money is on its way back."""
-        await self._tell_buyer(
+        await self._tell_payer(
             run, event.user_id, event.order_id, of_late_payment(event)
         )
 
