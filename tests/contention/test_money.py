@@ -120,7 +120,9 @@ async def test_a_webhook_that_comes_fifty_times_settles_once(
     assert payment.captured == Money(3 * PRICE, "USD")
     told = await market.shop.events("payments")
     assert [e["type"] for e in told if e["subject"] == str(payment.id)] == [
-        *("payments.payment_authorized.v1", "payments.payment_succeeded.v1")
+        "payments.payment_authorized.v1",
+        "payments.payment_succeeded.v1",
+        "payments.payment_settled.v1",
     ]
     assert await market.stock(sku) == (3, 3)
 

@@ -73,7 +73,7 @@ async def test_a_pending_charge_is_settled_once_by_webhook(
         assert result.status == status
         payment = await s.ask(GetPayment(payment_id=result.payment_id))
         assert payment.status == status
-        assert await told(s) == ["payment_authorized", event]
+        assert await told(s) == ["payment_authorized", event, "payment_settled"]
         assert await timers(s) == []
         await books(s)
 
@@ -92,7 +92,11 @@ async def test_a_webhook_that_comes_three_times_settles_once(shop, bank) -> None
         for late in (stale, timer):
             await s.ask(late)
         assert (await s.ask(asked)).status == "SUCCEEDED"
-        assert await told(s) == ["payment_authorized", "payment_succeeded"]
+        assert await told(s) == [
+            "payment_authorized",
+            "payment_succeeded",
+            "payment_settled",
+        ]
         lines = await s.rows("payments", "SELECT amount_minor FROM ledger_lines")
         assert sorted(line["amount_minor"] for line in lines) == [-1999, 1999]
         assert await timers(s) == []
