@@ -42,6 +42,7 @@ WALKS = [
     for walk_of in itertools.product(
         ("orders", "inventory", "payments"), WAYS, (1, 3), ("before", "after")
     )
+    if walk_of[:2] != ("payments", "short")  # what is short is never charged
 ]
 """Every participant, way, number of shards, and side of its commits."""
 
@@ -64,7 +65,7 @@ async def test_an_order_settles_whoever_is_killed_at_any_commit(
             await buy(market, lines, token, cancels=cancels)
 
         places = await walk(market, domain, act, after=side == "after")
-        assert places >= (1 if way == "short" and domain != "orders" else 2)
+        assert places >= 2
 
 
 async def buy(
