@@ -44,6 +44,7 @@ from serve_app.kit.routing import (
     SIGNED_IN,
     Answer,
     Caller,
+    ExpectedVersion,
     Pages,
     Router,
     ask,
@@ -146,15 +147,23 @@ async def get_method(method_id: UUID, caller: Caller) -> MethodView:
 
 
 @router.put("/payments/methods/{method_id}/default", access=SIGNED_IN)
-async def set_default_method(method_id: UUID, caller: Caller) -> MethodView:
+async def set_default_method(
+    method_id: UUID, caller: Caller, version: ExpectedVersion
+) -> MethodView:
     """Make a stored method the one that is offered first."""
-    return await ask(SetDefaultMethod(user_id=caller.person, method_id=method_id))
+    return await ask(
+        SetDefaultMethod(user_id=caller.person, method_id=method_id, version=version)
+    )
 
 
 @router.delete("/payments/methods/{method_id}", access=SIGNED_IN)
-async def remove_method(method_id: UUID, caller: Caller) -> Done:
+async def remove_method(
+    method_id: UUID, caller: Caller, version: ExpectedVersion
+) -> Done:
     """Forget a stored method; a minute later its provider forgets it, too."""
-    return await ask(RemoveMethod(user_id=caller.person, method_id=method_id))
+    return await ask(
+        RemoveMethod(user_id=caller.person, method_id=method_id, version=version)
+    )
 
 
 @router.post("/payments/webhooks/{provider}", access=PUBLIC, status=204)

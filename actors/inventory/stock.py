@@ -19,7 +19,7 @@ from bus.inventory import (
     SetThreshold,
     StockView,
 )
-from bus.kit.refusals import conflict, invalid, not_found
+from bus.kit.refusals import conflict, invalid, not_found, stale
 from bus.kit.values import Page
 from persistence import inventory as store
 from persistence.inventory import GivingOrder
@@ -39,7 +39,7 @@ class StockKeeping(Domain):
         warehouse_id = await _meant(tx, m, order)
         if await store.hold_warehouses(tx, [warehouse_id]) != {warehouse_id}:
             raise not_found("warehouse")
-        ledger = await _ledger(tx, m.sku, order)
+        ledger = await _ledger(tx, m, order)
         row = ledger.row(m.sku, warehouse_id)
         delta = m.delta if m.delta is not None else (m.on_hand or 0) - row.on_hand
         if row.on_hand + delta < 0:
@@ -64,7 +64,7 @@ class StockKeeping(Domain):
     @handles(SetThreshold)
     async def set_threshold(self, tx: Tx, m: SetThreshold) -> StockView:
         """Set when a SKU counts as low, and say so if by this it does."""
-        ledger = await _ledger(tx, m.sku, await store.read_order(tx))
+        ledger = await _ledger(tx, m, await store.read_order(tx))
         rows = ledger.stocks[m.sku].rows
         if not rows:
             raise not_found("SKU")
@@ -124,8 +124,11 @@ class StockKeeping(Domain):
         return Page(views, rows[-1].sku if more else None)
 
 
-async def _ledger(tx: Tx, sku: str, order: GivingOrder) -> Ledger:
-    stocks = await store.load_stock(tx, [sku], order.generation)
+async def _ledger(tx: Tx, m: AdjustStock | SetThreshold, order: GivingOrder) -> Ledger:
+    """The stock that is meant, as it was seen; raises the refusal."""
+    stocks = await store.load_stock(tx, [m.sku], order.generation)
+    if m.version not in (None, stocks[m.sku].version):
+        raise stale()
     return Ledger(tx, stocks, order.generation)
 
 

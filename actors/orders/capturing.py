@@ -48,7 +48,7 @@ class Capturing(Paying):
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
         if not ships_unpaid(order, m):
             return False
-        if refusal := refuse_advance(order, m.viewer):
+        if refusal := refuse_advance(order, m):
             raise refusal
         advance(order, m, shipment_id, order.updated_at)  # refuses what cannot ship
         try:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from actors.kit.domain import Domain, handles, handles_many
 from actors.kit.process import Run
 from bus.inventory import GetAvailability
-from bus.kit.refusals import Refusal, invalid, not_found
+from bus.kit.refusals import Refusal, invalid, not_found, stale
 from bus.kit.values import Done
 from bus.orders import (
     LINES_MAX,
@@ -60,6 +60,8 @@ def _warned(line: CartLine, offer: LineOffer | None) -> CartLine:
 
 def put_line(cart: Cart, m: PutLine) -> Cart | Refusal:
     """The cart with one line more, or another quantity of it."""
+    if m.version not in (None, cart.version):
+        return stale()
     offer = next((one for one in m.offers if one.sku == m.sku), None)
     if offer is None:
         return not_found("SKU")
@@ -105,7 +107,12 @@ class Carts(Domain):
         offers = await self._offers(run, await self._skus(run, m.buyer, m.sku))
         return await run.settle(
             PutLine(
-                buyer=m.buyer, sku=m.sku, quantity=m.quantity, add=False, offers=offers
+                buyer=m.buyer,
+                sku=m.sku,
+                quantity=m.quantity,
+                add=False,
+                offers=offers,
+                version=m.version,
             )
         )
 
@@ -135,15 +142,19 @@ class Carts(Domain):
         """Take a line out."""
         cart = (await store.load_carts(tx, [m.buyer]))[m.buyer]
         lines = tuple(line for line in cart.lines if line.sku != m.sku)
-        return await self._keep(tx, cart, lines)
+        return await self._keep(tx, cart, lines, m.version)
 
     @handles(ClearCart)
     async def clear_cart(self, tx: Tx, m: ClearCart) -> CartView:
         """Take all lines out."""
         cart = (await store.load_carts(tx, [m.buyer]))[m.buyer]
-        return await self._keep(tx, cart, ())
+        return await self._keep(tx, cart, (), m.version)
 
-    async def _keep(self, tx: Tx, cart: Cart, lines: tuple[CartLine, ...]) -> CartView:
+    async def _keep(
+        self, tx: Tx, cart: Cart, lines: tuple[CartLine, ...], version: int | None
+    ) -> CartView:
+        if version not in (None, cart.version):
+            raise stale()
         if lines != cart.lines:
             cart = replace(cart, lines=lines, version=cart.version + 1)
             await store.save_carts(tx, [cart])

@@ -68,7 +68,12 @@ class Fulfilment(Capturing):
         """Cancel, then give stock and money back."""
         opens = SettleOrder(order_id=m.order_id)
         await run.step(
-            BeginCancel(order_id=m.order_id, reason=m.reason, viewer=m.viewer),
+            BeginCancel(
+                order_id=m.order_id,
+                reason=m.reason,
+                viewer=m.viewer,
+                version=m.version,
+            ),
             opens=opens,
         )
         await self.settle_order(run, opens)
@@ -121,11 +126,11 @@ class Fulfilment(Capturing):
         """Write how far the lines are; sellers move only their own."""
         order = (await store.load_orders(tx, [m.order_id]))[m.order_id]
         viewer = m.request.viewer
-        refusal = refuse_advance(order, viewer)
+        if order and any(one.id == m.shipment_id for one in order.shipments):
+            return order
+        refusal = refuse_advance(order, m.request)
         if order is None or refusal is not None:
             raise refusal or not_found("order")
-        if any(one.id == m.shipment_id for one in order.shipments):
-            return order
         if not m.captured and ships_unpaid(order, m.request):
             raise not_authorized()
         after = advance(order, m.request, m.shipment_id, tx.now)

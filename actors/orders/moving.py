@@ -18,6 +18,7 @@ from bus.kit.refusals import (
     forbidden,
     invalid,
     not_found,
+    stale,
 )
 from bus.orders import (
     AdvanceOrder,
@@ -159,6 +160,8 @@ def refuse_cancel(order: Order, m: BeginCancel) -> Refusal | None:
     """Why the order cannot be cancelled by whoever asks; None: it can."""
     if m.viewer is not None and not may_cancel(order, m.viewer):
         return not_found("order")
+    if m.version not in (None, order.version):
+        return stale()
     if any(line.shipped for line in order.lines):
         return conflict("not-cancellable", "A part of it has shipped.")
     if m.viewer is not None and least(order) not in CANCELLABLE:
@@ -168,13 +171,14 @@ def refuse_cancel(order: Order, m: BeginCancel) -> Refusal | None:
     return None
 
 
-def refuse_advance(order: Order | None, viewer: Viewer) -> Refusal | None:
+def refuse_advance(order: Order | None, m: AdvanceOrder) -> Refusal | None:
     """Why somebody may not move lines of this order; None: they may."""
+    viewer = m.viewer
     if order is None or not may_see(order, viewer):
         return not_found("order")
     if viewer.role not in ("SELLER", "ADMIN") or not own_lines(order, viewer):
         return forbidden("Only sellers of its lines and administrators move orders.")
-    return None
+    return None if m.version in (None, order.version) else stale()
 
 
 def advance(order: Order, m: AdvanceOrder, shipment_id: UUID, now: datetime) -> Order:

@@ -10,7 +10,7 @@ from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.payments.till import Till
 from actors.payments.views import method_view
-from bus.kit.refusals import Unavailable
+from bus.kit.refusals import Unavailable, stale
 from bus.kit.values import Done, Page
 from bus.payments import (
     METHODS_MAX,
@@ -38,6 +38,7 @@ from persistence.kit.transaction import Tx
 from persistence.payments import (
     StoredMethod,
     delete_method,
+    find_methods,
     insert_method,
     make_default,
     methods_of,
@@ -106,6 +107,8 @@ class Methods(Till):
         found = next((m for m in methods if m.id == message.method_id), None)
         if found is None:
             raise unknown_method()
+        if message.version not in (None, found.version):
+            raise stale()
         if not found.is_default:
             await make_default(tx, message.user_id, message.method_id)
             version = found.version + 1
@@ -118,9 +121,14 @@ class Methods(Till):
 
         A charge that has begun with it is through by then.
         """
-        gone = await delete_method(tx, message.user_id, message.method_id)
+        gone = await delete_method(
+            tx, message.user_id, message.method_id, message.version
+        )
         if gone is None:
-            raise unknown_method()
+            known = await find_methods(tx, [message.method_id])
+            found = known.get(message.method_id)
+            mine = found is not None and found.user_id == message.user_id
+            raise stale() if mine else unknown_method()
         let_go = LetMethodGo(
             user_id=gone.user_id,
             method_id=gone.id,

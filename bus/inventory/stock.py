@@ -15,7 +15,7 @@ class AdjustStock(Command[StockView], frozen=True, kw_only=True):
 
     Exactly one of the two is given. The warehouse is named by id or by code; without
     either the first one is meant. Refused as `below-zero`, `below-reserved` or
-    `above-maximum`.
+    `above-maximum`; with a `version` only done while that is the SKU's.
     """
 
     key = by("sku")
@@ -26,6 +26,7 @@ class AdjustStock(Command[StockView], frozen=True, kw_only=True):
     on_hand: int | None = None
     actor_id: UUID | None = None
     warehouse_code: str | None = None
+    version: int | None = None
 
 
 class SetThreshold(Command[StockView], frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class SetThreshold(Command[StockView], frozen=True, kw_only=True):
     threshold: int
     warehouse_id: UUID | None = None
     actor_id: UUID | None = None
+    version: int | None = None
 
 
 class GetStock(Query[StockView], frozen=True, kw_only=True):

@@ -68,12 +68,16 @@ class AddToCart(Command[CartView], frozen=True, kw_only=True):
 
 
 class SetCartLine(Command[CartView], frozen=True, kw_only=True):
-    """Make the line of a SKU exactly `quantity`, and its shown price today's."""
+    """Make the line of a SKU exactly `quantity`, and its shown price today's.
+
+    This and what takes lines out: with a `version` only while that is the cart's.
+    """
 
     key = by("buyer")
     buyer: str
     sku: str
     quantity: int
+    version: int | None = None
 
 
 class RemoveFromCart(Command[CartView], frozen=True, kw_only=True):
@@ -82,6 +86,7 @@ class RemoveFromCart(Command[CartView], frozen=True, kw_only=True):
     key = by("buyer")
     buyer: str
     sku: str
+    version: int | None = None
 
 
 class ClearCart(Command[CartView], frozen=True, kw_only=True):
@@ -89,6 +94,7 @@ class ClearCart(Command[CartView], frozen=True, kw_only=True):
 
     key = by("buyer")
     buyer: str
+    version: int | None = None
 
 
 class MergeCart(Command[CartView], frozen=True, kw_only=True):
@@ -133,6 +139,7 @@ class PutLine(Command[CartView], frozen=True, kw_only=True):
     quantity: int
     add: bool
     offers: tuple[LineOffer, ...]
+    version: int | None = None
 
 
 class GivenLines(Value, frozen=True, kw_only=True):

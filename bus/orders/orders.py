@@ -213,19 +213,21 @@ class LookUpOrder(Command[Done], frozen=True, kw_only=True):
 class CancelOrder(Command[Done], frozen=True, kw_only=True):
     """Cancel until shipped: stock goes back and captured money too.
 
-    409 `not-cancellable` afterwards.
+    409 `not-cancellable` afterwards. With a `version` only while that is the order's.
     """
 
     key = by("order_id")
     order_id: UUID
     viewer: Viewer
     reason: str = "requested"
+    version: int | None = None
 
 
 class AdvanceOrder(Command[Done], frozen=True, kw_only=True):
     """Move lines to PROCESSING, SHIPPED or DELIVERED; `items` None: all of them.
 
-    A seller moves only own lines. 409 `invalid-transition` out of order.
+    A seller moves only own lines. 409 `invalid-transition` out of order. With a
+    `version` only while that is the order's.
     """
 
     key = by("order_id")
@@ -235,6 +237,7 @@ class AdvanceOrder(Command[Done], frozen=True, kw_only=True):
     items: dict[str, int] | None = None
     carrier: str = ""
     tracking_number: str = ""
+    version: int | None = None
 
 
 # --- queries -----------------------------------------------------------------

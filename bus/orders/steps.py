@@ -124,6 +124,7 @@ class BeginCancel(Command[Any], frozen=True, kw_only=True):
     payment_status: str | None = None
     viewer: Viewer | None = None
     attempt: int | None = None
+    version: int | None = None
 
 
 class Finish(Command[Placed], frozen=True, kw_only=True):

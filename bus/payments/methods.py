@@ -66,6 +66,7 @@ class RemoveMethod(Command[Done], frozen=True, kw_only=True):
     remembered = False
     user_id: UUID
     method_id: UUID
+    version: int | None = None
 
 
 class SetDefaultMethod(Command[MethodView], frozen=True, kw_only=True):
@@ -75,6 +76,7 @@ class SetDefaultMethod(Command[MethodView], frozen=True, kw_only=True):
     remembered = False
     user_id: UUID
     method_id: UUID
+    version: int | None = None
 
 
 # --- queries -----------------------------------------------------------------

@@ -55,12 +55,19 @@ async def make_default(tx: Tx, user_id: UUID, method_id: UUID) -> None:
     )
 
 
-async def delete_method(tx: Tx, user_id: UUID, method_id: UUID) -> StoredMethod | None:
-    """Delete a person's method, which it returns; the newest other is the default."""
+async def delete_method(
+    tx: Tx, user_id: UUID, method_id: UUID, version: int | None = None
+) -> StoredMethod | None:
+    """Delete a person's method, which it returns; the newest other is the default.
+
+    None: there is none, or none of this version.
+    """
     gone = await tx.fetchrow(
-        "DELETE FROM payment_methods WHERE id = $2 AND user_id = $1 RETURNING *",
+        "DELETE FROM payment_methods WHERE id = $2 AND user_id = $1"
+        " AND version = coalesce($3, version) RETURNING *",
         user_id,
         method_id,
+        version,
     )
     if gone is not None and gone["is_default"]:
         await tx.execute(

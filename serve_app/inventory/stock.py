@@ -26,6 +26,7 @@ from serve_app.kit.routing import (
     SELLER,
     Answer,
     Caller,
+    ExpectedVersion,
     Pages,
     Paging,
     ask,
@@ -71,7 +72,9 @@ async def get_stock(sku: Sku, caller: Caller) -> Answer[PublicStock] | StockView
 
 
 @router.put("/inventory/{sku}", access=SELLER)
-async def adjust_stock(sku: Sku, body: AdjustStockBody, caller: Caller) -> StockView:
+async def adjust_stock(
+    sku: Sku, body: AdjustStockBody, caller: Caller, version: ExpectedVersion
+) -> StockView:
     """Count the pieces in a warehouse anew, or take some in or out.
 
     409 `below-zero` or `below-reserved`; every change is a movement. Without
@@ -86,6 +89,7 @@ async def adjust_stock(sku: Sku, body: AdjustStockBody, caller: Caller) -> Stock
             delta=body.delta,
             on_hand=body.on_hand,
             actor_id=caller.person,
+            version=version,
         )
     )
 
@@ -98,7 +102,9 @@ async def list_movements(sku: Sku, pages: Pages, caller: Caller) -> Page[Movemen
 
 
 @router.put("/inventory/{sku}/threshold", access=SELLER)
-async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockView:
+async def set_threshold(
+    sku: Sku, body: ThresholdBody, caller: Caller, version: ExpectedVersion
+) -> StockView:
     """Set at how many available pieces a SKU counts as low.
 
     All its warehouses together are meant, and the highest threshold of any counts.
@@ -111,6 +117,7 @@ async def set_threshold(sku: Sku, body: ThresholdBody, caller: Caller) -> StockV
             threshold=body.threshold,
             warehouse_id=body.warehouse_id,
             actor_id=caller.person,
+            version=version,
         )
     )
 

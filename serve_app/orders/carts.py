@@ -20,6 +20,7 @@ from serve_app.kit.routing import (
     PUBLIC,
     SIGNED_IN,
     Caller,
+    ExpectedVersion,
     ask,
 )
 from serve_app.orders.bodies import (
@@ -58,7 +59,9 @@ async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
 
 
 @router.put("/cart/items/{sku}", access=PUBLIC)
-async def set_cart_line(sku: Sku, body: QuantityBody, caller: Caller) -> CartAnswer:
+async def set_cart_line(
+    sku: Sku, body: QuantityBody, caller: Caller, version: ExpectedVersion
+) -> CartAnswer:
     """Make a line exactly so many pieces, at today's price.
 
     Also one that was not there. 404 for a SKU that is not for sale, 422
@@ -66,20 +69,21 @@ async def set_cart_line(sku: Sku, body: QuantityBody, caller: Caller) -> CartAns
     DELETE the line.
     """
     buyer, token = _buyer(caller)
-    message = SetCartLine(buyer=buyer, sku=sku, quantity=body.quantity)
+    message = SetCartLine(buyer=buyer, sku=sku, quantity=body.quantity, version=version)
     return _cart(await ask(message), token)
 
 
 @router.delete("/cart/items/{sku}", access=PUBLIC)
-async def remove_from_cart(sku: Sku, caller: Caller) -> None:
+async def remove_from_cart(sku: Sku, caller: Caller, version: ExpectedVersion) -> None:
     """Take a line out of the cart; one that is not there is no error."""
-    await ask(RemoveFromCart(buyer=_buyer(caller)[0], sku=sku))
+    buyer, _ = _buyer(caller)
+    await ask(RemoveFromCart(buyer=buyer, sku=sku, version=version))
 
 
 @router.delete("/cart", access=PUBLIC)
-async def clear_cart(caller: Caller) -> None:
+async def clear_cart(caller: Caller, version: ExpectedVersion) -> None:
     """Take all lines out of the cart."""
-    await ask(ClearCart(buyer=_buyer(caller)[0]))
+    await ask(ClearCart(buyer=_buyer(caller)[0], version=version))
 
 
 @router.post("/cart/merge", access=SIGNED_IN, idempotent=True)

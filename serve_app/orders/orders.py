@@ -38,6 +38,7 @@ from serve_app.kit.routing import (
     SIGNED_IN,
     Answer,
     Caller,
+    ExpectedVersion,
     Pages,
     accepted,
     ask,
@@ -199,23 +200,25 @@ async def get_timeline(order_id: UUID, caller: Caller) -> Page[TimelineEntry]:
 
 
 @router.put("/orders/{order_id}/cancel", access=PUBLIC)
-async def cancel_order(order_id: UUID, caller: Caller) -> OrderView:
+async def cancel_order(
+    order_id: UUID, caller: Caller, version: ExpectedVersion
+) -> OrderView:
     """Cancel an order until it ships; stock goes back, and captured money too."""
     viewer = viewer_of(caller)
-    await ask(
-        CancelOrder(order_id=order_id, viewer=viewer), timeout_seconds=ORDER_SECONDS_MAX
-    )
+    cancel = CancelOrder(order_id=order_id, viewer=viewer, version=version)
+    await ask(cancel, timeout_seconds=ORDER_SECONDS_MAX)
     return await ask(GetOrder(order_id=order_id, viewer=viewer))
 
 
 @router.put("/orders/{order_id}/status", access=SELLER)
 async def advance_order(
-    order_id: UUID, body: OrderStatusBody, caller: Caller
+    order_id: UUID, body: OrderStatusBody, caller: Caller, version: ExpectedVersion
 ) -> OrderView:
     """Move lines on: `PROCESSING`, then `SHIPPED`, then `DELIVERED`.
 
     By default all of the caller's lines. Each `SHIPPED` makes a shipment and needs
-    `carrier` and `tracking_number`; a step out of order is 409 `invalid-transition`.
+    `carrier` and `tracking_number`. `PROCESSING` may be left out; any other step out of
+    order is 409 `invalid-transition`.
     """
     viewer = viewer_of(caller)
     items: Counter[str] = Counter()
@@ -228,6 +231,7 @@ async def advance_order(
         items=dict(items) or None,
         carrier=body.carrier or "",
         tracking_number=body.tracking_number or "",
+        version=version,
     )
     await ask(message, timeout_seconds=ORDER_SECONDS_MAX)
     return await ask(GetOrder(order_id=order_id, viewer=viewer))

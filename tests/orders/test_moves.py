@@ -164,7 +164,7 @@ def tried(move: str, before: Order, viewer: Viewer) -> str:
         carrier="DHL",
         tracking_number="1",
     )
-    if refusal := refuse_advance(before, viewer):
+    if refusal := refuse_advance(before, m):
         return refusal.code
     try:
         return advance(before, m, new_id(), NOW).lines[0].status.value
