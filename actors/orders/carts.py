@@ -127,7 +127,7 @@ class Carts(Domain):
         for m in messages:
             after = put_line(carts[m.buyer], m)
             if isinstance(after, Cart):
-                carts[m.buyer] = after
+                after = carts[m.buyer] = after.touched(tx.now)
                 answers.append(warned(after, m.offers, self.settings.currency))
             else:
                 answers.append(after)
@@ -157,6 +157,7 @@ class Carts(Domain):
             raise stale()
         if lines != cart.lines:
             cart = replace(cart, lines=lines, version=cart.version + 1)
+            cart = cart.touched(tx.now)
             await store.save_carts(tx, [cart])
         return cart.view(self.settings.currency)
 

@@ -146,7 +146,7 @@ class Merging(Carts):
         cart = before = (await store.load_carts(tx, [m.buyer]))[m.buyer]
         lost: tuple[CartWarning, ...] = ()
         if m.merge_id and await store.merged(tx, m.buyer, m.guest, m.merge_id):
-            cart, lost = take_lines(cart, m.lines, m.offers)
+            cart, lost = take_lines(cart.touched(tx.now), m.lines, m.offers)
             await store.save_carts(tx, [cart])
             self._keep_for_long(tx, before)
         return with_warnings(warned(cart, m.offers, self.settings.currency), lost)

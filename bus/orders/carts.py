@@ -3,6 +3,7 @@
 A buyer is a user's id, or a guest cart's id: the SHA-256 (hex) of its token.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from bus.kit.messages import Command, Query, by
@@ -48,11 +49,13 @@ class CartWarning(Value, frozen=True, kw_only=True):
 class CartView(Value, frozen=True, kw_only=True):
     """A buyer's cart; `version` counts its changes, 0 where there is none yet."""
 
-    id: str
+    id: UUID
     version: int
     items: tuple[CartLine, ...]
     total: Money
     warnings: tuple[CartWarning, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 # --- commands ----------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import msgspec
+from msgspec.structs import replace
 
+from bus.kit.addressing import derived_id
 from bus.kit.values import Money, Value
 from bus.orders import CartLine, CartView
 from persistence.kit.database import Db
@@ -29,16 +31,29 @@ class Cart(Value, frozen=True, kw_only=True):
     given: tuple[CartLine, ...] | None = None
     ordering: UUID | None = None
     version: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def touched(self, now: datetime) -> "Cart":
+        """The same cart as changed at this moment."""
+        return replace(self, created_at=self.created_at or now, updated_at=now)
 
     def view(self, currency: str) -> CartView:
         """What its buyer sees."""
         total = sum(line.total.amount for line in self.lines)
         return CartView(
-            id=self.buyer,
+            id=cart_id_of(self.buyer),
             version=self.version,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
             items=self.lines,
             total=Money(total, currency),
         )
+
+
+def cart_id_of(buyer: str) -> UUID:
+    """The one id that a buyer's cart has, made or not; it does not name the buyer."""
+    return derived_id(uuid5(NAMESPACE_OID, buyer), "cart", buyer)
 
 
 async def load_carts(tx: Tx, buyers: Iterable[str]) -> dict[str, Cart]:
@@ -54,7 +69,8 @@ async def read_cart(db: Db, buyer: str) -> Cart:
 
 async def _read(db: Db, buyers: Sequence[str]) -> dict[str, Cart]:
     rows = await db.fetch(
-        """SELECT buyer, state, merged_into, merge_id, given, ordering, lines, version
+        """SELECT buyer, state, merged_into, merge_id, given, ordering, lines, version,
+                  created_at, updated_at
            FROM carts WHERE buyer = ANY($1)""",
         list(buyers),
     )
@@ -68,6 +84,8 @@ async def _read(db: Db, buyers: Sequence[str]) -> dict[str, Cart]:
             ordering=row["ordering"],
             lines=_LINES.decode(row["lines"]),
             version=row["version"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
         )
         for row in rows
     }
@@ -75,16 +93,16 @@ async def _read(db: Db, buyers: Sequence[str]) -> dict[str, Cart]:
 
 async def save_carts(tx: Tx, carts: Iterable[Cart]) -> None:
     """Insert or update carts, in one statement."""
-    rows = sorted(carts, key=lambda cart: cart.buyer)
+    rows = sorted((cart.touched(tx.now) for cart in carts), key=lambda cart: cart.buyer)
     await tx.execute(
         """INSERT INTO carts (buyer, state, merged_into, merge_id, given, ordering,
-                              lines, version, updated_at)
+                              lines, version, created_at, updated_at)
            SELECT buyer, state, merged_into, merge_id, given::jsonb, ordering,
-             lines::jsonb, version, $9
+             lines::jsonb, version, created_at, $9
            FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::text[],
-                       $6::uuid[], $7::text[], $8::int[])
+                       $6::uuid[], $7::text[], $8::int[], $10::timestamptz[])
              AS cart (buyer, state, merged_into, merge_id, given, ordering, lines,
-                      version)
+                      version, created_at)
            ON CONFLICT (buyer) DO UPDATE SET state = excluded.state,
              merged_into = excluded.merged_into, merge_id = excluded.merge_id,
              given = excluded.given, ordering = excluded.ordering,
@@ -99,6 +117,7 @@ async def save_carts(tx: Tx, carts: Iterable[Cart]) -> None:
         [_json(cart.lines) for cart in rows],
         [cart.version for cart in rows],
         tx.now,
+        [cart.created_at for cart in rows],
     )
     for cart in rows:
         tx.keep("cart", cart.buyer, cart)

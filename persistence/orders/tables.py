@@ -42,6 +42,11 @@ class CartRow(Table, table=True):
     given: Any = _json(nullable=True)
     lines: Any = _json()
     version: int
+    created_at: datetime = Field(
+        sa_column=Column(
+            sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+        )
+    )
     updated_at: datetime = _time()
 
 

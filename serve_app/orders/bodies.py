@@ -1,5 +1,6 @@
 """What is said and shown of carts and orders."""
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -121,11 +122,14 @@ class OrderStatusBody(Body):
 class CartAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cart; `cart_token` names a guest's and is told when the cart is new.
 
-    `warnings` name what of a merge did not fit.
+    `warnings` name what of a merge did not fit. The times are null where nothing was
+    put into it yet.
     """
 
-    id: str
+    id: UUID
     version: int
+    created_at: datetime | None
+    updated_at: datetime | None
     items: tuple[CartLine, ...] | None = None
     totals: Totals | None = None
     cart_token: str | None = None

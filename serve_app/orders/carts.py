@@ -130,6 +130,8 @@ def _cart(view: CartView, token: str | None) -> CartAnswer:
     return CartAnswer(
         id=view.id,
         version=view.version,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
         items=view.items,
         totals=totals,
         cart_token=token,

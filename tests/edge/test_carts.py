@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -205,3 +206,27 @@ async def test_a_cart_has_at_most_a_hundred_lines(front: Front) -> None:
     assert await ada.code(put, 422, {"quantity": 1}) == "too-many-lines"
     assert await ada.wrong(put, {"quantity": 0}) == ["quantity"]
     assert len((await ada.call("GET /cart", 200))["items"]) == 100
+
+
+async def test_a_cart_has_an_id_that_names_nobody_and_its_times(front: Front) -> None:
+    ada = await front.person()
+    (a,) = await front.goods(5)
+    for person in (ada, front.guest):
+        buyer = person
+        empty = await buyer.call("GET /cart", 200)
+        assert (empty["version"], empty["created_at"], empty["updated_at"]) == (
+            0,
+            None,
+            None,
+        )
+        if token := empty.get("cart_token"):
+            buyer = buyer.holding(X_Cart_Token=token)
+        made = await buyer.call("POST /cart/items", 200, {"sku": a, "quantity": 1})
+        assert made["id"] == empty["id"] != str(buyer.user_id)
+        assert UUID(made["id"]).version == 7
+        assert made["created_at"] == made["updated_at"]
+        put = f"PUT /cart/items/{a}"
+        more = await buyer.call(put, 200, {"quantity": 2})
+        assert more["created_at"] == made["created_at"] < more["updated_at"]
+        seen = await buyer.call("GET /cart", 200)
+        assert {**more, "cart_token": None} == {**seen, "cart_token": None}
