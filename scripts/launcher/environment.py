@@ -49,8 +49,10 @@ def completed(
     settings: Settings, secrets: dict[str, Any], ports: dict[str, int]
 ) -> Settings:
     """The settings with everything filled in that is started or made here."""
+    # A command that was not told the ports finds those of the shop that runs.
+    port = ports.get("postgres", settings.pg_port)
     urls = {
-        name: _database_url(name, word, settings.pg_port)
+        name: _database_url(name, word, port)
         for name, word in secrets["databases"].items()
     }
     urls.update(settings.database_urls)

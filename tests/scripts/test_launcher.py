@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -150,6 +151,16 @@ def test_completed_settings_name_everything_that_runs(tmp_path: Path) -> None:
     assert full.encryption_keys
     assert full.smtp_port
     assert connections_max(full) >= 8 * full.shard_connections_max + 20
+
+
+def test_settings_are_completed_with_the_ports_of_the_shop_that_runs(
+    tmp_path: Path,
+) -> None:
+    given = Settings.load({"SOUK_DATA_DIR": str(tmp_path)})
+    ports = {**chosen_ports(given), "postgres": 5900, "nats": 4900}
+    full = completed(given, ensure_secrets(tmp_path, ["orders"]), ports)
+    assert urlsplit(full.database_url("orders")).port == 5900
+    assert urlsplit(full.nats_url).port == 4900
 
 
 def test_only_marked_processes_are_ended() -> None:
