@@ -8,15 +8,15 @@ from persistence.kit.migrations import migrate
 from tests.orders.support import cart_of, come_due, eventually, forget, selling
 from tests.orders.test_carts import AGED, days_left, guest, put
 
-BEFORE = "UPDATE alembic_version SET version_num = 'orders_0002' WHERE version_num = $1"
+BEFORE = "UPDATE alembic_version SET version_num = 'orders_0003' WHERE version_num = $1"
 
 
 async def migrated_again(s: Any) -> None:
     """The shop's database, brought from the revision before to the newest."""
-    await s.rows("orders", BEFORE, "orders_0003")
+    await s.rows("orders", BEFORE, "orders_0004")
     await migrate("orders", s.urls["orders"])
     versions = await s.rows("orders", "SELECT version_num FROM alembic_version")
-    assert "orders_0003" in {row["version_num"] for row in versions}
+    assert "orders_0004" in {row["version_num"] for row in versions}
 
 
 async def test_a_cart_that_was_left_before_carts_expired_goes(shop: Any) -> None:

@@ -9,8 +9,8 @@ from alembic import op
 from bus.kit.addressing import new_id, slot_of
 from bus.kit.messages import encode
 
-revision = "orders_0003"
-down_revision = "orders_0002"
+revision = "orders_0004"
+down_revision = "orders_0003"
 branch_labels = None
 
 CARTS_AT_ONCE_MAX = 1_000
