@@ -32,9 +32,6 @@ VOIDED_CODE = "voided"
 
 S = AttemptStatus
 
-_WAITED_FOR = (S.PENDING, S.UNKNOWN, S.VOIDING)
-"""What is answered before it is settled."""
-
 
 class Closed(NamedTuple):
     """A payment after an answer about one of its attempts, and what has to be written.
@@ -195,10 +192,16 @@ def _events(payment: Payment, before: Attempt, after: Attempt) -> tuple[Event, .
         "amount": Money(after.amount_minor, payment.currency),
     }
     outcome = _outcome(before, after, facts)
-    waited_for = before.status in _WAITED_FOR or (before.given_up and not before.final)
-    if waited_for and (after.final or after.status is S.AUTHORIZED):
+    at_rest = after.final or after.status is S.AUTHORIZED
+    if at_rest and _waited_for(before):
         return (*outcome, PaymentSettled(**facts, status=after.status.value))
     return outcome
+
+
+def _waited_for(before: Attempt) -> bool:
+    """Whether somebody was answered before it was settled; held money is known of."""
+    left = before.given_up and not before.final and before.expires_at is None
+    return left or before.status in (S.PENDING, S.UNKNOWN)
 
 
 def _outcome(

@@ -97,7 +97,6 @@ async def test_held_money_is_let_go_once_and_never_taken(shop, bank) -> None:
         assert await told(s) == [
             "payment_authorized",
             "payment_voided",
-            "payment_settled",
         ]
         assert await s.rows("payments", "SELECT * FROM ledger_lines") == []
         with pytest.raises(Refusal) as refused:
@@ -196,7 +195,6 @@ async def test_held_money_expires_and_the_order_may_be_paid_again(
             "payment_authorized",
             "payment_voided",
             "payment_failed",
-            "payment_settled",
         ]
         monkeypatch.setattr(Payments, "authorization_time", dt.timedelta(days=7))
         again = charge(order_id=order_id, attempt=2)
