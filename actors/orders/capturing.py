@@ -90,7 +90,10 @@ class Capturing(Paying):
 
         What was paid for over NATS has no order, and nothing to write.
         """
-        await self.note_payment(tx, [_note(m) for m in messages])
+        notes = [_note(m) for m in messages]
+        for note, m in zip(notes, messages, strict=True):
+            tx.metas[id(note)] = tx.meta(m)  # what is told of it keeps its trace
+        await self.note_payment(tx, notes)
         return [Done() for _ in messages]
 
 

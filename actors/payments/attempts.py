@@ -87,12 +87,16 @@ class Attempts(Till):
         return to_ask(payment, attempt, token)
 
     def _compare(self, closed: Closed, before: Attempt, outcome: Outcome) -> None:
-        """A provider that changes a final answer is wrong; a person has to look."""
+        """A provider that changes a final answer is wrong; a person has to look.
+
+        Money that was taken while it was given up came in a race, and goes back.
+        """
         said, is_now = outcome.status, closed.attempt.status
         late = is_now is AttemptStatus.LATE and before.status is not is_now
         taken = before.status is AttemptStatus.SUCCEEDED
         if late or (taken and said is AttemptStatus.DECLINED):
-            self.log.error(
+            say = self.log.error if before.final else self.log.warning
+            say(
                 "payment-late" if late else "provider-contradicts-itself",
                 payment_id=str(closed.payment.id),
                 attempt=before.number,

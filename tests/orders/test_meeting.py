@@ -6,6 +6,8 @@ import pytest
 
 from bus.inventory import AdjustStock, GetStock
 from bus.kit.addressing import derived_id, new_id
+from bus.kit.context import CURRENT, Context
+from bus.kit.values import Money
 from bus.orders import (
     AdvanceOrder,
     CancelOrder,
@@ -21,7 +23,7 @@ from bus.orders.steps import (
     LookAtPayment,
     SettleOrder,
 )
-from bus.payments import AttemptStatus
+from bus.payments import AttemptStatus, PaymentVoided
 from persistence.orders import Stage
 from tests.orders.fakes import FakePayments, order_of, reset
 from tests.orders.support import eventually
@@ -156,3 +158,31 @@ async def test_a_hold_that_comes_before_a_cancel_is_finished_is_let_go(s) -> Non
     await s.ask(SettleOrder(order_id=order_id))
     assert FakePayments.attempts[order_id, 1] is AttemptStatus.VOIDED
     assert await stage(s, order_id) == "SETTLED"
+
+
+async def test_holds_that_go_together_are_told_each_with_its_trace(s) -> None:
+    orders = [await s.ask(order_of(new_id(), ("A", 1), token="tok_held")) for _ in "12"]
+    traces = {
+        str(placed.order_id): f"00-{number:032x}-{number:016x}-01"
+        for number, placed in enumerate(orders, 1)
+    }
+
+    async def gone(order_id) -> None:
+        CURRENT.set(Context(traceparent=traces[str(order_id)]))
+        event = PaymentVoided(
+            payment_id=derived_id(order_id, "payment"),
+            order_id=order_id,
+            user_id=None,
+            attempt=1,
+            amount=Money(1000, "USD"),
+            reason_code="voided",
+        )
+        await s.ask(event, id=new_id(order_id), sequence=1, domain="orders", join=True)
+
+    await asyncio.gather(*(gone(placed.order_id) for placed in orders))
+    told = {
+        event["data"]["order_id"]: event.get("traceparent")
+        for event in await s.events("orders")
+        if event["type"] == "orders.order_updated.v1"
+    }
+    assert told == traces
