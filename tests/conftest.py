@@ -1,19 +1,24 @@
 """What all tests share: one real Postgres for the run, and shops in this process."""
 
+import asyncio
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import asyncpg
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.embedded.place import purge
 from scripts.embedded.postgres import Postgres
+from scripts.launcher.steps import SHOP_FOLDERS
 from tests.e2e.shops import LiveShop
 from tests.kit.local import Databases, LocalShop, local_shop
 
@@ -21,6 +26,32 @@ MEMORY_FOLDER = "/dev/shm"
 MEMORY_BYTES_MIN = 4 << 30
 LONG_PROOF_SECONDS_MAX = 1800
 WHOLE_SHOP = {"live_shop", "running_shop"}
+TOGETHER = (
+    "tests/architecture/",
+    "tests/audit/",
+    "tests/contention/",
+    "tests/edge/",
+    "tests/golden/",
+    "tests/orders/test_carts.py",
+    "tests/orders/test_finding.py",
+    "tests/orders/test_paying.py",
+    "tests/payments/test_localstripe.py",
+)
+"""Whose tests share what takes long to make: it is made in one process, not in all."""
+
+
+class Together(LoadScopeScheduling):
+    """Gives the processes of a run tests one by one, but those of a place together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = (place for place in TOGETHER if nodeid.startswith(place))
+        return next(shared, nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    """Share out the tests of a run with `-n` so that no shop is made twice."""
+    return Together(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,6 +62,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(LONG_PROOF_SECONDS_MAX))
         if WHOLE_SHOP & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.e2e)
+            if not item.nodeid.startswith((*SHOP_FOLDERS, "tests/notebooks")):
+                raise pytest.UsageError(
+                    f"of the whole shop, but elsewhere: {item.nodeid}"
+                )
 
 
 def free_port() -> int:
@@ -58,6 +93,7 @@ def postgres() -> Iterator[Postgres]:
         Path(folder).chmod(0o711)  # Postgres' own user must reach its data
         server = Postgres(Path(folder), free_port())
         server.start()
+        asyncio.run(_spare(server.superuser_url))
         try:
             yield server
         finally:
@@ -65,10 +101,28 @@ def postgres() -> Iterator[Postgres]:
             purge(Path(folder))
 
 
+async def _spare(url: str) -> None:
+    """Spare the server what no test of the rows in it can see: power is never lost.
+
+    What a server keeps through a crash is tried on servers that start as they come.
+    """
+    connection = await asyncpg.connect(url)
+    for setting in ("fsync", "full_page_writes", "autovacuum"):
+        await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+    await connection.execute("ALTER SYSTEM SET scram_iterations = 1")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.execute("SET scram_iterations = 1")
+    word = unquote(urlsplit(url).password or "")
+    await connection.execute(f"ALTER ROLE postgres PASSWORD '{word}'")
+    await connection.close()
+
+
 @pytest.fixture(scope="session")
-def databases(postgres: Postgres) -> Databases:
+async def databases(postgres: Postgres) -> AsyncIterator[Databases]:
     """Makes fresh databases."""
-    return Databases(postgres.superuser_url)
+    made = Databases(postgres.superuser_url)
+    yield made
+    await made.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from actors.messaging.mailbox import read_caught
 from actors.messaging.outgoing import Outgoing
 from actors.messaging.sink import Caught, Sink
 from actors.messaging.smtp import Failure, Outcome, SmtpConnection
-from actors.messaging.templates import Templates, UnusableTemplate
+from actors.messaging.templates import UnusableTemplate, shop_templates
 from bus.kit.addressing import slot_of
 from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, not_found
@@ -66,7 +66,7 @@ class Messaging(Domain):
 
     async def start(self) -> None:
         """Load the templates, start the embedded server where it is needed."""
-        self.templates = Templates()
+        self.templates = shop_templates()
         self.sink = Sink()
         url = self.settings.smtp_url
         if not url:

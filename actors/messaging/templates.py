@@ -1,8 +1,8 @@
-"""Mail templates: MJML and text, compiled once when the shard starts."""
+"""Mail templates: MJML and text, compiled once a process, when a shard starts."""
 
 from copy import copy
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,12 @@ class Templates:
             self._plain.from_string(text.lstrip("\n")),
             self._html.from_string(_broken(html)),
         )
+
+
+@cache
+def shop_templates() -> Templates:
+    """The shop's own, one for all the shards of a process: nothing changes them."""
+    return Templates()
 
 
 def _broken(html: str) -> str:

@@ -13,6 +13,11 @@ from rich.table import Table
 from scripts.launcher.environment import ROOT
 
 STEP_MINUTES_MAX = 15
+SHOP_FOLDERS = ("tests/e2e", "tests/docs")
+"""Where the tests of the whole shop are: the others need not be read for them."""
+
+WORKERS = "4"
+"""More than a small machine's cores: a third of the tests' time is waiting."""
 
 Outcomes = dict[str, tuple[bool, float]]
 """By step whether it passed, and its seconds."""
@@ -33,14 +38,15 @@ _FAST = "not full and not notebooks"
 def running(pytest: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """The fast tests as steps, each begun by `pytest`.
 
-    The kit's tests freeze shards and measure pauses: they have the machine alone. The
-    shop's need one whole shop: they run in one process.
+    The kit's tests freeze shards and measure pauses: they have the machine alone, and
+    are two at a time, for they mostly wait. The shop's need one whole shop: they run in
+    one process.
     """
-    alone = ("--ignore=tests/kit", "-m", f"{_FAST} and not e2e", "-n", "3")
+    alone = ("--ignore=tests/kit", "-m", f"{_FAST} and not e2e", "-n", WORKERS)
     return {
-        "kit": (*pytest, "-q", "-m", _FAST, "tests/kit"),
+        "kit": (*pytest, "-q", "-m", _FAST, "-n", "2", "tests/kit"),
         "domains": (*pytest, "-q", *alone),
-        "shop": (*pytest, "-q", "-m", f"{_FAST} and e2e"),
+        "shop": (*pytest, "-q", "-m", f"{_FAST} and e2e", *SHOP_FOLDERS),
     }
 
 
@@ -61,7 +67,7 @@ def run(
     with subprocess.Popen(
         [str(program), *command[1:]],
         cwd=ROOT,
-        env={**os.environ, **(variables or {})},
+        env={**_environ(), **(variables or {})},
     ) as process:
         try:
             return process.wait(minutes_max * 60)
@@ -72,6 +78,11 @@ def run(
         except KeyboardInterrupt:
             process.wait(60)  # it was told by the terminal too
             raise
+
+
+def _environ() -> dict[str, str]:
+    """Ours, with bytecode kept: else each process would compile all tests anew."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def summary(outcomes: Outcomes) -> None:

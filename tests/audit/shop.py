@@ -68,6 +68,18 @@ class Sold:
         self.urls = urls
         self.nats_url = nats_url
         self.ids: dict[str, UUID] = {}
+        self._connections: dict[str, asyncpg.Connection] = {}
+
+    async def connections(self) -> dict[str, asyncpg.Connection]:
+        """A connection to each database, kept for all the tests."""
+        for name in self.urls.keys() - self._connections.keys():
+            self._connections[name] = await asyncpg.connect(self.urls[name])
+        return {name: self._connections[name] for name in self.urls}
+
+    async def close(self) -> None:
+        """End the connections."""
+        for connection in self._connections.values():
+            await connection.close()
 
     async def books(self, connections: dict[str, Any], **more: Any) -> Books:
         """The books as these connections see them, and the stream as it is."""
@@ -106,7 +118,7 @@ async def sold_shop(
     bank.start()
     try:
         await bank.ready()
-        settings = settings_for(bank)
+        settings = settings_for(bank).changed(bcrypt_rounds=4)
         async with local_shop(
             databases, *DOMAINS, shards=SHARDS, settings=settings
         ) as shop:
@@ -119,7 +131,10 @@ async def sold_shop(
                 await shop.kill(name, number)
             bank.stop()
             await sold.forget_time()
-            yield sold
+            try:
+                yield sold
+            finally:
+                await sold.close()
     finally:
         bank.stop()
         server.stop()

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import asyncpg
 import pytest
 
 from scripts.auditing.books import name_of
@@ -17,14 +16,11 @@ from tests.audit.shop import Sold, take_out, until_published
 async def rolled_back(sold: Sold) -> AsyncIterator[dict[str, Any]]:
     """Connections to all databases; whatever is written through them is undone."""
     async with AsyncExitStack() as stack:
-        connections = {}
-        for name, url in sold.urls.items():
-            connection = await asyncpg.connect(url)
-            stack.push_async_callback(connection.close)
+        connections = await sold.connections()
+        for connection in connections.values():
             transaction = connection.transaction()
             await transaction.start()
             stack.push_async_callback(transaction.rollback)
-            connections[name] = connection
         yield connections
 
 

@@ -54,11 +54,14 @@ async def test_making_a_database_again_changes_nothing(postgres: Postgres) -> No
     assert await _value(first, "SELECT count(*) FROM kept") == 0
 
 
-async def test_commits_are_on_disk_before_they_are_acknowledged(
-    postgres: Postgres,
-) -> None:
-    for name in ("fsync", "synchronous_commit", "full_page_writes"):
-        assert await _value(postgres.superuser_url, f"SHOW {name}") == "on"
+async def test_commits_are_on_disk_before_they_are_acknowledged(home: Path) -> None:
+    server = Postgres(home, free_port())
+    server.start()
+    try:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert await _value(server.superuser_url, f"SHOW {name}") == "on"
+    finally:
+        server.stop()
 
 
 async def test_a_restart_keeps_the_data(home: Path) -> None:
