@@ -17,7 +17,7 @@ from tests.e2e.waiting import until
 from tests.kit.schemas import check_event
 
 REPLY_SECONDS_MAX = 15
-REFUSED_SECONDS = 1.0
+REFUSED_SECONDS = 0.3
 
 
 async def ask(
