@@ -23,6 +23,8 @@ from scripts.launcher.steps import (
 )
 
 RESULTS = ROOT / ".souk-test" / "results.json"
+REPORT = ROOT / "docs" / "proof.md"
+CHANGED = "-changed"
 
 
 def fast() -> int:
@@ -53,7 +55,7 @@ def prove(parts: Mapping[str, Proof], *, only: Sequence[str], fresh: bool) -> in
         outcomes[name] = (results[name]["passed"], results[name]["seconds"])
         _keep(commit, results)
     summary(outcomes)
-    write_proof(ROOT / "docs" / "proof.md", commit, parts, results)
+    write_proof(REPORT, commit, parts, results)
     return 0 if all(passed for passed, _ in outcomes.values()) else 1
 
 
@@ -73,20 +75,26 @@ def _prove(name: str, proof: Proof) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit that is proven, marked when files differ from it."""
+    """The commit that is proven, marked when files differ from it.
+
+    The report that the parts before have written is no such difference.
+    """
+    head = _git("rev-parse", "HEAD")
+    report = str(REPORT.relative_to(ROOT))
+    changed = _git("status", "--porcelain", "--", ".", f":(exclude){report}")
+    return (head or "unknown") + (CHANGED if changed else "")
+
+
+def _git(*arguments: str) -> str:
     asked = subprocess.run(
-        ["git", "describe", "--always", "--dirty=-changed", "--abbrev=40"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or "unknown"
+    return asked.stdout.strip()
 
 
 def _kept(commit: str) -> dict[str, Any]:
     """What was proven on this commit before; nothing when files are changed."""
-    if commit.endswith("-changed") or not RESULTS.exists():
+    if commit.endswith(CHANGED) or not RESULTS.exists():
         return {}
     kept: dict[str, Any] = json.loads(RESULTS.read_text()).get(commit, {})
     return kept

@@ -1,7 +1,11 @@
 """The report of the long proofs."""
 
+import subprocess
 from pathlib import Path
 
+import pytest
+
+from scripts.launcher import trial
 from scripts.launcher.proofs import Proof
 from scripts.launcher.proved import write_proof
 
@@ -32,3 +36,22 @@ def test_a_failed_part_is_said_to_have_failed(tmp_path: Path) -> None:
     path = tmp_path / "proof.md"
     write_proof(path, "abc", PARTS, {"kills": result})
     assert "| kills | failed | 2026-01-01T00:00:00+00:00 | 1.5 |" in path.read_text()
+
+
+def test_the_report_itself_does_not_change_what_is_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, code = tmp_path / "docs" / "proof.md", tmp_path / "code.py"
+    report.parent.mkdir()
+    report.write_text("before\n")
+    code.write_text("pass\n")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), ("add", "."), (*author, "commit", "-qm", "first")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    monkeypatch.setattr(trial, "REPORT", report)
+    report.write_text("what the part before has written\n")
+    commit = trial._commit()
+    assert len(commit) == 40
+    code.write_text("raise\n")
+    assert trial._commit() == f"{commit}-changed"
