@@ -166,7 +166,9 @@ async def remove_method(
     )
 
 
-@router.post("/payments/webhooks/{provider}", access=PUBLIC, status=204)
+@router.post(
+    "/payments/webhooks/{provider}", access=PUBLIC, status=204, also=(403, 413)
+)
 async def receive_webhook(provider: str, request: Request) -> None:
     """Take a provider's word on a payment or a refund.
 
@@ -207,7 +209,13 @@ async def receive_webhook(provider: str, request: Request) -> None:
         )
 
 
-@router.post("/payments/reconciliations", access=ADMIN, idempotent=True, status=201)
+@router.post(
+    "/payments/reconciliations",
+    access=ADMIN,
+    idempotent=True,
+    status=201,
+    also=(404,),
+)
 async def reconcile(body: ReconcileBody, caller: Caller) -> Answer[ReconciliationView]:
     """Compare the ledger with a provider's own list of what it has moved.
 
@@ -233,7 +241,7 @@ async def list_reconciliations(
     )
 
 
-@router.get("/payments", access=PUBLIC)
+@router.get("/payments", access=PUBLIC, also=(404,))
 async def list_payments(order_id: UUID, caller: Caller) -> Page[PaymentView]:
     """List the payments of an order: one, or none before its first charge.
 

@@ -50,6 +50,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     upload: bool
     near: Near | None
     stream: bool
+    also: tuple[int, ...]
     body: type[Body] | None
     view: Any
 

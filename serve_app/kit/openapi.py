@@ -39,12 +39,16 @@ A shop: products, carts, orders, payments, stock, notifications.
 """
 
 _TITLES = {
+    202: "It goes on; ask again for how it ended.",
+    400: "The body is no JSON.",
     401: "Nobody is signed in, or the token is not good.",
+    402: "The payment was declined; the order is cancelled and its stock free.",
     403: "The caller's role may not do this.",
     404: "There is no such thing, or none that the caller may see.",
     409: "It cannot be done as things stand; `code` says why.",
     412: "The resource has changed since it was read.",
     413: "The body is too large.",
+    415: "The body, or the file in it, is of a kind that is not taken.",
     422: "The request is not acceptable; `errors` names the fields.",
     429: "Too many requests.",
     500: "A bug on our side.",
@@ -131,7 +135,8 @@ def _describe(
         answer["content"] = {"application/json": {"schema": reply}}
     responses[str(declared.status)] = answer
     for status in _statuses(operation, declared):
-        responses[str(status)] = {"description": _TITLES[status], "content": _PROBLEM}
+        content = _PROBLEM if status >= 400 else answer.get("content", {})
+        responses[str(status)] = {"description": _TITLES[status], "content": content}
 
 
 def _stream(reply: dict[str, Any] | None) -> dict[str, Any]:
@@ -144,17 +149,22 @@ def _stream(reply: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
-    """The problems that a route of this kind can answer with."""
+    """What a route of this kind can answer with besides its own status.
+
+    A token that is not good is refused on public routes too.
+    """
     parameters = operation.get("parameters", [])
-    statuses = {422, 500, 503, 504}
+    statuses = {401, 422, 500, 503, 504, *declared.also}
     if declared.access is not Access.PUBLIC:
-        statuses |= {401, 403}
+        statuses.add(403)
     if any(each["in"] == "path" for each in parameters):
         statuses.add(404)
     if declared.stream:
         statuses.add(429)
     if declared.body is not None or declared.upload:
-        statuses |= {409, 413}
+        statuses |= {409, 413, 415}
+    if declared.body is not None:
+        statuses.add(400)
     if any(each["name"].lower() == "if-match" for each in parameters):
         statuses.add(412)
     return sorted(statuses)

@@ -74,6 +74,9 @@ SIGNED_IN = Access.SIGNED_IN
 SELLER = Access.SELLER
 ADMIN = Access.ADMIN
 
+Statuses = Iterable[int]
+"""What a route answers with besides its status and what every route may answer."""
+
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 
@@ -93,10 +96,16 @@ class Router:
         self.waking: list[tuple[type[Event], str, Callable[[Any], object]]] = []
 
     def get(
-        self, path: str, *, access: Access, status: int = 200, near: Near | None = None
+        self,
+        path: str,
+        *,
+        access: Access,
+        status: int = 200,
+        near: Near | None = None,
+        also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         """A route that reads; with `near` its public answers are kept as bytes."""
-        return self._route("GET", path, access, status=status, near=near)
+        return self._route("GET", path, access, status=status, near=near, also=also)
 
     def stream(self, path: str, *, access: Access) -> Callable[[Handler], Handler]:
         """A route that is followed (server-sent events); it returns a `Feed`.
@@ -115,29 +124,36 @@ class Router:
         status: int = 200,
         idempotent: bool = False,
         upload: bool = False,
+        also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         """A route that makes or does; `upload` lifts the body's limit for a file."""
         return self._route(
-            "POST", path, access, status=status, idempotent=idempotent, upload=upload
+            "POST",
+            path,
+            access,
+            status=status,
+            idempotent=idempotent,
+            upload=upload,
+            also=also,
         )
 
     def put(
-        self, path: str, *, access: Access, status: int = 200
+        self, path: str, *, access: Access, status: int = 200, also: Statuses = ()
     ) -> Callable[[Handler], Handler]:
         """A route that replaces or sets."""
-        return self._route("PUT", path, access, status=status)
+        return self._route("PUT", path, access, status=status, also=also)
 
     def patch(
-        self, path: str, *, access: Access, status: int = 200
+        self, path: str, *, access: Access, status: int = 200, also: Statuses = ()
     ) -> Callable[[Handler], Handler]:
         """A route that changes the fields that it is given."""
-        return self._route("PATCH", path, access, status=status)
+        return self._route("PATCH", path, access, status=status, also=also)
 
     def delete(
-        self, path: str, *, access: Access, status: int = 204
+        self, path: str, *, access: Access, status: int = 204, also: Statuses = ()
     ) -> Callable[[Handler], Handler]:
         """A route that removes."""
-        return self._route("DELETE", path, access, status=status)
+        return self._route("DELETE", path, access, status=status, also=also)
 
     def forgets(self, event: type[Event], tags: Callable[[Any], Iterable[str]]) -> None:
         """Drop the answers kept near that bear a tag of `tags(event)` when it comes."""
@@ -164,6 +180,7 @@ class Router:
         upload: bool = False,
         near: Near | None = None,
         stream: bool = False,
+        also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
             endpoint, body, view = endpoint_of(handler, status, near)
@@ -174,6 +191,7 @@ class Router:
                 upload=upload,
                 near=near,
                 stream=stream,
+                also=tuple(also),
                 body=body,
                 view=view,
             )

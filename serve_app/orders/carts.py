@@ -47,7 +47,7 @@ async def get_cart(caller: Caller) -> CartAnswer:
     return _cart(await ask(GetCart(buyer=buyer)), token)
 
 
-@router.post("/cart/items", access=PUBLIC, idempotent=True)
+@router.post("/cart/items", access=PUBLIC, idempotent=True, also=(404,))
 async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
     """Add pieces of a SKU to the cart.
 
@@ -86,7 +86,7 @@ async def clear_cart(caller: Caller, version: ExpectedVersion) -> None:
     await ask(ClearCart(buyer=_buyer(caller)[0], version=version))
 
 
-@router.post("/cart/merge", access=SIGNED_IN, idempotent=True)
+@router.post("/cart/merge", access=SIGNED_IN, idempotent=True, also=(404,))
 async def merge_cart(body: MergeCartBody, caller: Caller) -> CartAnswer:
     """Take a guest cart's lines into the person's cart: once, and whole.
 

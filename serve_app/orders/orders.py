@@ -59,7 +59,9 @@ from serve_app.orders.sold_out import refuse_sold_out
 ORDER_SECONDS_MAX = 40.0
 
 
-@router.post("/orders", access=PUBLIC, idempotent=True, status=201)
+@router.post(
+    "/orders", access=PUBLIC, idempotent=True, status=201, also=(202, 402, 404)
+)
 async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]:
     """Buy: the cart, or `items`.
 
@@ -114,7 +116,9 @@ async def look_up_order(body: LookUpOrderBody, caller: Caller) -> Done:
     return await ask(command, id=caller.command_id())
 
 
-@router.post("/orders/{order_id}/payment", access=PUBLIC, idempotent=True)
+@router.post(
+    "/orders/{order_id}/payment", access=PUBLIC, idempotent=True, also=(202, 402, 403)
+)
 async def pay_order(
     order_id: UUID, body: PayOrderBody, caller: Caller
 ) -> Answer[OrderView]:

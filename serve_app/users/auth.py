@@ -85,7 +85,7 @@ async def resend_code(body: EmailBody) -> Answer[None]:
     return accepted()
 
 
-@router.post("/auth/login", access=PUBLIC)
+@router.post("/auth/login", access=PUBLIC, also=(429,))
 async def log_in(body: LogInBody, request: Request) -> SessionView:
     """Sign in.
 
@@ -158,7 +158,7 @@ async def reset_password(body: ResetPasswordBody) -> Done:
     return await ask(message)
 
 
-@router.post("/auth/change-password", access=SIGNED_IN, status=204)
+@router.post("/auth/change-password", access=SIGNED_IN, status=204, also=(429,))
 async def change_password(
     body: ChangePasswordBody, caller: Caller, request: Request
 ) -> Answer[None]:

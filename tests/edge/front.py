@@ -23,6 +23,8 @@ HOUSE = {
     "postal_code": "SW1Y 4JH",
     "country": "GB",
 }
+HASH = "$2b$04$fMTODj2H62hF6a7mMLMIIOEdzI01s2JqCId/l7cXkKhwmu0c77Xpe"
+"""Of a password that nobody knows."""
 CARD = {"method": "CREDIT_CARD", "token": "tok_visa"}
 
 _numbers = itertools.count(1)
@@ -56,6 +58,11 @@ class Person:
         """The same person, sending these headers besides."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return Person(self._http, self.user_id, **self._headers, **named)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The headers by which the shop knows who asks."""
+        return dict(self._headers)
 
     async def send(self, line: str, body: Any = None, **headers: str) -> httpx.Response:
         """Send `METHOD /path`; whatever the answer is."""
@@ -115,7 +122,7 @@ class Front:
         account = CreateAccount(
             user_id=user_id,
             email=f"p{next(_numbers)}@example.com",
-            password_hash="unused",
+            password_hash=HASH,
             first_name="Pat",
             last_name="Doe",
             role=Role(role),

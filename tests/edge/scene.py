@@ -46,6 +46,18 @@ class Scene:
         line = await things.fill(line)
         return things.person, line, await things.fill_all(body)
 
+    async def known(
+        self, role: Role, names: set[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Things of these names, and the headers of the person who asks for them."""
+        things = Things(self, role, anew=False)
+        known = {
+            name: await things.fill(f"{{{name}}}")
+            for name in sorted(names)
+            if things.makes(name)
+        }
+        return known, things.person.tokens
+
 
 class Things:
     """What one request speaks of, made when it is named."""
@@ -67,6 +79,10 @@ class Things:
             "warehouse_id": self._warehouse,
             "transfer_id": self._transfer,
         }
+
+    def makes(self, name: str) -> bool:
+        """Whether there is a thing of this name to be had."""
+        return name in self._made or name in self._makers
 
     async def fill(self, text: str) -> str:
         """The text with its `{names}` replaced."""
