@@ -77,7 +77,7 @@ async def update_warehouse(
     )
 
 
-@router.delete("/warehouses/{warehouse_id}", access=ADMIN)
+@router.delete("/warehouses/{warehouse_id}", access=ADMIN, also=(409,))
 async def close_warehouse(warehouse_id: UUID, version: ExpectedVersion) -> None:
     """Close an empty warehouse for good; its movements stay readable.
 

@@ -203,7 +203,7 @@ async def get_timeline(order_id: UUID, caller: Caller) -> Page[TimelineEntry]:
     return await ask(GetTimeline(order_id=order_id, viewer=viewer_of(caller)))
 
 
-@router.put("/orders/{order_id}/cancel", access=PUBLIC)
+@router.put("/orders/{order_id}/cancel", access=PUBLIC, also=(409,))
 async def cancel_order(
     order_id: UUID, caller: Caller, version: ExpectedVersion
 ) -> OrderView:

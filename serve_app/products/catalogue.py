@@ -202,7 +202,7 @@ async def update_variant(
     return await _shown(await ask(command))
 
 
-@router.delete("/products/{product_id}/variants/{sku}", access=SELLER)
+@router.delete("/products/{product_id}/variants/{sku}", access=SELLER, also=(409,))
 async def remove_variant(
     product_id: UUID, sku: Sku, caller: Caller, version: ExpectedVersion
 ) -> None:

@@ -55,7 +55,7 @@ async def update_category(
     return await ask(command)
 
 
-@router.delete("/categories/{category_id}", access=ADMIN)
+@router.delete("/categories/{category_id}", access=ADMIN, also=(409,))
 async def delete_category(category_id: UUID, version: ExpectedVersion) -> None:
     """Remove a category; one with products or children: 409 `category-in-use`."""
     await ask(DeleteCategory(category_id=category_id, version=version))
