@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from pwdlib.hashers.bcrypt import BcryptHasher
 
+from actors.users.passwords import prepared
 from bus.kit.addressing import new_id
 from bus.users import CreateAccount, Role
 from serve_app.app import build, routers
@@ -23,8 +25,8 @@ HOUSE = {
     "postal_code": "SW1Y 4JH",
     "country": "GB",
 }
-HASH = "$2b$04$fMTODj2H62hF6a7mMLMIIOEdzI01s2JqCId/l7cXkKhwmu0c77Xpe"
-"""Of a password that nobody knows."""
+PASSWORD = "plum-harbour-lantern-52"
+_HASH = BcryptHasher(rounds=4).hash(prepared(PASSWORD))
 CARD = {"method": "CREDIT_CARD", "token": "tok_visa"}
 
 _numbers = itertools.count(1)
@@ -122,7 +124,7 @@ class Front:
         account = CreateAccount(
             user_id=user_id,
             email=f"p{next(_numbers)}@example.com",
-            password_hash=HASH,
+            password_hash=_HASH,
             first_name="Pat",
             last_name="Doe",
             role=Role(role),

@@ -1,56 +1,7 @@
-"""The contract's routes of the shop's own domains: who may use each, as data."""
+"""Carts, orders, payments, stock and notifications."""
 
-import enum
-from typing import Any, NamedTuple
-
+from tests.edge.contract.route import Route
 from tests.edge.front import CARD, HOUSE
-
-DOMAINS = ("orders", "payments", "inventory", "notifications")
-
-
-class Role(enum.StrEnum):
-    """Who asks for what is the customer's, and for the seller's goods.
-
-    Only the guest asks for an order of their own, with its token.
-    """
-
-    NOBODY = "nobody"
-    GUEST = "guest"
-    CUSTOMER = "customer"
-    OTHER = "other"
-    SELLER = "seller"
-    FOREIGN = "foreign seller"
-    ADMIN = "admin"
-
-
-class Route(NamedTuple):
-    """A route, the status that each role is answered with, and a body that is good.
-
-    `{names}` in the path and in the body are of `Scene.thing`.
-    """
-
-    line: str
-    statuses: str
-    body: Any = None
-
-    @property
-    def method(self) -> str:
-        """GET, POST, PUT, DELETE."""
-        return self.line.split()[0]
-
-    @property
-    def path(self) -> str:
-        """The path as OpenAPI has it."""
-        return self.line.split()[1].partition("?")[0]
-
-    def status(self, role: Role) -> int:
-        """What this role is answered with."""
-        return int(self.statuses.split()[list(Role).index(role)])
-
-    def allowed(self) -> Role:
-        """The last role that is let in: an administrator where there is one."""
-        return [role for role in Role if self.status(role) not in (401, 403, 404)][-1]
-
 
 ITEM = {"sku": "{sku}", "quantity": 1}
 ORDER = {
@@ -72,8 +23,6 @@ TRANSFER = {
 }
 CHOICE = {"types": {"PROMOTION": {"in_app": False}}}
 
-# In each row: nobody, guest, customer, other customer, seller of the goods, foreign
-# seller, administrator.
 ROUTES = (
     Route("GET /cart", "200 200 200 200 200 200 200"),
     Route("POST /cart/items", "200 200 200 200 200 200 200", ITEM),
