@@ -3,9 +3,10 @@
 from actors.users.accounts import Accounts
 from actors.users.addresses import AddressBooks
 from actors.users.codes import Codes
+from actors.users.identities import Identities
 
 
-class Users(Accounts, Codes, AddressBooks):
+class Users(Accounts, Codes, Identities, AddressBooks):
     """The people of the shop. A person's id is the key of all that is theirs."""
 
     name = "users"

@@ -99,6 +99,8 @@ class Accounts(People):
                 mail_code=True,
             )
         )
+        if opened.password_hash is None:
+            raise email_taken()
         return await run.step(
             OpenSession(
                 user_id=m.user_id,

@@ -1,6 +1,5 @@
 """Mailed codes, and the passwords that are set by them or by the one before."""
 
-import hmac
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -93,12 +92,9 @@ class Codes(Sessions):
 
     def _mail(self, m: SendCode, issued: CodeIssued, code: str) -> SendEmail:
         template, page = PLACES[m.purpose]
-        settings = self.settings
-        base = (
-            settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
-        )
         # After the `#`, so that neither servers nor proxies on the way log the code.
-        link = f"{base}{page}#{urlencode({'email': issued.email, 'code': code})}"
+        given = urlencode({"email": issued.email, "code": code})
+        link = f"{self.url_of(page)}#{given}"
         return SendEmail(
             message_id=new_id(m.user_id),
             to=issued.email or "",
@@ -126,7 +122,8 @@ class Codes(Sessions):
         if issued > CODES_PER_HOUR_MAX:
             return CodeIssued()
         expires_at = tx.now + timedelta(seconds=CODE_SECONDS_MAX)
-        code_hash = self._hash(m.user_id, m.purpose, m.issue_id, m.code)
+        parts = (m.user_id, m.purpose.value, m.issue_id, m.code)
+        code_hash = self.pepper.hash("code", *parts)
         issue = (m.issue_id, code_hash, CODE_TRIES_MAX, expires_at)
         await replace_code(tx, m.user_id, m.purpose, issue, (issued, since))
         return CodeIssued(
@@ -281,15 +278,8 @@ class Codes(Sessions):
             tx.tell(EmailVerified(user_id=user_id))
 
     def _matches(self, row: Any, code: str) -> bool:
-        hashed = self._hash(
-            row["user_id"], Purpose(row["purpose"]), row["issue_id"], code
-        )
-        return hmac.compare_digest(hashed, row["code_hash"])
-
-    def _hash(
-        self, user_id: UUID, purpose: Purpose, issue_id: UUID, code: str
-    ) -> bytes:
-        return self.pepper.hash("code", user_id, purpose.value, issue_id, code)
+        parts = (row["user_id"], row["purpose"], row["issue_id"], code)
+        return self.pepper.matches(row["code_hash"], "code", *parts)
 
 
 def count_issue(before: Any, issue_id: UUID, now: Any) -> tuple[int, Any]:

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
-from uuid import UUID
 
 from pwdlib.hashers.bcrypt import BcryptHasher
 
@@ -82,19 +81,3 @@ def next_secret(secret: str, nonce: bytes) -> str:
 def secret_hash(secret: str) -> bytes:
     """What is stored of a 256-bit secret; it needs no salt and no slowness."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-class Pepper:
-    """Keyed hashes of values that are too short to be hashed without a key."""
-
-    def __init__(self, key: str) -> None:
-        self._key = hashlib.sha256(key.encode()).digest()
-
-    def hash(self, *parts: object) -> bytes:
-        """32 bytes that nobody without the key can find the parts of."""
-        text = "\x1f".join(str(part) for part in parts)
-        return hashlib.blake2b(text.encode(), key=self._key, digest_size=32).digest()
-
-    def nobody(self, email: str) -> UUID:
-        """The id that an unknown address is treated under; nobody has it."""
-        return UUID(bytes=self.hash("nobody", email)[:16])

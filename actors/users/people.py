@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from actors.kit.domain import Domain
-from actors.users.passwords import Passwords, Pepper, new_secret
+from actors.users.passwords import Passwords, new_secret
+from actors.users.pepper import Pepper
 from bus.kit.addressing import new_id
 from bus.kit.refusals import not_found
 from bus.users import (
@@ -34,11 +35,17 @@ class People(Domain):
     async def start(self) -> None:
         """Start the threads that check passwords."""
         self.passwords = Passwords(self.settings.bcrypt_rounds)
-        self.pepper = Pepper(self.settings.encryption_keys.partition(",")[0])
+        self.pepper = Pepper(self.settings.encryption_keys)
 
     async def stop(self) -> None:
         """Let the threads go."""
         self.passwords.close()
+
+    def url_of(self, path: str) -> str:
+        """A path of the shop as its customers see it."""
+        settings = self.settings
+        own = f"http://{settings.http_host}:{settings.http_port}"
+        return f"{settings.public_url.rstrip('/') or own}{path}"
 
     async def end_sessions(
         self, tx: Tx, person: Any, session_ids: Sequence[UUID], reason: str

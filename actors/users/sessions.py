@@ -20,6 +20,7 @@ from bus.users import (
     LogOutAll,
     OpenSession,
     RefreshTokens,
+    SessionStart,
     SignedIn,
     Status,
     SwapToken,
@@ -39,6 +40,7 @@ from persistence.users import (
     find_session,
     forget_tries,
     insert_session,
+    knows_client,
     living_sessions,
     rotate_session,
     user_view,
@@ -47,6 +49,12 @@ from persistence.users import (
 SESSIONS_MAX = 20
 TRIES_MAX = 10
 TRIES_WINDOW_SECONDS = 900
+STRANGERS_TRIES_MAX = 1_000
+"""Tries of one account from all clients together that hold no session of it.
+
+So many addresses at once guess no faster. Nobody is locked out where they are signed
+in; and a new password, by the mailed code, begins the count anew.
+"""
 # RFC 9700 §4.14.2 asks for reuse detection; a client whose answer was lost must still
 # be able to ask again.
 REPEAT_SECONDS_MAX = 10
@@ -86,15 +94,26 @@ class Sessions(People):
     @handles(TryLogin)
     async def try_login(self, tx: Tx, m: TryLogin) -> LoginTry:
         """Count a try, and hand out what the password is checked against."""
-        window = timedelta(seconds=TRIES_WINDOW_SECONDS)
-        client_hash = self.pepper.hash("client", m.client)
-        tries, since = await count_try(tx, m.user_id, client_hash, tx.now - window)
+        client_hashes = self.pepper.hashes("client", m.client)
+        counted = [(client_hashes[0], TRIES_MAX)]
+        if not await knows_client(tx, m.user_id, client_hashes):
+            counted.append((self.pepper.hash("strangers"), STRANGERS_TRIES_MAX))
         self._sweep_tries(tx, m.user_id)
-        if tries > TRIES_MAX:
-            left = since + window - tx.now
-            return LoginTry(locked_seconds=max(1, round(left.total_seconds())))
+        for counted_as, tries_max in counted:
+            locked_seconds = await self._count(tx, m.user_id, counted_as, tries_max)
+            if locked_seconds:
+                return LoginTry(locked_seconds=locked_seconds)
         row = await find_account(tx, m.user_id)
         return LoginTry(password_hash=row["password_hash"] if row else None)
+
+    async def _count(
+        self, tx: Tx, user_id: UUID, counted_as: bytes, tries_max: int
+    ) -> int:
+        """Count a try; for how many seconds that is one too many, else 0."""
+        window = timedelta(seconds=TRIES_WINDOW_SECONDS)
+        tries, since = await count_try(tx, user_id, counted_as, tx.now - window)
+        left = since + window - tx.now
+        return max(1, round(left.total_seconds())) if tries > tries_max else 0
 
     def _sweep_tries(self, tx: Tx, user_id: UUID) -> None:
         """Have the counts of this window dropped after the next: one timer a window."""
@@ -117,14 +136,18 @@ class Sessions(People):
             raise invalid_credentials()
         if row["status"] != Status.ACTIVE:
             raise account_blocked()
-        start = m.start
+        return await self.start_session(tx, row, m.start)
+
+    async def start_session(self, tx: Tx, row: Any, start: SessionStart) -> SignedIn:
+        """Insert a session of a person's row, once by its id; the oldest may end."""
+        user_id = row["id"]
         client_hash = self.pepper.hash("client", start.client)
         hashes = (secret_hash(start.secret), client_hash)
         expires_at = tx.now + self._life()
-        await insert_session(tx, start.session_id, m.user_id, hashes, expires_at)
-        oldest = (await living_sessions(tx, m.user_id))[SESSIONS_MAX:]
+        await insert_session(tx, start.session_id, user_id, hashes, expires_at)
+        oldest = (await living_sessions(tx, user_id))[SESSIONS_MAX:]
         await self.end_sessions(tx, row, oldest, "too-many-sessions")
-        await forget_tries(tx, m.user_id, client_hash)
+        await forget_tries(tx, user_id, client_hash)
         expire = ExpireSession(session_id=start.session_id)
         tx.due(f"session:{start.session_id}", expires_at, expire)
         return signed_in(row, start.session_id, start.secret)
@@ -146,15 +169,16 @@ class Sessions(People):
         if row is None or row["status"] != Status.ACTIVE:
             return TokenSwap()
         presented = secret_hash(m.secret)
-        client_hash = self.pepper.hash("client", m.client)
         if hmac.compare_digest(presented, row["secret_hash"]):
+            client_hash = self.pepper.hash("client", m.client)
             nonce = os.urandom(32)
             secret = next_secret(m.secret, nonce)
             hashes = (secret_hash(secret), presented, client_hash)
             ends_at = tx.now + self._life()
             await rotate_session(tx, m.session_id, hashes, nonce, ends_at)
             return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
-        if is_repeat(row, presented, client_hash, tx.now):
+        same_client = self.pepper.matches(row["client_hash"], "client", m.client)
+        if same_client and is_repeat(row, presented, tx.now):
             secret = next_secret(m.secret, row["nonce"])
             return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
         await self.end_sessions(tx, row, [m.session_id], "token-reused")
@@ -200,14 +224,13 @@ def signed_in(row: Any, session_id: UUID, secret: str) -> SignedIn:
     )
 
 
-def is_repeat(row: Any, presented: bytes, client_hash: bytes, now: Any) -> bool:
-    """Whether the client that swapped this token just now asks for the answer again.
+def is_repeat(row: Any, presented: bytes, now: Any) -> bool:
+    """Whether this token was swapped just now and its answer is asked for again.
 
     Once the next token was used, the one presented is no longer the one before it.
     """
     return (
         row["previous_hash"] is not None
         and hmac.compare_digest(presented, row["previous_hash"])
-        and hmac.compare_digest(client_hash, row["client_hash"])
         and now - row["rotated_at"] <= timedelta(seconds=REPEAT_SECONDS_MAX)
     )

@@ -129,6 +129,13 @@ class Settings(BaseModel):
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     """Cost of a password's hash (OWASP: 10 or more)."""
 
+    oidc_issuer: ProviderUrl = "https://accounts.google.com"
+    """Who vouches for people that sign in without a password (OpenID Connect)."""
+    oidc_client_id: str = ""
+    """Client id at that issuer; absent: people sign in with passwords alone."""
+    oidc_client_secret: Secret = ""
+    """Client secret at that issuer; absent for a public client."""
+
     provider_timeout_seconds: Seconds = 15.0
     """How long a payment provider may take before its answer counts as unknown."""
     capture: Literal["order", "shipment"] = "order"

@@ -53,6 +53,39 @@ def token_reused() -> Refusal:
     return Refusal(RefusalKind.UNAUTHENTICATED, "token-reused", detail)
 
 
+def not_configured() -> Refusal:
+    """No outside issuer is set: people sign in with a password."""
+    detail = "Signing in with an outside account is not set up in this shop."
+    return Refusal(RefusalKind.NOT_FOUND, "sign-in-not-configured", detail)
+
+
+def invalid_state() -> Refusal:
+    """The answer is not to a sign-in that this browser began, or it came before."""
+    detail = "This sign-in was not begun here, has expired or is over. Begin again."
+    return invalid("invalid-state", detail, FieldError("state", "invalid", detail))
+
+
+def sign_in_refused(
+    detail: str = "The issuer does not vouch for you. Begin again.",
+) -> Refusal:
+    """The issuer said no, or what it said cannot be believed."""
+    return Refusal(RefusalKind.UNAUTHENTICATED, "sign-in-refused", detail)
+
+
+def email_not_verified() -> Refusal:
+    """A stranger's identity whose issuer has not verified an address for it."""
+    return Refusal(
+        RefusalKind.FORBIDDEN,
+        "email-not-verified",
+        "Verify your address with the issuer first, or register with a password.",
+    )
+
+
+def identity_elsewhere() -> Refusal:
+    """The identity or its address belongs to another account by now."""
+    return conflict("identity-elsewhere", "Sign in again.")
+
+
 def own_account() -> Refusal:
     """Nobody changes their own role or status: the last administrator stays one."""
     return conflict("own-account", "Another administrator must do this.")

@@ -19,7 +19,7 @@ class SessionStart(Value, frozen=True, kw_only=True):
 class AccountOpened(Value, frozen=True, kw_only=True):
     """The password that counts: of an account made before, the one it was made with."""
 
-    password_hash: str
+    password_hash: str | None
 
 
 class LoginTry(Value, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class OpenAccount(Command[AccountOpened], frozen=True, kw_only=True):
     remembered = False
     user_id: UUID
     email: str
-    password_hash: str
+    password_hash: str | None
     first_name: str
     last_name: str
     locale: str

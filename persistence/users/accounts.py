@@ -46,7 +46,7 @@ async def find_account(tx: Tx, user_id: UUID) -> asyncpg.Record | None:
     return await tx.fetchrow("SELECT * FROM users WHERE id = $1", user_id)
 
 
-async def find_passwords(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+async def find_passwords(tx: Tx, user_ids: Sequence[UUID]) -> dict[UUID, str | None]:
     """The password hashes of those of the ids that are somebody's."""
     rows = await tx.fetch(
         "SELECT id, password_hash FROM users WHERE id = ANY($1)", list(user_ids)
@@ -122,6 +122,15 @@ async def replace_password(
             old_hash,
             tx.now,
         )
+    )
+
+
+async def drop_password(tx: Tx, user_id: UUID) -> None:
+    """Leave an account without a password: none opens it until one is set."""
+    await tx.execute(
+        "UPDATE users SET password_hash = NULL, updated_at = $2 WHERE id = $1",
+        user_id,
+        tx.now,
     )
 
 

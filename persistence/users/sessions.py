@@ -32,6 +32,18 @@ async def insert_session(
     )
 
 
+async def knows_client(tx: Tx, user_id: UUID, client_hashes: Sequence[bytes]) -> bool:
+    """Whether a session of the person was last seen at this client."""
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM sessions
+               WHERE user_id = $1 AND client_hash = ANY($2))""",
+            user_id,
+            list(client_hashes),
+        )
+    )
+
+
 async def living_sessions(tx: Tx, user_id: UUID) -> list[UUID]:
     """A person's sessions that were not ended, newest first."""
     rows = await tx.fetch(

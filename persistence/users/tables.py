@@ -24,7 +24,10 @@ class Table(SQLModel):
 
 
 class User(Table, table=True):
-    """A person's account. Tokens of a lower `epoch` than this row's count no more."""
+    """A person's account. Tokens of a lower `epoch` than this row's count no more.
+
+    Who only ever signed in with an outside issuer has no password.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -51,7 +54,7 @@ class User(Table, table=True):
     locale: str = Field(sa_type=sa.Text)
     role: str = Field(sa_type=sa.Text)
     status: str = Field(sa_type=sa.Text)
-    password_hash: str = Field(sa_type=sa.Text)
+    password_hash: str | None = Field(sa_type=sa.Text)
     epoch: int = Field(sa_type=sa.BigInteger)
     epoch_raised_at: datetime | None = moment(nullable=True)
     version: int
@@ -99,6 +102,25 @@ class LoginTries(Table, table=True):
     client_hash: bytes = Field(primary_key=True)
     tries: int
     since: datetime = moment()
+
+
+class Identity(Table, table=True):
+    """Who a person is at an outside issuer: its `iss` and `sub`."""
+
+    __tablename__ = "identities"
+    __table_args__ = (sa.Index("identities_by_user", "user_id"),)
+    issuer: str = Field(primary_key=True, sa_type=sa.Text)
+    subject: str = Field(primary_key=True, sa_type=sa.Text)
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    created_at: datetime = moment()
+
+
+class UsedSignIn(Table, table=True):
+    """A sign-in with an issuer whose answer came; it is taken a single time."""
+
+    __tablename__ = "used_sign_ins"
+    attempt_id: UUID = Field(primary_key=True)
+    used_at: datetime = moment()
 
 
 class Code(Table, table=True):

@@ -51,7 +51,7 @@ class Tokens:
         self._signing = private[0]
         self._public = {_key_id(key.public_key()): key.public_key() for key in private}
         self._signing_id = _key_id(self._signing.public_key())
-        self._issuer = issuer
+        self.issuer = issuer
         self._secret = hmac.digest(seeds[0], b"souk guest tokens", "sha256")
         self.life_seconds = life_seconds
         # Verifying costs as much as the rest of a request; a token is seen many times.
@@ -82,7 +82,7 @@ class Tokens:
         """An access token for a person's session, valid from now for its whole life."""
         now = int(time.time())
         claims = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": str(user_id),
             "iat": now,
@@ -137,7 +137,7 @@ class Tokens:
                 key,
                 algorithms=[_ALGORITHM],
                 audience=AUDIENCE,
-                issuer=self._issuer,
+                issuer=self.issuer,
                 options={"require": _REQUIRED, "strict_aud": True},
             )
             identity = Identity(
@@ -175,6 +175,11 @@ def guest_token(command_id: UUID) -> str:
 def access_token_seconds() -> int:
     """How long an access token lives: the `expires_in` of an answer."""
     return TOKENS.get().life_seconds
+
+
+def over_tls() -> bool:
+    """Whether the shop's customers reach it by https, as its public address says."""
+    return TOKENS.get().issuer.startswith("https:")
 
 
 def issuer_of(settings: Settings) -> str:

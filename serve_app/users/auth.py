@@ -16,12 +16,10 @@ from bus.users import (
     RegisterUser,
     ResendCode,
     ResetPassword,
-    SignedIn,
     VerifyEmail,
     invalid_token,
 )
 from serve_app.kit.clients import client_of
-from serve_app.kit.identity import access_token_seconds, sign_access_token
 from serve_app.kit.routing import (
     PUBLIC,
     SIGNED_IN,
@@ -42,6 +40,7 @@ from serve_app.users.bodies import (
     SessionView,
     VerifyEmailBody,
     parts_of,
+    session_view,
 )
 from serve_app.users.routes import router
 
@@ -62,7 +61,7 @@ async def register_user(
         last_name=body.last_name,
         client=client_of(request),
     )
-    return created(_session(await ask(message)), "/users/profile")
+    return created(session_view(await ask(message)), "/users/profile")
 
 
 @router.post("/auth/verify-email", access=PUBLIC, status=204)
@@ -98,7 +97,7 @@ async def log_in(body: LogInBody, request: Request) -> SessionView:
         password=body.password,
         client=client_of(request),
     )
-    return _session(await ask(message))
+    return session_view(await ask(message))
 
 
 @router.post("/auth/refresh", access=PUBLIC)
@@ -115,7 +114,7 @@ async def refresh_tokens(body: RefreshTokensBody, request: Request) -> SessionVi
     message = RefreshTokens(
         session_id=session_id, secret=secret, client=client_of(request)
     )
-    return _session(await ask(message))
+    return session_view(await ask(message))
 
 
 @router.post("/auth/logout", access=SIGNED_IN, status=204)
@@ -179,17 +178,3 @@ async def change_password(
 
 async def _account(email: str) -> UUID:
     return (await ask(FindAccount(email=email))).user_id
-
-
-def _session(signed_in: SignedIn) -> SessionView:
-    """The session with an access token that is signed here, at the edge."""
-    user = signed_in.user
-    return SessionView(
-        user=user,
-        access_token=sign_access_token(
-            user.id, user.role, signed_in.epoch, signed_in.session_id
-        ),
-        refresh_token=signed_in.refresh_token,
-        token_type="Bearer",  # noqa: S106 - a kind of token
-        expires_in=access_token_seconds(),
-    )

@@ -8,8 +8,9 @@ import msgspec
 from pydantic import AfterValidator, Field
 
 from bus.kit.values import Address
-from bus.users import AddressAdded, AddressView, Role, Status, UserView
+from bus.users import AddressAdded, AddressView, Role, SignedIn, Status, UserView
 from serve_app.kit.bodies import AddressBody, Body, Email, Line, Phone
+from serve_app.kit.identity import access_token_seconds, sign_access_token
 
 PASSWORD_MAX = 1_024
 
@@ -140,6 +141,20 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str
     token_type: str
     expires_in: int
+
+
+def session_view(signed_in: SignedIn) -> SessionView:
+    """The session with an access token that is signed here, at the edge."""
+    user = signed_in.user
+    return SessionView(
+        user=user,
+        access_token=sign_access_token(
+            user.id, user.role, signed_in.epoch, signed_in.session_id
+        ),
+        refresh_token=signed_in.refresh_token,
+        token_type="Bearer",  # noqa: S106 - a kind of token
+        expires_in=access_token_seconds(),
+    )
 
 
 def parts_of(refresh_token: str) -> tuple[UUID, str] | None:

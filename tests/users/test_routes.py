@@ -1,35 +1,21 @@
 """Users over HTTP: the routes of the contract, in process, on a real database."""
 
 import asyncio
-import base64
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from starlette.requests import Request
 
 from bus.kit.addressing import new_id
-from bus.kit.settings import Settings
-from bus.users import CreateAccount, Role
-from serve_app.app import UserSessions, build
+from serve_app.app import UserSessions
 from serve_app.kit.clients import client_of
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.problems import Problem
-from serve_app.users import router
 from serve_app.users.bodies import parts_of
-from tests.kit.local import LocalShop
+from tests.users.edge import ADA, Shop
 from tests.users.persons import EMAIL, PASSWORD, mailed_code, until_some
 
-Shop = Callable[..., Any]
-ADA = {
-    "email": EMAIL,
-    "password": PASSWORD,
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-}
 HOUSE = {
     "name": "Ada Lovelace",
     "line1": "12 St James's Square",
@@ -37,73 +23,6 @@ HOUSE = {
     "postal_code": "SW1Y 4JH",
     "country": "GB",
 }
-
-
-class Web:
-    """A client of the gateway, and the shop behind it."""
-
-    def __init__(
-        self, http: httpx.AsyncClient, shop: LocalShop, gateway: Gateway
-    ) -> None:
-        self.http = http
-        self.shop = shop
-        self.gateway = gateway
-
-    async def call(
-        self, line: str, status: int, body: Any = None, token: str = "", **headers: str
-    ) -> Any:
-        """Send `METHOD /path`; the answer's JSON if it has the status."""
-        method, path = line.split()
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        answer = await self.http.request(method, path, json=body, headers=headers)
-        assert answer.status_code == status, answer.text
-        self.headers = answer.headers
-        return answer.json() if answer.content else None
-
-    async def code(self, line: str, status: int, *parts: Any, **headers: str) -> str:
-        """The code of the problem that a call is answered with."""
-        problem = await self.call(line, status, *parts, **headers)
-        assert self.headers["content-type"] == "application/problem+json"
-        return str(problem["code"])
-
-    async def admin(self) -> str:
-        """The access token of an administrator."""
-        await self.shop.ask(
-            CreateAccount(
-                user_id=new_id(),
-                email="root@example.com",
-                password="root",
-                first_name="R",
-                last_name="T",
-                role=Role.ADMIN,
-            )
-        )
-        body = {"email": "root@example.com", "password": "root"}
-        return str((await self.call("POST /auth/login", 200, body))["access_token"])
-
-
-@pytest.fixture
-def web(shop: Shop) -> Shop:
-    """Starts users, and other domains that are named, behind a gateway."""
-
-    @asynccontextmanager
-    async def start(*others: str) -> AsyncIterator[Web]:
-        seed = base64.urlsafe_b64encode(b"k" * 32).decode()
-        settings = Settings(jwt_keys=seed, encryption_keys="pepper", bcrypt_rounds=4)
-        async with shop("users", *others, shards=2, settings=settings) as s:
-            gateway = Gateway.of(settings, s.asker, UserSessions(s.asker))
-            following = asyncio.create_task(gateway.epochs.follow())
-            transport = httpx.ASGITransport(
-                build(gateway, [router]), client=("203.0.113.7", 4711)
-            )
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://shop"
-            ) as http:
-                yield Web(http, s, gateway)
-            following.cancel()
-
-    return start
 
 
 async def test_a_person_registers_verifies_and_signs_in(web: Shop) -> None:
