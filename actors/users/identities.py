@@ -86,7 +86,11 @@ class Identities(Sessions):
         await self.issuer.close()
 
     @handles(BeginSignIn)
-    async def begin_sign_in(self, run: Run, m: BeginSignIn) -> SignInBegun:  # noqa: ARG002
+    async def begin_sign_in(
+        self,
+        run: Run,  # noqa: ARG002 - nothing is stored
+        m: BeginSignIn,
+    ) -> SignInBegun:
         """Make secrets for the two ways through the browser; nothing is stored."""
         self._require_issuer()
         attempt = Attempt(

@@ -1,0 +1,394 @@
+"""Signing in with an outside issuer: one on loopback, that can also lie."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actors.users.issuer import fetching, keys
+from actors.users.people import new_session
+from actors.users.pepper import Attempt, Seal
+from bus.kit.addressing import new_id
+from bus.users import ChangeStatus, EnterByIdentity, NewPerson, Status, VerifyEmail
+from tests.users.edge import ADA, Shop, Web
+from tests.users.persons import EMAIL, PASSWORD, mailed_code
+from tests.users.small_issuer import (
+    CLIENT,
+    SECRET,
+    Key,
+    SmallIssuer,
+    by,
+    by_public_key,
+    callback,
+    unsigned,
+)
+
+COOKIE = "souk_sign_in"
+NOBODY = "SELECT FROM users"
+
+
+@pytest.fixture
+def signing(web: Shop) -> Shop:
+    """Starts users behind a gateway, with an issuer of their own."""
+
+    @asynccontextmanager
+    async def start(
+        *others: str, **changes: Any
+    ) -> AsyncIterator[tuple[Web, SmallIssuer]]:
+        async with SmallIssuer().served() as issuer:
+            settings = {
+                "oidc_issuer": issuer.url,
+                "oidc_client_id": CLIENT,
+                "oidc_client_secret": SECRET,
+                **changes,
+            }
+            async with web(*others, **settings) as w:
+                yield w, issuer
+
+    return start
+
+
+async def begin(w: Web) -> tuple[str, str]:
+    """Where the shop sends a fresh browser, and the cookie that it keeps."""
+    w.http.cookies.clear()
+    await w.call("GET /auth/google/sign", 302)
+    cookie = w.http.cookies[COOKIE]
+    w.http.cookies.clear()
+    return w.headers["location"], cookie
+
+
+async def finish(
+    w: Web, brought: dict[str, str], cookie: str, status: int = 200
+) -> Any:
+    """Come back with what the issuer gave."""
+    headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
+    return await w.call(f"GET {callback(brought)}", status, **headers)
+
+
+async def sign_in(w: Web, issuer: SmallIssuer, status: int = 200) -> Any:
+    """The whole way, with a fresh browser."""
+    location, cookie = await begin(w)
+    return await finish(w, issuer.consent(location), cookie, status)
+
+
+async def test_a_stranger_gets_an_account_and_comes_back_to_it(signing: Shop) -> None:
+    async with signing() as (w, issuer):
+        await w.call("GET /auth/google/sign", 302)
+        location = w.headers["location"]
+        assert location.startswith(f"{issuer.url}/authorize?theme=dark&response_type=")
+        kept = w.headers["set-cookie"].lower()
+        assert "httponly" in kept and "samesite=lax" in kept
+        assert "path=/auth/google;" in kept and "max-age=600" in kept
+        assert "secure" not in kept  # this shop is on loopback, without TLS
+        sent = parse_qs(urlsplit(location).query)
+        assert sent["redirect_uri"] == ["http://127.0.0.1:3000/auth/google/callback"]
+        for secret in (sent["state"][0], sent["nonce"][0]):
+            assert secret not in kept  # sealed
+
+        _, cookie = location, w.http.cookies[COOKIE]
+        brought = issuer.consent(location)
+        session = await finish(w, brought, cookie)
+        assert w.headers["cache-control"] == "no-store"
+        assert f'{COOKIE}=""; ' in w.headers["set-cookie"]
+        user = session["user"]
+        assert (user["email"], user["email_verified"]) == ("ada@example.com", True)
+        assert (user["first_name"], user["last_name"]) == ("Ada", "Lovelace")
+        assert (user["role"], user["locale"]) == ("CUSTOMER", "en-GB")
+        token = session["access_token"]
+        assert (await w.call("GET /users/profile", 200, None, token)) == user
+        refresh = {"refresh_token": session["refresh_token"]}
+        assert (await w.call("POST /auth/refresh", 200, refresh))["user"] == user
+
+        replayed = await finish(w, brought, cookie, 422)
+        assert replayed["code"] == "invalid-state"
+        assert issuer.asked.count("POST /token") == 1
+        assert (await sign_in(w, issuer))["user"] == user
+        types = [event["type"] for event in await w.shop.events("users")]
+        assert types == ["users.user_registered.v1", "users.email_verified.v1"]
+        login = {"email": EMAIL, "password": PASSWORD}
+        assert await w.code("POST /auth/login", 401, login) == "invalid-credentials"
+        change = {"current_password": PASSWORD, "new_password": "grey umbrellas 11"}
+        code = await w.code("POST /auth/change-password", 401, change, token)
+        assert code == "invalid-credentials"
+        assert await w.code("POST /auth/register", 409, ADA) == "email-taken"
+
+
+async def test_an_answer_that_this_browser_did_not_ask_for_is_refused(
+    signing: Shop,
+) -> None:
+    async with signing() as (w, issuer):
+        location, cookie = await begin(w)
+        others, other_cookie = await begin(w)
+        brought, other = issuer.consent(location), issuer.consent(others)
+        attempt = Seal("pepper").open(cookie)
+        assert attempt is not None
+        late = Attempt(
+            state=attempt.state,
+            nonce=attempt.nonce,
+            verifier=attempt.verifier,
+            expires_at=time.time() - 1,
+        )
+        strange = {**brought, "state": f"{new_id()}.{'x' * 43}"}
+        for given, kept in (
+            (brought, ""),
+            (brought, other_cookie),
+            (other, cookie),
+            (strange, cookie),
+            ({**brought, "state": "nonsense"}, cookie),
+            (brought, cookie[:-4] + "AAA="),
+            (brought, "nonsense"),
+            (brought, "x" * 3_000),
+            (brought, Seal("pepper").seal(late)),
+            (brought, Seal("another shop").seal(attempt)),
+        ):
+            problem = await finish(w, given, kept, 422)
+            assert problem["code"] == "invalid-state"
+        problem = await finish(w, {"state": brought["state"]}, cookie, 422)
+        assert [each["field"] for each in problem["errors"]] == ["code"]
+        refused = {"error": "access_denied", "state": brought["state"]}
+        assert (await finish(w, refused, cookie, 401))["code"] == "sign-in-refused"
+        assert "POST /token" not in issuer.asked
+        assert await w.shop.rows("users", NOBODY) == []
+        await finish(w, brought, cookie)  # nobody has used it up
+
+
+async def test_a_sealed_sign_in_outlives_the_first_encryption_key() -> None:
+    attempt = Attempt(state="s", nonce="n", verifier="v", expires_at=1.5)
+    sealed = Seal("old").seal(attempt)
+    assert Seal("new, old").open(sealed) == attempt
+    assert Seal("new").open(sealed) is None
+
+
+def _wrong(issuer: SmallIssuer) -> dict[str, tuple[dict[str, Any], Any]]:
+    """Claims and signatures that must not be believed."""
+    now = int(time.time())
+    stranger = Key("first")
+    return {
+        "made for another": ({"aud": "another client"}, None),
+        "made for several": ({"aud": [CLIENT, "another"]}, None),
+        "used by another": ({"aud": [CLIENT, "another"], "azp": "another"}, None),
+        "for another party": ({"azp": "another"}, None),
+        "of another issuer": ({"iss": "https://accounts.example"}, None),
+        "expired": ({"exp": now - 1}, None),
+        "without an end": ({"exp": None}, None),
+        "made long ago": ({"iat": now - 3_600}, None),
+        "made tomorrow": ({"iat": now + 3_600}, None),
+        "made at no time": ({"iat": None}, None),
+        "not yet good": ({"nbf": now + 3_600}, None),
+        "of another sign-in": ({"nonce": "another"}, None),
+        "of no sign-in": ({"nonce": None}, None),
+        "about nobody": ({"sub": ""}, None),
+        "about a number": ({"sub": 1815}, None),
+        "about too much": ({"sub": "x" * 300}, None),
+        "not signed": ({}, unsigned),
+        "with a MAC": ({}, by_public_key(issuer.key)),
+        "by another key of its name": ({}, by(stranger, "first")),
+        "by a key that is not known": ({}, by(stranger, "second")),
+        "by an expired key": ({}, by(issuer.key, "expired")),
+        "by a key for encryption": ({}, by(issuer.key, "encrypts")),
+        "no token": ({}, lambda _: "no token"),
+        "too long": ({}, lambda claims: issuer.signed({**claims, "x": "x" * 20_000})),
+    }
+
+
+async def test_a_token_that_does_not_prove_who_it_is_about_lets_nobody_in(
+    signing: Shop,
+) -> None:
+    async with signing() as (w, issuer):
+        expired = {**issuer.key.shown, "kid": "expired", "exp": time.time() - 1}
+        issuer.keys += [expired, {**issuer.key.shown, "kid": "encrypts", "use": "enc"}]
+        for name, (claims, sign) in _wrong(issuer).items():
+            issuer.claims, issuer.sign = claims, sign or issuer.signed
+            problem = await sign_in(w, issuer, 401)
+            assert problem["code"] == "sign-in-refused", name
+        issuer.claims, issuer.sign = {}, issuer.signed
+        location, cookie = await begin(w)
+        brought = issuer.consent(location)
+        mixed_up = {**brought, "iss": "https://accounts.example"}
+        problem = await finish(w, mixed_up, cookie, 401)
+        assert problem["code"] == "sign-in-refused"
+        location, cookie = await begin(w)
+        spent = {**issuer.consent(location), "code": "spent"}
+        problem = await finish(w, spent, cookie, 401)
+        assert problem["code"] == "sign-in-refused"
+        assert await w.shop.rows("users", NOBODY) == []
+        assert await w.shop.events("users") == []
+
+        issuer.claims = {"aud": [CLIENT, "another"], "azp": CLIENT}
+        await sign_in(w, issuer)
+        issuer.claims, issuer.sign = {}, by(issuer.key, None)
+        issuer.keys = [issuer.key.shown]  # one key alone needs no name
+        await sign_in(w, issuer)
+
+
+async def test_a_turned_key_is_learned_and_an_unknown_one_asked_for_once(
+    signing: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with signing() as (w, issuer):
+        issuer.keys_age_seconds = 600
+        w.shop.shard_count = 1  # one shard, whose keys are counted
+        await sign_in(w, issuer)
+        await sign_in(w, issuer)
+        assert issuer.asked.count("GET /keys") == 1
+        issuer.turn_key("second")
+        await sign_in(w, issuer, 401)  # read a moment ago: not again so soon
+        assert issuer.asked.count("GET /keys") == 1
+        monkeypatch.setattr(keys, "REFETCH_SECONDS_MIN", 0)
+        await sign_in(w, issuer)
+        assert issuer.asked.count("GET /keys") == 2
+        issuer.sign = by(Key("first"), "first")
+        await sign_in(w, issuer, 401)  # the set holds it no more
+        assert issuer.asked.count("GET /keys") == 3
+
+
+async def test_an_account_of_the_same_address_is_linked(signing: Shop) -> None:
+    async with signing("messaging") as (w, issuer):
+        own = await w.call("POST /auth/register", 201, ADA)
+        user_id = own["user"]["id"]
+        message = VerifyEmail(user_id=user_id, code=await mailed_code(w.shop))
+        await w.shop.ask(message)
+        issuer.person["email_verified"] = False
+        problem = await sign_in(w, issuer, 403)
+        assert problem["code"] == "email-not-verified"
+        assert await w.shop.rows("users", "SELECT FROM identities") == []
+
+        issuer.person["email_verified"] = "true"  # some say it so
+        linked = await sign_in(w, issuer)
+        assert linked["user"]["id"] == user_id
+        await w.call("POST /auth/login", 200, {"email": EMAIL, "password": PASSWORD})
+        await w.call("GET /users/profile", 200, None, own["access_token"])
+
+        issuer.person["email"] = "elsewhere@example.com"
+        assert (await sign_in(w, issuer))["user"] == linked["user"]
+        await w.shop.ask(
+            ChangeStatus(user_id=user_id, status=Status.BLOCKED, actor_id=new_id())
+        )
+        assert (await sign_in(w, issuer, 403))["code"] == "account-blocked"
+        (row,) = await w.shop.rows("users", "SELECT subject FROM identities")
+        assert row["subject"] == "1815"
+
+
+async def test_who_took_an_address_first_does_not_keep_the_account(
+    signing: Shop,
+) -> None:
+    async with signing() as (w, issuer):
+        taken = await w.call("POST /auth/register", 201, ADA)
+        session = await sign_in(w, issuer)
+        assert session["user"]["id"] == taken["user"]["id"]
+        assert session["user"]["email_verified"] is True
+        login = {"email": EMAIL, "password": PASSWORD}
+        assert await w.code("POST /auth/login", 401, login) == "invalid-credentials"
+        kept = {"refresh_token": taken["refresh_token"]}
+        assert await w.code("POST /auth/refresh", 401, kept) == "invalid-token"
+        await asyncio.sleep(1)
+        await w.call("GET /users/profile", 401, None, taken["access_token"])
+        await w.call("GET /users/profile", 200, None, session["access_token"])
+        types = [event["type"] for event in await w.shop.events("users")]
+        assert types == [
+            "users.user_registered.v1",
+            "users.email_verified.v1",
+            "users.sessions_revoked.v1",
+        ]
+
+
+async def test_many_callbacks_at_once_make_one_account(signing: Shop) -> None:
+    async with signing() as (w, issuer):
+        begun = [await begin(w) for _ in range(4)]
+        ends = await asyncio.gather(
+            *(finish(w, issuer.consent(location), cookie) for location, cookie in begun)
+        )
+        assert len({end["user"]["id"] for end in ends}) == 1
+        assert len({end["refresh_token"] for end in ends}) == 4
+        assert len(await w.shop.rows("users", NOBODY)) == 1
+        claims = "SELECT kind FROM claims ORDER BY kind"
+        kinds = [row["kind"] for row in await w.shop.rows("users", claims)]
+        assert kinds == ["email", "identity"]
+
+        location, cookie = await begin(w)
+        brought = issuer.consent(location)
+        headers = {"Cookie": f"{COOKIE}={cookie}"}
+        answers = await asyncio.gather(
+            *(w.http.get(callback(brought), headers=headers) for _ in range(3))
+        )
+        assert sorted(each.status_code for each in answers) == [200, 422, 422]
+
+
+async def test_an_entry_that_comes_twice_opens_one_session(shop: Shop) -> None:
+    async with shop("users", shards=2) as s:
+        user_id = new_id()
+        person = NewPerson(
+            email=EMAIL, first_name="Ada", last_name="Lovelace", locale="en"
+        )
+        enter = EnterByIdentity(
+            user_id=user_id,
+            issuer="https://issuer.example",
+            subject="1",
+            person=person,
+            start=new_session(user_id, "203.0.113.7"),
+        )
+        first, again = await s.ask(enter), await s.ask(enter)
+        assert (first.user.id, first.refresh_token) == (user_id, again.refresh_token)
+        assert len(await s.rows("users", "SELECT FROM sessions")) == 1
+        assert len(await s.events("users")) == 2
+
+
+SAFE = {"token_endpoint", "jwks_uri", "authorization_endpoint"}
+
+
+async def test_an_issuer_in_trouble_is_told_from_a_refusal(
+    signing: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "CALL_SECONDS_MAX", 0.3)
+    async with signing() as (w, issuer):
+        sign = "GET /auth/google/sign"
+        for fault in ("refuse", "dead", "garbage", "odd", "redirect", "long"):
+            issuer.fault = fault
+            assert await w.code(sign, 503) == "issuer-unavailable", fault
+            assert int(w.headers["retry-after"]) > 0
+        issuer.fault = "silent"
+        assert await w.code(sign, 504) == "issuer-timeout"
+        issuer.fault = ""
+        unsafe = {name: {name: "http://10.0.0.1/x"} for name in SAFE}
+        for described in (
+            {"issuer": "https://accounts.example"},
+            {"token_endpoint": None},
+            {"jwks_uri": "https://user@accounts.example/"},
+            {"jwks_uri": "file:///etc/passwd"},
+            *unsafe.values(),
+        ):
+            issuer.described = described
+            assert await w.code(sign, 503) == "issuer-unavailable", described
+        issuer.described = {}
+        for only in ("POST /token", "GET /keys"):
+            for fault, status in (("refuse", 503), ("redirect", 503), ("silent", 504)):
+                location, cookie = await begin(w)
+                issuer.fault, issuer.only = fault, only
+                problem = await finish(w, issuer.consent(location), cookie, status)
+                assert problem["code"].startswith("issuer-"), (only, fault)
+                issuer.fault = issuer.only = ""
+        assert await w.shop.rows("users", NOBODY) == []
+        await sign_in(w, issuer)
+
+
+async def test_without_an_issuer_the_routes_say_so(web: Shop) -> None:
+    async with web() as w:
+        code = await w.code("GET /auth/google/sign", 404)
+        assert code == "sign-in-not-configured"
+        brought = {"code": "c", "state": f"{new_id()}.{'x' * 43}"}
+        headers = {"Cookie": f"{COOKIE}=x"}
+        code = await w.code(f"GET {callback(brought)}", 404, **headers)
+        assert code == "sign-in-not-configured"
+
+
+async def test_over_tls_the_cookie_is_the_hosts_own(signing: Shop) -> None:
+    async with signing(public_url="https://shop.example") as (w, _):
+        await w.call("GET /auth/google/sign", 302)
+        kept = w.headers["set-cookie"]
+        assert kept.startswith("__Host-souk_sign_in=")
+        assert "; Path=/;" in kept and "; Secure" in kept
+        sent = parse_qs(urlsplit(w.headers["location"]).query)
+        assert sent["redirect_uri"] == ["https://shop.example/auth/google/callback"]
