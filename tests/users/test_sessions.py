@@ -8,23 +8,30 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from actors.users import sessions
 from actors.users.passwords import Passwords
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.users import (
+    ChangePassword,
     ForgetTries,
     GetStanding,
     LogIn,
     LogOut,
     LogOutAll,
     SignedIn,
+    VerifyEmail,
 )
+from tests.users.edge import SETTINGS
 from tests.users.persons import (
     ELSEWHERE,
     EMAIL,
+    HOME,
     PASSWORD,
     log_in,
+    mailed_code,
     refresh,
     refused,
     register,
@@ -124,6 +131,58 @@ async def test_a_burst_of_tries_does_not_slip_past_the_lock(shop: Shop) -> None:
         codes = [refusal.code for refusal in await asyncio.gather(*asks)]
         assert codes.count("invalid-credentials") == sessions.TRIES_MAX
         assert codes.count("too-many-tries") == 2 * sessions.TRIES_MAX
+
+
+async def test_many_addresses_guess_no_faster_and_lock_nobody_out_at_home(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "STRANGERS_TRIES_MAX", 5)
+    async with shop("users", shards=2) as s:
+        ada = await register(s)
+        for number in range(5):
+            client = f"198.51.100.{number}"
+            wrong = await refused(log_in(s, "wrong", client=client))
+            assert wrong.code == "invalid-credentials"
+        for client in ("198.51.100.6", "198.51.100.7"):
+            assert (await refused(log_in(s, client=client))).code == "too-many-tries"
+        assert isinstance(await log_in(s), SignedIn)  # here Ada is signed in
+
+        change = ChangePassword(
+            user_id=ada.user.id,
+            current_password=PASSWORD,
+            new_password="seven loud kettles",
+            session_id=ada.session_id,
+            client=HOME,
+        )
+        await s.ask(change)
+        away = await log_in(s, "seven loud kettles", client=ELSEWHERE)
+        assert away.user.id == ada.user.id
+
+
+async def test_one_address_alone_does_not_use_up_the_tries_of_all(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "STRANGERS_TRIES_MAX", sessions.TRIES_MAX + 1)
+    async with shop("users") as s:
+        await register(s)
+        for _ in range(3 * sessions.TRIES_MAX):
+            await refused(log_in(s, "wrong", client=ELSEWHERE))
+        assert isinstance(await log_in(s, client="192.0.2.1"), SignedIn)
+
+
+async def test_a_new_encryption_key_in_front_of_the_old_one_fails_nobody(
+    shop: Shop,
+) -> None:
+    async with shop("users", "messaging", settings=SETTINGS) as s:
+        ada = await register(s)
+        code = await mailed_code(s)
+        first = await refresh(s, ada.refresh_token)
+        s.settings = s.settings.changed(encryption_keys="new,pepper")
+        await s.kill("users")
+        await s.restart("users")
+        assert await refresh(s, ada.refresh_token) == first  # its answer was lost
+        await s.ask(VerifyEmail(user_id=ada.user.id, code=code))
+        assert (await refresh(s, first.refresh_token)).user.email_verified
 
 
 async def test_a_success_and_the_end_of_the_window_forget_the_tries(shop: Shop) -> None:
