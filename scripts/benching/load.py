@@ -25,7 +25,7 @@ ADDRESS = {
     "name": "Bench Buyer",
     "line1": "1 Loopback Lane",
     "city": "London",
-    "postal_code": "N1",
+    "postal_code": "N1 9GU",
     "country": "GB",
 }
 

@@ -8,6 +8,7 @@ import re
 from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
+import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
@@ -15,10 +16,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
 )
+from pydantic_core import PydanticCustomError
 
 from bus.kit.refusals import FieldError
 from bus.kit.values import Address, Money
+from serve_app.kit.postal_codes import is_needed, is_postal_code
 from serve_app.kit.problems import Problem, field_errors
 
 TEXT_MAX = 10_000
@@ -38,6 +42,30 @@ def _country(code: str) -> str:
     return code
 
 
+def _postal_code(code: str, info: ValidationInfo) -> str:
+    country = info.data.get("country")
+    if country is None:  # that is what is wrong then
+        return code
+    code = code.strip()
+    if code in ("", "-"):
+        if is_needed(country):
+            raise PydanticCustomError("required", "Field required")
+        return ""
+    if not is_postal_code(code, country):
+        raise ValueError(f"Not a postal code of {country}")
+    return code.upper()
+
+
+def _phone(number: str) -> str:
+    try:
+        possible = phonenumbers.is_possible_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        possible = False
+    if not possible:
+        raise ValueError("Not a telephone number of any country")
+    return number
+
+
 def _email(address: str) -> str:
     try:
         found = validate_email(address, check_deliverability=False)
@@ -55,8 +83,15 @@ Text = Annotated[str, Field(max_length=TEXT_MAX, pattern=_NO_NUL)]
 Email = Annotated[str, Field(max_length=EMAIL_MAX), AfterValidator(_email)]
 """An e-mail address (RFC 5321 length), normalised and in lower case."""
 
-Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
-"""A telephone number in E.164."""
+Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$"), AfterValidator(_phone)]
+"""A telephone number in E.164, of a country and as long as numbers are there."""
+
+PostalCode = Annotated[
+    str,
+    Field(max_length=20, pattern=r"^[^\x00-\x1f\x7f]*$", validate_default=True),
+    AfterValidator(_postal_code),
+]
+"""A postal code, in a body that says its `country` before; in capitals."""
 
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$"), AfterValidator(_country)]
 """An ISO 3166 alpha-2 code."""
@@ -107,13 +142,17 @@ class MoneyBody(Body):
 
 
 class AddressBody(Body):
-    """A postal address; `country` is ISO 3166, `phone` E.164."""
+    """A postal address; `country` is ISO 3166, `phone` E.164.
+
+    `postal_code` must look like one of the country's. It may be left out, or be `-`,
+    where there are none or mail finds its way without.
+    """
 
     name: Line
     line1: Line
     city: Line
-    postal_code: Annotated[str, Field(min_length=1, max_length=20, pattern=_ONE_LINE)]
     country: Country
+    postal_code: PostalCode = ""
     line2: Line | None = None
     region: Line | None = None
     company: Line | None = None
