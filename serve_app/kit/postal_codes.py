@@ -10,15 +10,15 @@ FORMATS = (
     (
         r"\d{5}",
         (
-            "BA BT CU DE DO DZ EE EG EH ES FI GT HN HR ID IQ IT JO KE KR KW LA LK LT MA "
-            "MM MN MV MX MY NA NI NP PK SA SD SN TH TR UA UY ZM"
+            "BA BT CU DE DO DZ EE EG EH ES FI GT HN HR ID IQ IT JO KE KR KW LA LK LT "
+            "MA MM MN MV MX MY NA NI NP PK SA SD SN TH TR UA UY ZM"
         ),
     ),
     (
         r"\d{4}",
         (
-            "AF AL AT AU AZ BD BE BG CH CV CY DK ET GE GW HM HT HU LR LU MD MK MZ NE NO "
-            "NZ PH PY SI SJ TN VE ZA"
+            "AF AL AT AU AZ BD BE BG CH CV CY DK ET GE GW HM HT HU LR LU MD MK MZ NE "
+            "NO NZ PH PY SI SJ TN VE ZA"
         ),
     ),
     (r"\d{6}", "BY CN CO EC IN KG KZ NG RO RU SG TJ TM UZ"),
