@@ -120,6 +120,8 @@ class Settings(BaseModel):
 
     jwt_keys: Secret = ""
     """Ed25519 seeds, base64url of 32 bytes each, by comma: the first one signs."""
+    jwt_keys_file: str = ""
+    """File that holds the keys instead; read every second, so they turn live."""
     encryption_keys: Secret = ""
     """Fernet keys for stored payment methods, by comma: the first one encrypts."""
     access_token_minutes: Count = 10
@@ -267,6 +269,11 @@ class Settings(BaseModel):
         # Ray's processes run in folders of their own.
         return folder.expanduser().absolute()
 
+    @field_validator("jwt_keys_file")
+    @classmethod
+    def _also_absolute(cls, file: str) -> str:
+        return str(Path(file).expanduser().absolute()) if file else ""
+
     @field_validator("nats_callers")
     @classmethod
     def _callers_can_be_read(cls, text: str) -> str:
@@ -277,8 +284,12 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _production_has_its_own_secrets(self) -> Self:
         if self.profile == "production":
-            for name in ("jwt_keys", "encryption_keys"):
-                if not getattr(self, name):
+            given = {
+                "jwt_keys": self.jwt_keys or self.jwt_keys_file,
+                "encryption_keys": self.encryption_keys,
+            }
+            for name, value in given.items():
+                if not value:
                     raise ValueError(f"{_variable(name)} is required in production")
         return self
 

@@ -18,6 +18,7 @@ from actors.kit.pool import connect
 from bus.kit import logs, memory
 from bus.kit.settings import Settings
 from serve_app.kit.gateway import Gateway
+from serve_app.kit.keys import follow_keys
 from serve_app.kit.outermost import answer_here
 from serve_app.kit.serving import has_haproxy
 
@@ -91,7 +92,10 @@ class Replica:
         await self._hearing.connect()
         self._gateway.bus_connected = self._hearing.connected
         await self._gateway.epochs.confirm()
-        self._following = asyncio.create_task(self._gateway.epochs.follow())
+        self._following = [asyncio.create_task(self._gateway.epochs.follow())]
+        if settings.jwt_keys_file:
+            turning = follow_keys(self._gateway.tokens.keys, settings)
+            self._following.append(asyncio.create_task(turning))
         self._app: ASGIApp = parts.build(self._gateway, domains)
         answer_here(self._gateway)
         memory.settle()
@@ -102,14 +106,15 @@ class Replica:
         return self._app
 
     def check_health(self) -> None:
-        """Serve replaces a replica whose list of epochs is followed no more."""
-        if self._following.done():
-            raise RuntimeError("the epochs are not followed")
+        """Serve replaces a replica that follows the epochs, or its keys, no more."""
+        if any(task.done() for task in self._following):
+            raise RuntimeError("the epochs or the keys are not followed")
 
     async def __del__(self) -> None:
         self._gateway.draining = True
         self._gateway.streams.drain()
-        self._following.cancel()
+        for task in self._following:
+            task.cancel()
         await self._hearing.close()
 
 

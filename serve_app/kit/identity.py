@@ -6,28 +6,21 @@ checked, and a key is found by `kid` among our own, never by what a token brings
 
 import hmac
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from contextvars import ContextVar
-from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
 
-from bus.kit.settings import Settings, SettingsError
+from bus.kit.settings import Settings
+from serve_app.kit.keys import ALGORITHM, Keys, base64url, text_of
 from serve_app.kit.problems import Problem, unauthenticated
 
 AUDIENCE = "souk"
 TOKEN_CHARACTERS_MAX = 2_048
 VERIFIED_MAX = 20_000
 ROLES = frozenset({"CUSTOMER", "SELLER", "ADMIN"})
-_ALGORITHM = "EdDSA"
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "role", "epoch", "sid"]
 
 
@@ -39,44 +32,34 @@ class Identity(msgspec.Struct, frozen=True):
     epoch: int
     session_id: UUID
     expires_at: float
+    key_id: str = ""
 
 
 class Tokens:
-    """The shop's keys: the first one signs, all of them verify."""
+    """What the shop's keys sign, and what they verify."""
 
-    def __init__(self, seeds: list[bytes], *, issuer: str, life_seconds: int) -> None:
-        if not seeds:
-            raise SettingsError("SOUK_JWT_KEYS is not set")
-        private = [Ed25519PrivateKey.from_private_bytes(seed) for seed in seeds]
-        self._signing = private[0]
-        self._public = {_key_id(key.public_key()): key.public_key() for key in private}
-        self._signing_id = _key_id(self._signing.public_key())
+    def __init__(
+        self, keys: Keys, *, issuer: str, life_seconds: int, guest_secret: bytes
+    ) -> None:
+        self.keys = keys
         self.issuer = issuer
-        self._secret = hmac.digest(seeds[0], b"souk guest tokens", "sha256")
         self.life_seconds = life_seconds
+        self._guest_secret = guest_secret
         # Verifying costs as much as the rest of a request; a token is seen many times.
         self._verified: OrderedDict[str, Identity] = OrderedDict()
 
     @classmethod
     def of(cls, settings: Settings) -> "Tokens":
-        """The keys in the settings; raises SettingsError for ones that are none."""
-        try:
-            seeds = [
-                urlsafe_b64decode(seed.strip() + "=" * (-len(seed.strip()) % 4))
-                for seed in settings.jwt_keys.split(",")
-                if seed.strip()
-            ]
-            return cls(
-                seeds,
-                issuer=issuer_of(settings),
-                life_seconds=settings.access_token_minutes * 60,
-            )
-        except SettingsError:
-            raise
-        except ValueError:
-            raise SettingsError(
-                "SOUK_JWT_KEYS: each key is base64url of 32 bytes"
-            ) from None
+        """As the settings want it; raises SettingsError for keys that are none."""
+        # A guest's token must stay what it was while keys turn: the oldest makes it.
+        secrets = settings.encryption_keys or text_of(settings)
+        oldest = secrets.strip(" ,").rpartition(",")[2].strip()
+        return cls(
+            Keys.of(settings),
+            issuer=issuer_of(settings),
+            life_seconds=settings.access_token_minutes * 60,
+            guest_secret=hmac.digest(oldest.encode(), b"souk guest tokens", "sha256"),
+        )
 
     def sign(self, user_id: UUID, role: str, epoch: int, session_id: UUID) -> str:
         """An access token for a person's session, valid from now for its whole life."""
@@ -91,18 +74,17 @@ class Tokens:
             "epoch": epoch,
             "sid": str(session_id),
         }
-        return jwt.encode(
-            claims, self._signing, _ALGORITHM, headers={"kid": self._signing_id}
-        )
+        key_id, key = self.keys.signing()
+        return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id})
 
     def guest_token(self, command_id: UUID) -> str:
         """A secret of 256 bits that the same command gets again, and nobody guesses."""
-        return _base64url(hmac.digest(self._secret, command_id.bytes, "sha256"))
+        return base64url(hmac.digest(self._guest_secret, command_id.bytes, "sha256"))
 
     def verify(self, token: str) -> Identity:
         """What `token` says; raises Problem 401 unless it is ours and still valid."""
         known = self._verified.get(token)
-        if known is None:
+        if known is None or known.key_id not in self.keys:
             known = self._decode(token)
             self._verified[token] = known
             if len(self._verified) > VERIFIED_MAX:
@@ -112,30 +94,16 @@ class Tokens:
             raise unauthenticated("token-expired", "The access token has expired.")
         return known
 
-    def jwks(self) -> dict[str, Any]:
-        """The public keys as a JWK set (RFC 7517, RFC 8037)."""
-        keys = [
-            {
-                "kty": "OKP",
-                "crv": "Ed25519",
-                "x": _base64url(key.public_bytes_raw()),
-                "kid": key_id,
-                "use": "sig",
-                "alg": _ALGORITHM,
-            }
-            for key_id, key in self._public.items()
-        ]
-        return {"keys": keys}
-
     def _decode(self, token: str) -> Identity:
         if len(token) > TOKEN_CHARACTERS_MAX:
             raise _bad_token()
         try:
-            key = self._public[jwt.get_unverified_header(token).get("kid", "")]
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            key = self.keys.public(key_id)
             claims = jwt.decode(
                 token,
                 key,
-                algorithms=[_ALGORITHM],
+                algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=self.issuer,
                 options={"require": _REQUIRED, "strict_aud": True},
@@ -146,6 +114,7 @@ class Tokens:
                 epoch=claims["epoch"],
                 session_id=UUID(claims["sid"]),
                 expires_at=claims["exp"],
+                key_id=key_id,
             )
         except jwt.ExpiredSignatureError:
             raise unauthenticated(
@@ -197,15 +166,3 @@ def bearer(authorization: str) -> str:
 
 def _bad_token() -> Problem:
     return unauthenticated("invalid-token", "The access token is not acceptable.")
-
-
-def _key_id(key: Ed25519PublicKey) -> str:
-    """The key's thumbprint (RFC 7638)."""
-    members = (
-        f'{{"crv":"Ed25519","kty":"OKP","x":"{_base64url(key.public_bytes_raw())}"}}'
-    )
-    return _base64url(sha256(members.encode()).digest())
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -53,7 +53,7 @@ def operations(gateway: Gateway) -> Router:
     async def jwks() -> Response:
         """List the keys that verify access tokens."""
         return Response(
-            msgspec.json.encode(gateway.tokens.jwks()),
+            msgspec.json.encode(gateway.tokens.keys.jwks()),
             headers={"Cache-Control": "public, max-age=300"},
             media_type="application/jwk-set+json",
         )

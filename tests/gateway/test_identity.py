@@ -38,7 +38,7 @@ def claims(front: Front, **changed: Any) -> dict[str, Any]:
 
 def kid(front: Front) -> str:
     """The id of the only key."""
-    (key,) = front.gateway.tokens.jwks()["keys"]
+    (key,) = front.gateway.tokens.keys.jwks()["keys"]
     return str(key["kid"])
 
 
