@@ -47,6 +47,7 @@ from bus.users import (
     UserRegistered,
     UserView,
     email_taken,
+    last_admin,
     own_account,
 )
 from persistence.kit.claims import Claim
@@ -65,6 +66,7 @@ from persistence.users import (
     find_user,
     find_user_id,
     find_users,
+    has_other_admin,
     insert_accounts,
     raised_epochs,
 )
@@ -168,6 +170,8 @@ class Accounts(People):
         version, before, _ = await self._current(tx, m.user_id, m.expected_version)
         if before is m.role:
             return Saved(version)
+        if before is Role.ADMIN and not await has_other_admin(tx, m.user_id):
+            raise last_admin()
         version = await change_role(tx, m.user_id, m.role)
         tx.tell(RoleChanged(user_id=m.user_id, role=m.role), m)
         await revoke_tokens(tx, m.user_id, "role")
@@ -178,9 +182,12 @@ class Accounts(People):
         """Block a person, which ends the sessions, or let them in again."""
         if m.actor_id == m.user_id:
             raise own_account()
-        version, _, before = await self._current(tx, m.user_id, m.expected_version)
+        version, role, before = await self._current(tx, m.user_id, m.expected_version)
         if before is m.status:
             return Saved(version)
+        dismissed = role is Role.ADMIN and m.status is Status.BLOCKED
+        if dismissed and not await has_other_admin(tx, m.user_id):
+            raise last_admin()
         version = await change_status(tx, m.user_id, m.status)
         tx.tell(StatusChanged(user_id=m.user_id, status=m.status), m)
         if m.status is Status.BLOCKED:

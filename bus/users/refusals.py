@@ -87,8 +87,13 @@ def identity_elsewhere() -> Refusal:
 
 
 def own_account() -> Refusal:
-    """Nobody changes their own role or status: the last administrator stays one."""
+    """Nobody changes their own role or status, not even by mistake."""
     return conflict("own-account", "Another administrator must do this.")
+
+
+def last_admin() -> Refusal:
+    """Without an administrator nobody could ever make one again."""
+    return conflict("last-admin", "The shop's last administrator stays one.")
 
 
 def too_many_addresses(count_max: int) -> Refusal:

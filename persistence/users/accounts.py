@@ -95,6 +95,22 @@ async def change_status(tx: Tx, user_id: UUID, status: Status) -> int:
     return version
 
 
+async def has_other_admin(tx: Tx, user_id: UUID) -> bool:
+    """Whether another active administrator is left, once all who ask have committed.
+
+    Two who dismiss each other at once are of two shards: the lock lets the second see
+    what the first has done.
+    """
+    await tx.fetchval("SELECT pg_advisory_xact_lock(hashtext('users of role ADMIN'))")
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT FROM users
+               WHERE role = 'ADMIN' AND status = 'ACTIVE' AND id <> $1)""",
+            user_id,
+        )
+    )
+
+
 async def change_verified(tx: Tx, user_id: UUID) -> bool:
     """Mark the address as the person's own; False when it was already."""
     return bool(

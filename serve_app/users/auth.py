@@ -90,7 +90,8 @@ async def log_in(body: LogInBody, request: Request) -> SessionView:
 
     401 `invalid-credentials` for a wrong password and an unknown address alike; after
     10 failed tries within 15 minutes 429 `too-many-tries` for this account from this
-    network address.
+    network address: who fails elsewhere locks nobody out here. A thousand tries from
+    many addresses lock the account for addresses where it is not signed in.
     """
     message = LogIn(
         user_id=await _account(body.email),

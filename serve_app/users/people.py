@@ -77,7 +77,9 @@ async def list_addresses(caller: Caller) -> Page[AddressView]:
 async def add_address(body: AddressEntryBody, caller: Caller) -> Answer[AddressView]:
     """Add an address; the first one is the default for shipping and billing.
 
-    409 `too-many-addresses` beyond 50.
+    The postal code must look like one of the country's (ISO 3166), and may be absent
+    where there are none; `region` is never needed. The telephone number is E.164. 409
+    `too-many-addresses` beyond 50.
     """
     command_id = caller.command_id()
     message = AddAddress(
@@ -98,7 +100,10 @@ async def update_address(
     caller: Caller,
     expected_version: ExpectedVersion,
 ) -> AddressView:
-    """Write an address anew; a default stays one until another address takes it."""
+    """Write an address anew; a default stays one until another address takes it.
+
+    Country and postal code are checked as in `POST /users/addresses`.
+    """
     message = UpdateAddress(
         user_id=caller.person,
         address_id=address_id,
@@ -152,7 +157,7 @@ async def change_role(
 ) -> UserView:
     """Give a person another role; tokens that name the old one count no more.
 
-    409 `own-account`: nobody changes their own.
+    409 `own-account`: nobody changes their own; 409 `last-admin`: one stays.
     """
     message = ChangeRole(
         user_id=user_id,
@@ -170,7 +175,7 @@ async def change_status(
 ) -> UserView:
     """Block a person (`BLOCKED`), which ends all sessions, or let them in (`ACTIVE`).
 
-    409 `own-account`: nobody changes their own.
+    409 `own-account`: nobody changes their own; 409 `last-admin`: one stays.
     """
     message = ChangeStatus(
         user_id=user_id,

@@ -107,7 +107,7 @@ async def test_a_file_that_cannot_be_read_leaves_the_keys_as_they_are(
     assert turning.jwks()["keys"] == [known]
     file.write_text(f"{OTHER_SEED},{SEED}")
     async with asyncio.timeout(5):
-        while len(turning.jwks()["keys"]) != 2:  # noqa: ASYNC110 - it happens in the task
+        while len(turning.jwks()["keys"]) != 2:  # noqa: ASYNC110 - in the task
             await asyncio.sleep(0.01)
     assert turning.jwks()["keys"][1] == known
     assert not following.done()

@@ -216,6 +216,40 @@ async def test_nobody_changes_their_own_role_or_status(shop: Shop) -> None:
         assert await s.ask(GetUser(user_id=ada.user.id)) == ada.user
 
 
+async def test_two_administrators_who_dismiss_each_other_leave_one(
+    shop: Shop,
+) -> None:
+    async with shop("users", shards=2) as s:
+        ids = [_id_of_shard(number) for number in (0, 1)]
+        for number, user_id in enumerate(ids):
+            account = CreateAccount(
+                user_id=user_id,
+                email=f"admin{number}@example.com",
+                password="demo",
+                first_name="A",
+                last_name="B",
+                role=Role.ADMIN,
+            )
+            await s.ask(account)
+        one, other = ids
+        ends = await asyncio.gather(
+            s.ask(ChangeRole(user_id=one, role=Role.CUSTOMER, actor_id=other)),
+            s.ask(ChangeStatus(user_id=other, status=Status.BLOCKED, actor_id=one)),
+            return_exceptions=True,
+        )
+        (refusal,) = [end for end in ends if isinstance(end, Refusal)]
+        assert refusal.code == "last-admin"
+        sql = "SELECT FROM users WHERE role = 'ADMIN' AND status = 'ACTIVE'"
+        assert len(await s.rows("users", sql)) == 1
+
+
+def _id_of_shard(number: int) -> UUID:
+    """A new person's id that the shard of this number, of two, owns."""
+    while slot_of(user_id := new_id()) % 2 != number:
+        pass
+    return user_id
+
+
 async def test_a_blocked_person_is_out_until_let_in_again(shop: Shop) -> None:
     async with shop("users") as s:
         ada = await register(s)

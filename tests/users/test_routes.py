@@ -244,6 +244,16 @@ async def test_only_administrators_change_roles_and_see_people(web: Shop) -> Non
         admin = await w.admin()
         seller = await w.call(f"PUT {place}/role", 200, role, admin)
         assert (seller["role"], seller["version"]) == ("SELLER", 2)
+        await asyncio.sleep(1)
+        code = await w.code("GET /users/profile", 401, None, ada["access_token"])
+        assert code == "token-revoked"
+        swap = {"refresh_token": ada["refresh_token"]}
+        session = await w.call("POST /auth/refresh", 200, swap)
+        assert session["user"]["role"] == "SELLER"
+        await w.call("GET /users/profile", 200, None, session["access_token"])
+        root = (await w.call("GET /users?role=ADMIN", 200, None, admin))["items"][0]
+        code = await w.code(f"PUT /users/{root['id']}/role", 409, role, admin)
+        assert code == "own-account"
         await w.call(f"PUT {place}/role", 422, {"role": "KING"}, admin)
         blocked = await w.call(f"PUT {place}/status", 200, status, admin)
         assert blocked["status"] == "BLOCKED"
