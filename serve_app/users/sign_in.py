@@ -36,7 +36,7 @@ PATH = "/auth/google"
 _VISIBLE = r"^[\x20-\x7e]+$"
 
 
-@router.get("/auth/google/sign", access=PUBLIC, status=302)
+@router.get("/auth/google/sign", access=PUBLIC, status=302, also=(404,))
 async def begin_sign_in() -> Response:
     """Go to the issuer to sign in there.
 
@@ -53,7 +53,7 @@ async def begin_sign_in() -> Response:
     return response
 
 
-@router.get("/auth/google/callback", access=PUBLIC)
+@router.get("/auth/google/callback", access=PUBLIC, also=(403, 404))
 async def finish_sign_in(
     request: Request,
     state: Annotated[str | None, Query(max_length=STATE_MAX, pattern=_VISIBLE)] = None,
