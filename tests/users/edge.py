@@ -76,10 +76,12 @@ class Web:
 
 
 @asynccontextmanager
-async def web_of(shop: Shop, *others: str, **changes: Any) -> AsyncIterator[Web]:
+async def web_of(
+    shop: Shop, *others: str, shards: int = 2, **changes: Any
+) -> AsyncIterator[Web]:
     """Users, and other domains that are named, behind a gateway."""
     settings = SETTINGS.changed(**changes)
-    async with shop("users", *others, shards=2, settings=settings) as s:
+    async with shop("users", *others, shards=shards, settings=settings) as s:
         gateway = Gateway.of(settings, s.asker, UserSessions(s.asker))
         following = asyncio.create_task(gateway.epochs.follow())
         transport = httpx.ASGITransport(

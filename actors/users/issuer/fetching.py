@@ -74,12 +74,15 @@ class Fetch:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=CALLS_MAX),
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS_MAX),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
             async with self._session.request(
-                method, url, allow_redirects=False, **more
+                method,
+                url,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS_MAX),
+                **more,
             ) as answer:
                 body = msgspec.json.decode(await _read(answer))
                 return Answered(answer.status, body, _age_of(answer))
