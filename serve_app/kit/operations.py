@@ -6,6 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from serve_app.kit.gateway import Gateway
+from serve_app.kit.keys import SETTLE_SECONDS
 from serve_app.kit.problems import Problem
 from serve_app.kit.routing import PUBLIC, Router
 
@@ -51,10 +52,14 @@ def operations(gateway: Gateway) -> Router:
 
     @router.get("/.well-known/jwks.json", access=PUBLIC)
     async def jwks() -> Response:
-        """List the keys that verify access tokens."""
+        """List the keys that verify access tokens.
+
+        A new key is listed for ten seconds before it signs: keep the list no longer.
+        """
+        age = f"public, max-age={SETTLE_SECONDS:.0f}"
         return Response(
             msgspec.json.encode(gateway.tokens.keys.jwks()),
-            headers={"Cache-Control": "public, max-age=300"},
+            headers={"Cache-Control": age},
             media_type="application/jwk-set+json",
         )
 

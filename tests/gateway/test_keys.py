@@ -43,7 +43,9 @@ async def statuses(token: str, *fronts: Front) -> list[int]:
 
 async def shown(front: Front) -> list[str]:
     """The ids of the keys that a replica publishes."""
-    found: dict[str, Any] = (await front.http.get("/.well-known/jwks.json")).json()
+    answer = await front.http.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=10"
+    found: dict[str, Any] = answer.json()
     return [key["kid"] for key in found["keys"]]
 
 
