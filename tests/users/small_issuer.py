@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.payments.doubles.weather import Weather, answer
+from tests.users.edge import Web
 
+COOKIE = "souk_sign_in"
 CLIENT, SECRET = "souk client", "s3cr3t:/+"
 ADA = {
     "sub": "1815",
@@ -159,6 +161,29 @@ def by(key: Key, key_id: str | None) -> Callable[[dict[str, Any]], str]:
 def callback(brought: dict[str, str]) -> str:
     """The address at the shop that a browser comes back to."""
     return f"/auth/google/callback?{urlencode(brought)}"
+
+
+async def begin(w: Web) -> tuple[str, str]:
+    """Where the shop sends a fresh browser, and the cookie that it keeps."""
+    w.http.cookies.clear()
+    await w.call("GET /auth/google/sign", 302)
+    cookie = w.http.cookies[COOKIE]
+    w.http.cookies.clear()
+    return w.headers["location"], cookie
+
+
+async def finish(
+    w: Web, brought: dict[str, str], cookie: str, status: int = 200
+) -> Any:
+    """Come back with what the issuer gave."""
+    headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
+    return await w.call(f"GET {callback(brought)}", status, **headers)
+
+
+async def sign_in(w: Web, issuer: SmallIssuer, status: int = 200) -> Any:
+    """The whole way, with a fresh browser."""
+    location, cookie = await begin(w)
+    return await finish(w, issuer.consent(location), cookie, status)
 
 
 def _query(location: str) -> dict[str, list[str]]:
