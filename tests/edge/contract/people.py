@@ -47,6 +47,9 @@ ROUTES = (
         "401 401 204 204 204 204 204",
         {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
     ),
+    # This shop has no issuer; what one opens is in tests/users.
+    Route("GET /auth/google/sign", "404 404 404 404 404 404 404"),
+    Route("GET /auth/google/callback", "422 422 422 422 422 422 422"),
     Route("GET /users/profile", "401 401 200 200 200 200 200"),
     Route("PUT /users/profile", "401 401 200 200 200 200 200", PERSON),
     Route("GET /users/addresses", "401 401 200 200 200 200 200"),
