@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bus.kit import logs
+from serve_app.kit import receiving
 from serve_app.kit.answers import Answer, etag, respond
 from serve_app.kit.bodies import Body, parse_body
 from serve_app.kit.caller import Access, Caller, checked_key
@@ -96,6 +97,7 @@ class DeclaredRoute(APIRoute):
                     await _take_key(request, caller)
                 elif declared.upload:
                     scope["souk.meter"].lift()
+                    return await receiving.take(caller, inner(request))
                 return await inner(request)
             except (HTTPException, RequestValidationError):
                 raise

@@ -14,7 +14,7 @@ from bus.files import (
     DeleteFile,
     GetContent,
     GetFile,
-    StorePicture,
+    StoreFile,
 )
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal, RefusalKind
@@ -29,7 +29,7 @@ def picture(width=2000, height=1000, kind="JPEG", mode="RGB", **options) -> byte
 
 
 def store(data: bytes | None, owner_id=None, entity_type="product", **more):
-    return StorePicture(
+    return StoreFile(
         file_id=more.get("file_id") or new_id(),
         owner_id=owner_id,
         entity_type=entity_type,
@@ -50,6 +50,7 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
 
 
+DUE = "SELECT * FROM due WHERE name LIKE 'contents:%'"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
@@ -123,7 +124,7 @@ async def test_what_is_no_picture_is_refused(shop, settings, tmp_path) -> None:
             assert (await refused(s, store(data))).data.kind is kind, name
         assert stored(tmp_path) == 0
         assert await s.rows("files", "SELECT * FROM files") == []
-        assert await s.rows("files", "SELECT * FROM due") == []
+        assert await s.rows("files", DUE) == []
 
 
 async def test_what_hides_behind_a_picture_is_left_out(shop, settings) -> None:
@@ -188,8 +189,7 @@ async def test_a_deleted_file_is_gone_at_once_and_its_bytes_soon(
         await s.ask(DeleteFile(file_id=view.id, owner_id=view.owner_id))
         assert (await refused(s, GetFile(file_id=view.id))).code == "not-found"
         async with asyncio.timeout(10):
-            due = "SELECT * FROM due"
-            while stored(tmp_path) or await s.rows("files", due):  # noqa: ASYNC110
+            while stored(tmp_path) or await s.rows("files", DUE):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert await s.rows("files", "SELECT * FROM files") == []
         types = [each["type"] for each in await s.events()]
