@@ -28,7 +28,7 @@ from bus.kit.values import Value
 PROGRAM = Path(__file__).with_name("decoder.py")
 PROCESSES_MAX = 2
 WAITING_MAX = 256
-WAIT_SECONDS_MAX = 30.0
+WAIT_SECONDS_MAX = 15.0
 PICTURE_SECONDS_MAX = 15.0
 CPU_SECONDS_MAX = 10
 PICTURES_MAX = 200  # of one process; what leaks in a decoder goes with it

@@ -72,6 +72,7 @@ class Removing(Shelf):
     async def drop_file(self, tx: Tx, message: DropFile) -> Done:
         """Drop a deleted file's row."""
         await drop_file(tx, message.file_id)
+        tx.cancel_due(removal(message.file_id))
         return Done()
 
     @handles(SweepStore)

@@ -32,7 +32,7 @@ from serve_app.kit.routing import (
 
 router = Router("files")
 
-STORE_SECONDS_MAX = 75.0
+STORE_SECONDS_MAX = 55.0
 SIGNATURE_CHARACTERS_MAX = 64
 FIELDS = ("file", "entity_type", "entity_id")
 

@@ -8,8 +8,9 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 

@@ -9,7 +9,7 @@ from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.settings import Settings
 from bus.products import AddImage, GetOffers, GetProduct, Image, RemoveImage
-from tests.files.test_files import picture
+from tests.files.samples import picture
 from tests.products import product, variant
 
 
