@@ -28,8 +28,8 @@ from bus.kit.values import Value
 PROGRAM = Path(__file__).with_name("decoder.py")
 PROCESSES_MAX = 2
 WAITING_MAX = 256
-WAIT_SECONDS_MAX = 15.0
-PICTURE_SECONDS_MAX = 15.0
+WAIT_SECONDS_MAX = 10.0
+PICTURE_SECONDS_MAX = 25.0  # on a busy machine; of a processor it gets less
 CPU_SECONDS_MAX = 10
 PICTURES_MAX = 200  # of one process; what leaks in a decoder goes with it
 TRIES_MAX = 2  # a process may die of what is not this picture's fault

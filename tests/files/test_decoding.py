@@ -265,6 +265,12 @@ async def test_one_that_dies_of_every_try_is_refused(decoders, monkeypatch) -> N
     assert (await render(decoders, picture(40, 40)))["large"].width == 40
 
 
+def test_a_process_ends_with_the_shard_that_it_works_for() -> None:
+    decoder = Decoder(Limits(pixels_max=1, memory_bytes_max=MEMORY_BYTES_MAX))
+    decoder._door.close()  # as the kernel does when a process is killed
+    assert decoder.process.wait(20) == 0
+
+
 async def test_one_that_is_given_up_half_way_leaves_no_process(decoders) -> None:
     data = saved(noise(1600, 1200), "PNG")
     task = asyncio.create_task(render(decoders, data))

@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 from PIL import Image
@@ -115,15 +116,27 @@ async def test_a_private_file_is_its_owners_and_of_those_with_a_link(
         assert (await anyone("GET", links["thumb"])).status_code == 404
 
 
-async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> None:
-    filling = random.Random(3).randbytes(1_300_000)
-    data = PDF[:-6] + filling + b"%%EOF\n"
-    total = len(data)
+@asynccontextmanager
+async def document(shop, settings):
+    """A document of several pieces; how its owner reads it, and what it is."""
+    data = PDF[:-6] + random.Random(3).randbytes(1_300_000) + b"%%EOF\n"
     async with shop("files", settings=settings) as s, edge_of(s) as anyone:
         owner = anyone.signed_in("CUSTOMER")
         sent = sending(data, "order", "invoice.html")
         view = (await owner("POST", "/upload", **sent)).json()
-        whole = await owner("GET", view["url"])
+        assert (await anyone("GET", view["signed"]["url"])).content == data
+
+        async def read(**head: str):
+            named = {name.replace("_", "-"): value for name, value in head.items()}
+            return await owner("GET", view["url"], headers=named)
+
+        yield read, data
+
+
+async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> None:
+    async with document(shop, settings) as (read, data):
+        total = len(data)
+        whole = await read()
         assert (whole.status_code, whole.content == data) == (200, True)
         assert whole.headers["content-length"] == str(total)
         assert whole.headers["accept-ranges"] == "bytes"
@@ -131,10 +144,6 @@ async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> 
         assert whole.headers["content-disposition"].startswith("attachment")
         assert whole.headers["content-security-policy"].endswith("sandbox")
         tag = whole.headers["etag"]
-
-        async def part(asked: str, **head: str):
-            return await owner("GET", view["url"], headers={"Range": asked, **head})
-
         for asked, start, end in (
             ("bytes=0-0", 0, 1),
             ("bytes=10-", 10, total),
@@ -143,13 +152,10 @@ async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> 
             (f"bytes=500000-{total * 9}", 500_000, total),
             ("bytes=524280-1100000", 524_280, 1_100_001),
         ):
-            answer = await part(asked, **{"If-Range": tag})
-            assert (answer.status_code, answer.content == data[start:end]) == (
-                206,
-                True,
-            )
-            assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{total}"
-            assert answer.headers["content-length"] == str(end - start)
+            part = await read(range=asked, if_range=tag)
+            assert (part.status_code, part.content == data[start:end]) == (206, True)
+            assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{total}"
+            assert part.headers["content-length"] == str(end - start)
         for asked in (
             "bytes=0-1,5-6",
             "lines=0-1",
@@ -157,18 +163,16 @@ async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> 
             "bytes=a-b",
             "bytes=-",
         ):
-            answer = await part(asked)
-            assert (answer.status_code, len(answer.content)) == (200, total), asked
+            part = await read(range=asked)
+            assert (part.status_code, len(part.content)) == (200, total), asked
         for old in ('"old"', f"W/{tag}", "Tue, 24 Nov 2026 08:00:00 GMT"):
-            answer = await part("bytes=0-9", **{"If-Range": old})
-            assert (answer.status_code, len(answer.content)) == (200, total), old
+            part = await read(range="bytes=0-9", if_range=old)
+            assert (part.status_code, len(part.content)) == (200, total), old
         for asked in (f"bytes={total}-", "bytes=-0", f"bytes={10**17}-"):
-            answer = await part(asked)
-            assert answer.status_code == 416, asked
-            assert answer.json()["code"] == "range-not-satisfiable"
-            assert answer.headers["content-range"] == f"bytes */{total}"
-        linked = await anyone("GET", view["signed"]["url"])
-        assert linked.content == data
+            beyond = await read(range=asked)
+            assert beyond.status_code == 416, asked
+            assert beyond.json()["code"] == "range-not-satisfiable"
+            assert beyond.headers["content-range"] == f"bytes */{total}"
 
 
 def test_a_range_is_read_as_it_is_written() -> None:
@@ -224,13 +228,13 @@ async def test_what_may_not_be_sent_is_refused(shop, settings) -> None:
 
 async def test_one_person_sends_so_many_at_once(shop, settings, monkeypatch) -> None:
     monkeypatch.setattr(receiving, "UPLOADS_EACH_MAX", 2)
-    monkeypatch.setattr(receiving, "UPLOAD_SECONDS_MAX", 1.0)
     async with shop("files", settings=settings) as s, edge_of(s) as anyone:
         slow, quick = anyone.signed_in("SELLER"), anyone.signed_in("SELLER")
+        go = asyncio.Event()
 
         async def drip():
             yield b"--b\r\n"
-            await asyncio.Event().wait()
+            await go.wait()
 
         kind = {"Content-Type": "multipart/form-data; boundary=b"}
         waiting = [
@@ -245,8 +249,13 @@ async def test_one_person_sends_so_many_at_once(shop, settings, monkeypatch) -> 
         monkeypatch.setattr(receiving, "UPLOADS_MAX", 2)
         full = await quick("POST", "/upload", **sending(picture(40, 40)))
         assert (full.status_code, full.headers["retry-after"]) == (503, "1")
-        ended = [(await each).status_code for each in waiting]
-        assert ended == [408, 408]
+        go.set()
+        assert [(await each).status_code for each in waiting] == [422, 422]
+        go.clear()
+        monkeypatch.setattr(receiving, "UPLOAD_SECONDS_MAX", 0.05)
+        late = await slow("POST", "/upload", content=drip(), headers=kind)
+        assert (late.status_code, late.json()["code"]) == (408, "request-timeout")
+        monkeypatch.undo()
         good = await quick("POST", "/upload", **sending(picture(40, 40)))
         assert good.status_code == 201
         assert receiving._under_way.total() == 0
