@@ -41,7 +41,7 @@ EntityId = Annotated[str, Form(min_length=1, max_length=64, pattern=r"^[\w.-]+$"
 Size = Literal["thumb", "small", "medium", "large"]
 
 
-@router.post("/upload", access=SIGNED_IN, upload=True, status=201)
+@router.post("/upload", access=SIGNED_IN, upload=True, status=201, also=(400, 408, 429))
 async def upload_file(
     file: Annotated[UploadFile, File(description="JPEG, PNG, WebP, GIF, or PDF.")],
     entity_type: Annotated[EntityType, Form()],
@@ -92,7 +92,7 @@ async def get_file(file_id: UUID, caller: Caller) -> FileView:
     return await ask(query)
 
 
-@router.get("/files/{file_id}/content", access=PUBLIC)
+@router.get("/files/{file_id}/content", access=PUBLIC, also=(206, 304, 307, 403, 416))
 async def get_content(
     file_id: UUID,
     caller: Caller,

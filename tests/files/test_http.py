@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from actors.files.links import GRID_SECONDS, Links
+from bus.files import CHUNK_BYTES_MAX
 from bus.kit.settings import Settings
 from serve_app.files.delivering import Span, read_range
 from serve_app.kit import receiving
@@ -121,6 +122,7 @@ async def document(shop, settings):
     """A document of several pieces; how its owner reads it, and what it is."""
     data = PDF[:-6] + random.Random(3).randbytes(1_300_000) + b"%%EOF\n"
     async with shop("files", settings=settings) as s, edge_of(s) as anyone:
+        sizes = weighed(s)
         owner = anyone.signed_in("CUSTOMER")
         sent = sending(data, "order", "invoice.html")
         view = (await owner("POST", "/upload", **sent)).json()
@@ -131,6 +133,20 @@ async def document(shop, settings):
             return await owner("GET", view["url"], headers=named)
 
         yield read, data
+        assert CHUNK_BYTES_MAX < max(sizes) < CHUNK_BYTES_MAX + 10_000
+
+
+def weighed(s) -> list[int]:
+    """The bytes of all that goes to the shards from now on, and of all that comes."""
+    sizes, receive = [], s.transport.receive
+
+    async def weighing(address, envelope: bytes) -> bytes:
+        answer = await receive(address, envelope)
+        sizes.extend((len(envelope), len(answer)))
+        return answer
+
+    s.transport.receive = weighing
+    return sizes
 
 
 async def test_a_document_goes_out_in_ranges_and_to_be_saved(shop, settings) -> None:
