@@ -326,7 +326,7 @@ def unknown_size() -> Refusal:
 
 
 class FileUploaded(Event, frozen=True, kw_only=True):
-    """A file is stored, a picture in all its sizes."""
+    """A picture is stored in all its sizes."""
 
     key = by("file_id")
     subject = by("file_id")

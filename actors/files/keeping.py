@@ -183,7 +183,8 @@ class Keeping(Shelf):
             return self.uploads.take(message.file_id)
         if len(message.data) > self.settings.upload_bytes_max:
             raise file_too_large(self.settings.upload_bytes_max)
-        source: BinaryIO = tempfile.TemporaryFile(dir=self.uploads.folder)  # noqa: SIM115
+        folder = self.uploads.folder
+        source: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         source.write(message.data)
         return source
 

@@ -79,7 +79,9 @@ async def killed_at(s, call: str, moment: str, message) -> None:
 async def empty(s, tmp_path, objects: int) -> None:
     """Wait until nothing is due any more and so many objects lie in the store."""
     async with asyncio.timeout(15):
-        while stored(tmp_path) != objects or await s.rows("files", DUE):  # noqa: ASYNC110
+        while stored(tmp_path) != objects:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        while await s.rows("files", DUE):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
