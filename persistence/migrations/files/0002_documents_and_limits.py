@@ -7,7 +7,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Tell what each file is, whether its contents are stored, and how much it takes."""
+    """Say what each file is, whether its contents are stored, and what it takes."""
     op.execute(
         """ALTER TABLE files
             ADD COLUMN media_type text NOT NULL DEFAULT 'image/webp',
