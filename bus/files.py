@@ -1,4 +1,4 @@
-"""What files says: pictures that people upload, and the addresses of their sizes."""
+"""What files says: pictures and documents that people upload, and where they are."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,14 +10,22 @@ from bus.kit.values import Done, Value
 CHUNK_BYTES_MAX = 512 * 1024
 PICTURE_SIZES = {"thumb": 150, "small": 320, "medium": 800, "large": 1600}
 """The longest side of each size in pixels; a picture is never made larger."""
+PICTURE_TYPE = "image/webp"
+DOCUMENT_TYPE = "application/pdf"
+WHOLE = "whole"
+"""The one size that a document has."""
 ENTITY_TYPES = frozenset({"product", "user", "review", "order"})
 PUBLIC_ENTITY_TYPES = frozenset({"product"})
+DOCUMENT_ENTITY_TYPES = frozenset({"order"})
+"""What documents may belong to: an invoice, a proof of a fault; never public."""
 
 
 def content_url(file_id: UUID, size: str = "large", base_url: str = "") -> str:
     """The address of a picture's size; what it names never changes.
 
-    `base_url` is the CDN's (setting `files_cdn_url`), or empty for this shop's own.
+    A file's bytes are never replaced: another picture is another file, with an id of
+    its own. `base_url` is the CDN's (setting `files_cdn_url`), or empty for this
+    shop's own.
     """
     return f"{base_url.rstrip('/')}/files/{file_id}/content?size={size}"
 
@@ -30,8 +38,31 @@ def size_urls(file_id: UUID, base_url: str = "") -> dict[str, str]:
 # views
 
 
+class RenditionView(Value, frozen=True):
+    """One size as it is stored: pixels (none of a document) and bytes."""
+
+    width: int | None
+    height: int | None
+    size_bytes: int
+
+
+class SignedLinks(Value, frozen=True):
+    """Addresses that whoever holds them may read until `expires_at`, without a token.
+
+    They are for an `<img>` or a download, which send no header of their own.
+    """
+
+    expires_at: datetime
+    url: str
+    sizes: dict[str, str]
+
+
 class FileView(Value, frozen=True, kw_only=True):
-    """A stored picture; `width` and `height` are of its largest size, in pixels."""
+    """A stored file; `width` and `height` are of a picture's largest size, in pixels.
+
+    A document has neither, and no `sizes`. `signed` is there for those who may see a
+    private file.
+    """
 
     id: UUID
     version: int
@@ -42,19 +73,29 @@ class FileView(Value, frozen=True, kw_only=True):
     entity_id: str
     public: bool
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
+    size_bytes: int = 0
     url: str
     sizes: dict[str, str]
+    renditions: dict[str, RenditionView] = {}
+    signed: SignedLinks | None = None
 
 
 class Content(Value, frozen=True, kw_only=True):
-    """The bytes of one size of a picture; the same `etag` means the same bytes."""
+    """A piece of a file's bytes from `offset` on, and what the whole is.
+
+    The same `etag` means the same bytes. With a `location` there is no `data`: the
+    bytes are to be had there.
+    """
 
     data: bytes
+    offset: int
+    size_bytes: int
     media_type: str
     etag: str
     public: bool
+    location: str | None = None
 
 
 # commands
@@ -75,11 +116,12 @@ class AppendUpload(Command[Done], frozen=True, kw_only=True):
     data: bytes
 
 
-class StorePicture(Command[FileView], frozen=True, kw_only=True):
-    """Decode, strip, resize and keep a picture; acts once by `file_id`.
+class StoreFile(Command[FileView], frozen=True, kw_only=True):
+    """Tell what the bytes are, clean them, and keep them; acts once by `file_id`.
 
-    The picture is `data`, or what AppendUpload has gathered when that is absent.
-    `owner_id` None is the shop itself.
+    A picture is decoded and kept in four sizes, a document as it is. The bytes are
+    `data`, or what AppendUpload has gathered when that is absent. `owner_id` None is
+    the shop itself.
     """
 
     key = by("file_id")
@@ -104,17 +146,21 @@ class DeleteFile(Command[Done], frozen=True, kw_only=True):
 
 
 class Rendition(Value, frozen=True, kw_only=True):
-    """One stored size: where it lies and what it is."""
+    """One stored size: where it lies and what it is; a document has no pixels."""
 
     object_key: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     size_bytes: int
     etag: str
 
 
-class RecordFile(Command[FileView], frozen=True, kw_only=True):
-    """Write down a picture whose contents are stored; insert-once by `file_id`."""
+class ExpectFile(Command[Done], frozen=True, kw_only=True):
+    """Write a file down before its contents are stored; insert-once by `file_id`.
+
+    If no RecordFile follows, row and contents are removed. Refused when its owner has
+    kept as much today as one may.
+    """
 
     key = by("file_id")
     remembered = False
@@ -122,11 +168,12 @@ class RecordFile(Command[FileView], frozen=True, kw_only=True):
     owner_id: UUID | None
     entity_type: str
     entity_id: str
+    media_type: str
     renditions: dict[str, Rendition]
 
 
-class ExpectFile(Command[Done], frozen=True, kw_only=True):
-    """Contents are about to be stored; if no RecordFile follows they are removed."""
+class RecordFile(Command[FileView], frozen=True, kw_only=True):
+    """The contents of an expected file are stored: from now on it is there."""
 
     key = by("file_id")
     remembered = False
@@ -134,7 +181,18 @@ class ExpectFile(Command[Done], frozen=True, kw_only=True):
 
 
 class RemoveContents(Command[Done], frozen=True, kw_only=True):
-    """Remove the contents of a file that is deleted or was never written down."""
+    """Remove a file that is deleted, or whose contents were never all stored."""
+
+    key = by("file_id")
+    remembered = False
+    file_id: UUID
+
+
+class AbandonFile(Command[Done], frozen=True, kw_only=True):
+    """From now on an expected file cannot be recorded any more.
+
+    Refused for a file that is there and not deleted.
+    """
 
     key = by("file_id")
     remembered = False
@@ -147,6 +205,26 @@ class DropFile(Command[Done], frozen=True, kw_only=True):
     key = by("file_id")
     remembered = False
     file_id: UUID
+
+
+class SweepStore(Command[Done], frozen=True, kw_only=True):
+    """Remove what lies in one of the store's folders (0 to 255) and has no row."""
+
+    key = by("store")
+    remembered = False
+    store: str = "store"
+    folder: int = 0
+
+
+class ScheduleSweep(Command[Done], frozen=True, kw_only=True):
+    """Have a folder swept in so many seconds; one that is `first` replaces none."""
+
+    key = by("store")
+    remembered = False
+    store: str = "store"
+    folder: int = 0
+    seconds: float
+    first: bool = False
 
 
 # queries
@@ -162,13 +240,22 @@ class GetFile(Query[FileView], frozen=True, kw_only=True):
 
 
 class GetContent(Query[Content], frozen=True, kw_only=True):
-    """The bytes of one size (a name of PICTURE_SIZES) of a file that one may see."""
+    """A piece of a file that one may see, from `offset` on.
+
+    `size` is a name of PICTURE_SIZES, or None: the largest, or the document itself. A
+    negative `offset` counts from the end. One may see it by who one is, or by the
+    `signature` of a link that is good until `expires` (Unix time).
+    """
 
     key = ANY
     file_id: UUID
-    size: str = "large"
+    size: str | None = None
     viewer_id: UUID | None = None
     viewer_is_admin: bool = False
+    expires: int | None = None
+    signature: str | None = None
+    offset: int = 0
+    bytes_max: int = CHUNK_BYTES_MAX
 
 
 # refusals
@@ -180,13 +267,41 @@ def no_file() -> Refusal:
 
 
 def unsupported_media(detail: str) -> Refusal:
-    """The content is no picture of a kind that is taken (415)."""
+    """The content is of no kind that is taken here (415)."""
     return Refusal(RefusalKind.UNSUPPORTED, "unsupported-media", detail)
 
 
 def picture_too_large(detail: str) -> Refusal:
-    """More bytes or pixels than are taken (413)."""
+    """More pixels than are taken (413)."""
     return Refusal(RefusalKind.TOO_LARGE, "picture-too-large", detail)
+
+
+def picture_too_hard() -> Refusal:
+    """Decoding it takes more time or memory than one picture is given (413)."""
+    return Refusal(
+        RefusalKind.TOO_LARGE, "picture-too-hard", "It takes too much to decode it."
+    )
+
+
+def file_too_large(bytes_max: int) -> Refusal:
+    """More bytes than are taken (413)."""
+    detail = f"A file has at most {bytes_max} bytes."
+    return Refusal(RefusalKind.TOO_LARGE, "file-too-large", detail)
+
+
+def upload_limit(retry_after_seconds: int) -> Refusal:
+    """Its owner has kept as many files, or bytes, today as one may (429)."""
+    return Refusal(
+        RefusalKind.TOO_MANY,
+        "upload-limit-reached",
+        "You have uploaded as much as is kept for one person in a day.",
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def link_expired() -> Refusal:
+    """The link was good, and is no longer (403)."""
+    return Refusal(RefusalKind.FORBIDDEN, "link-expired", "Ask for a new link.")
 
 
 def upload_lost() -> Refusal:
@@ -199,9 +314,12 @@ def too_many_uploads() -> Refusal:
     return Refusal(RefusalKind.TOO_MANY, "too-many-uploads", "Try again in a moment.")
 
 
-def unknown_size(size: str) -> Refusal:
-    """There is no size of that name (422)."""
-    return invalid("unknown-size", f"Sizes are {', '.join(PICTURE_SIZES)}, not {size}.")
+def unknown_size() -> Refusal:
+    """The file has no size of that name (422)."""
+    return invalid(
+        "unknown-size",
+        f"Sizes of pictures are {', '.join(PICTURE_SIZES)}; a document has none.",
+    )
 
 
 # events

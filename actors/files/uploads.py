@@ -8,7 +8,7 @@ from uuid import UUID
 
 from bus.files import (
     CHUNK_BYTES_MAX,
-    picture_too_large,
+    file_too_large,
     too_many_uploads,
     upload_lost,
 )
@@ -31,7 +31,7 @@ class Uploads:
 
     def __init__(self, folder: Path, bytes_max: int, now: Callable[[], float]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._bytes_max = bytes_max
         self._now = now
         self._open: dict[UUID, Upload] = {}
@@ -48,10 +48,10 @@ class Uploads:
                 raise upload_lost()
             if len(self._open) >= UPLOADS_MAX:
                 raise too_many_uploads()
-            upload = self._open[file_id] = Upload(self._folder, self._now())
+            upload = self._open[file_id] = Upload(self.folder, self._now())
         if len(data) > CHUNK_BYTES_MAX or offset + len(data) > self._bytes_max:
             self.drop(file_id)
-            raise picture_too_large(f"A file has at most {self._bytes_max} bytes.")
+            raise file_too_large(self._bytes_max)
         if offset > upload.size_bytes:
             raise upload_lost()
         if offset + len(data) > upload.size_bytes:

@@ -115,8 +115,20 @@ class Settings(BaseModel):
     """Sender of the shop's mails."""
     files_url: str = ""
     """Store of uploaded files (`s3://…`, `gs://…`); absent: a local folder."""
+    files_endpoint: str = ""
+    """Address of an S3 server that is not Amazon's; absent: by region."""
+    files_region: str = ""
+    """Region of the S3 bucket; absent: `AWS_REGION`, else us-east-1."""
+    files_access_key_id: str = ""
+    """Key id for the S3 bucket; absent: `AWS_ACCESS_KEY_ID`, or the machine's role."""
+    files_secret_access_key: Secret = ""
+    """Secret key for the S3 bucket."""
     files_cdn_url: str = ""
     """Base of public file addresses, when a CDN stands before them."""
+    files_link_minutes: Annotated[int, Field(ge=1, le=7 * 24 * 60)] = 15
+    """Life of a signed link to a private file."""
+    files_presigned_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """Private files go out from the bucket by links of so long; 0: through the shop."""
 
     jwt_keys: Secret = ""
     """Ed25519 seeds, base64url of 32 bytes each, by comma: the first one signs."""
@@ -203,6 +215,12 @@ class Settings(BaseModel):
     """Size of an uploaded file."""
     upload_pixels_max: Count = 50_000_000
     """Pixels of an uploaded picture."""
+    upload_memory_bytes_max: Annotated[int, Field(ge=128 << 20, le=1 << 40)] = 1 << 30
+    """Memory of the process that decodes a picture."""
+    upload_day_files_max: Count = 5_000
+    """Files that one person may add in 24 hours."""
+    upload_day_bytes_max: Annotated[int, Field(ge=1, le=1 << 50)] = 5 << 30
+    """Bytes that one person's files of 24 hours may take."""
     near_cache_bytes_max: Count = 64 << 20
     """Bytes of finished answers that a replica keeps."""
     near_cache_age_seconds_max: Seconds = 5
@@ -273,6 +291,22 @@ class Settings(BaseModel):
     @classmethod
     def _also_absolute(cls, file: str) -> str:
         return str(Path(file).expanduser().absolute()) if file else ""
+
+    @field_validator("files_url")
+    @classmethod
+    def _a_bucket_of_a_kind_we_know(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and not (parts.scheme in ("s3", "gs") and parts.netloc):
+            raise ValueError("Must be s3://bucket or gs://bucket, with a prefix or not")
+        return url
+
+    @field_validator("files_endpoint")
+    @classmethod
+    def _an_endpoint_is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and not (parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError("Must be an http or https address")
+        return url.rstrip("/")
 
     @field_validator("nats_callers")
     @classmethod

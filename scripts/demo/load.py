@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
-from bus.files import StorePicture
+from bus.files import StoreFile
 from bus.inventory import AdjustStock, CreateWarehouse, ListWarehouses
 from bus.kit.addressing import derived_id
 from bus.kit.messages import encode
@@ -208,7 +208,7 @@ async def _load_pictures(ask: Ask, goods: Goods) -> None:
         async def load_picture(good: Good) -> None:
             async with places:
                 data = await loop.run_in_executor(threads, draw, good)
-                picture = StorePicture(
+                picture = StoreFile(
                     file_id=good.picture_id,
                     owner_id=None,
                     entity_type="product",

@@ -8,12 +8,14 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bus.kit import logs
+from serve_app.kit import receiving
 from serve_app.kit.answers import Answer, etag, respond
 from serve_app.kit.bodies import Body, parse_body
 from serve_app.kit.caller import Access, Caller, checked_key
@@ -96,6 +98,7 @@ class DeclaredRoute(APIRoute):
                     await _take_key(request, caller)
                 elif declared.upload:
                     scope["souk.meter"].lift()
+                    return await receiving.take(caller, inner(request))
                 return await inner(request)
             except (HTTPException, RequestValidationError):
                 raise

@@ -10,7 +10,7 @@ from bus.kit.addressing import new_id
 from bus.messaging import SendEmail
 from tests.edge.conftest import DOMAINS
 from tests.edge.front import PRICE, Front, Person, order
-from tests.files.test_files import picture
+from tests.files.samples import picture
 from tests.kit.local import Databases, LocalShop, local_shop
 from tests.payments.support import Bank, settings_for, until
 from tests.users.persons import PASSWORD, mailed_code

@@ -1,10 +1,10 @@
-"""Pictures: hostile ones refused, clean ones kept in four sizes, and removed whole."""
+"""Files kept: told by their content, once each, as many as one may, and for whom."""
 
 import asyncio
 import io
-import struct
-import zlib
+from datetime import timedelta
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -14,43 +14,24 @@ from bus.files import (
     DeleteFile,
     GetContent,
     GetFile,
-    StorePicture,
+    StoreFile,
 )
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.kit.settings import Settings
+from tests.files.samples import PDF, SVG, header_bomb, picture
 
-
-def picture(width=2000, height=1000, kind="JPEG", mode="RGB", **options) -> bytes:
-    buffer = io.BytesIO()
-    color = (200, 30, 30, 90)[: len(mode)]
-    Image.new(mode, (width, height), color).save(buffer, kind, **options)
-    return buffer.getvalue()
+DUE = "SELECT * FROM due WHERE name LIKE 'contents:%'"
 
 
 def store(data: bytes | None, owner_id=None, entity_type="product", **more):
-    return StorePicture(
+    return StoreFile(
         file_id=more.get("file_id") or new_id(),
         owner_id=owner_id,
         entity_type=entity_type,
         entity_id="x",
         data=data,
     )
-
-
-def bomb() -> bytes:
-    """A PNG that says it has 40 000 by 40 000 pixels."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + check
-
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
-
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @pytest.fixture
@@ -73,64 +54,59 @@ async def refused(s, message) -> Refusal:
     return caught.value
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
-async def test_a_picture_is_kept_in_four_sizes_of_webp(shop, settings, kind) -> None:
+async def test_a_picture_is_kept_in_four_sizes_of_webp(
+    shop, settings, tmp_path
+) -> None:
     async with shop("files", settings=settings) as s:
-        view = await s.ask(store(picture(kind=kind)))
-        assert (view.width, view.height, view.media_type) == (1600, 800, "image/webp")
-        assert view.sizes["thumb"] == f"/files/{view.id}/content?size=thumb"
-        for size, side in (("thumb", 150), ("small", 320), ("medium", 800)):
-            found = await opened(s, view.id, size)
-            assert (found.format, found.size) == ("WEBP", (side, side // 2))
+        for kind in ("JPEG", "PNG", "WEBP", "GIF"):
+            view = await s.ask(store(picture(kind=kind)))
+            assert (view.width, view.height, view.signed) == (1600, 800, None)
+            assert view.media_type == "image/webp"
+            assert view.sizes["thumb"] == f"/files/{view.id}/content?size=thumb"
+            for size, side in (("thumb", 150), ("small", 320), ("medium", 800)):
+                found = await opened(s, view.id, size)
+                assert (found.format, found.size) == ("WEBP", (side, side // 2))
+                one = view.renditions[size]
+                assert (one.width, one.height) == found.size
         events = [each["type"] for each in await s.events()]
-        assert events == ["files.file_uploaded.v1"]
-
-
-async def test_a_small_picture_is_never_made_larger(shop, settings, tmp_path) -> None:
-    async with shop("files", settings=settings) as s:
-        view = await s.ask(store(picture(100, 50, "PNG", "RGBA")))
-        for size in view.sizes:
-            found = await opened(s, view.id, size)
+        assert events == ["files.file_uploaded.v1"] * 4
+        assert stored(tmp_path) == 16
+        small = await s.ask(store(picture(100, 50, "PNG", "RGBA")))
+        for size in small.sizes:
+            found = await opened(s, small.id, size)
             assert (found.size, found.mode) == ((100, 50), "RGBA")
-        assert stored(tmp_path) == 1
+        assert stored(tmp_path) == 17
 
 
-async def test_exif_is_removed_and_orientation_kept(shop, settings) -> None:
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "a secret place"
+async def test_what_is_not_taken_is_refused_and_leaves_nothing(
+    shop, settings, tmp_path
+) -> None:
+    owner = new_id()
+    hostile = {
+        "svg": (store(SVG), RefusalKind.UNSUPPORTED),
+        "empty": (store(b""), RefusalKind.UNSUPPORTED),
+        "bomb": (store(header_bomb()), RefusalKind.TOO_LARGE),
+        "too large": (store(bytes(5 << 20)), RefusalKind.TOO_LARGE),
+        "a robot's": (store(picture(), owner, "robot"), RefusalKind.INVALID),
+        "public document": (store(PDF), RefusalKind.UNSUPPORTED),
+        "avatar as document": (store(PDF, owner, "user"), RefusalKind.UNSUPPORTED),
+        "document without end": (
+            store(PDF[:40] + bytes(3000), owner, "order"),
+            RefusalKind.UNSUPPORTED,
+        ),
+        "document that comes late": (
+            store(b"\n" + PDF, owner, "order"),
+            RefusalKind.UNSUPPORTED,
+        ),
+    }
     async with shop("files", settings=settings) as s:
-        view = await s.ask(store(picture(400, 200, exif=exif)))
-        assert (view.width, view.height) == (200, 400)
-        content = await s.ask(GetContent(file_id=view.id))
-        assert b"secret" not in content.data
-        assert dict(Image.open(io.BytesIO(content.data)).getexif()) == {}
-
-
-HOSTILE = {
-    "svg": (SVG, RefusalKind.UNSUPPORTED),
-    "empty": (b"", RefusalKind.UNSUPPORTED),
-    "text": (b"GIF89a, says the text", RefusalKind.UNSUPPORTED),
-    "cut off": (picture()[:500], RefusalKind.UNSUPPORTED),
-    "other kind": (picture(100, 100, "BMP"), RefusalKind.UNSUPPORTED),
-    "bomb": (bomb(), RefusalKind.TOO_LARGE),
-    "too many pixels": (picture(9000, 6000, "PNG", "1"), RefusalKind.TOO_LARGE),
-}
-
-
-async def test_what_is_no_picture_is_refused(shop, settings, tmp_path) -> None:
-    async with shop("files", settings=settings) as s:
-        for name, (data, kind) in HOSTILE.items():
-            assert (await refused(s, store(data))).data.kind is kind, name
+        for name, (message, kind) in hostile.items():
+            assert (await refused(s, message)).data.kind is kind, name
         assert stored(tmp_path) == 0
         assert await s.rows("files", "SELECT * FROM files") == []
-        assert await s.rows("files", "SELECT * FROM due") == []
-
-
-async def test_what_hides_behind_a_picture_is_left_out(shop, settings) -> None:
-    async with shop("files", settings=settings) as s:
-        view = await s.ask(store(picture() + b"PK\x03\x04 a hidden archive"))
-        content = await s.ask(GetContent(file_id=view.id))
-        assert b"hidden" not in content.data
+        assert await s.rows("files", DUE) == []
+        assert await s.events() == []
+        assert list((tmp_path / "uploads").iterdir()) == []
 
 
 async def test_pieces_make_a_whole_also_when_one_comes_twice(shop, settings) -> None:
@@ -146,28 +122,30 @@ async def test_pieces_make_a_whole_also_when_one_comes_twice(shop, settings) -> 
         assert (view.id, view.width) == (file_id, 1400)
         again = await s.ask(store(None, file_id=file_id))
         assert again == view
-        assert len(await s.events()) == 1
-
-
-async def test_pieces_that_are_missing_or_too_many_are_refused(shop, settings) -> None:
-    piece = bytes(CHUNK_BYTES_MAX)
-    async with shop("files", settings=settings) as s:
-        file_id = new_id()
-        gap = AppendUpload(file_id=file_id, offset=10, data=piece)
+        # Two of one id at the same time, whole this time: one file, told once.
+        twin = store(picture(300, 300), new_id(), "user")
+        one, two = await asyncio.gather(s.ask(twin), s.ask(twin))
+        assert one == two
+        assert len(await s.events()) == 2
+        piece = bytes(CHUNK_BYTES_MAX)
+        gap = AppendUpload(file_id=new_id(), offset=10, data=piece)
         assert (await refused(s, gap)).code == "upload-lost"
-        assert (await refused(s, store(None, file_id=file_id))).code == "upload-lost"
+        missing = store(None)
+        assert (await refused(s, missing)).code == "upload-lost"
+        file_id = new_id()
         for number in range(8):
             at = number * CHUNK_BYTES_MAX
             await s.ask(AppendUpload(file_id=file_id, offset=at, data=piece))
         over = AppendUpload(file_id=file_id, offset=8 * CHUNK_BYTES_MAX, data=b"x")
-        assert (await refused(s, over)).data.kind is RefusalKind.TOO_LARGE
+        assert (await refused(s, over)).code == "file-too-large"
+        assert (await refused(s, store(None, file_id=file_id))).code == "upload-lost"
 
 
 async def test_only_products_pictures_are_for_all(shop, settings) -> None:
     async with shop("files", settings=settings) as s:
         owner, other = new_id(), new_id()
         mine = await s.ask(store(picture(), owner, "user"))
-        assert not mine.public
+        assert (mine.public, mine.signed) == (False, None)  # no key, no links
         for stranger in ({}, {"viewer_id": other}):
             for query in (GetFile, GetContent):
                 ask = query(file_id=mine.id, **stranger)
@@ -179,18 +157,56 @@ async def test_only_products_pictures_are_for_all(shop, settings) -> None:
         assert await s.ask(GetFile(file_id=mine.id, viewer_id=owner)) == mine
 
 
-async def test_a_deleted_file_is_gone_at_once_and_its_bytes_soon(
-    shop, settings, tmp_path
-) -> None:
+async def test_a_document_is_kept_as_it_is(shop, settings) -> None:
+    settings = settings.changed(files_cdn_url="https://cdn.example")
     async with shop("files", settings=settings) as s:
-        view = await s.ask(store(picture(), new_id()))
-        assert stored(tmp_path) == 4
-        await s.ask(DeleteFile(file_id=view.id, owner_id=view.owner_id))
-        assert (await refused(s, GetFile(file_id=view.id))).code == "not-found"
-        async with asyncio.timeout(10):
-            due = "SELECT * FROM due"
-            while stored(tmp_path) or await s.rows("files", due):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-        assert await s.rows("files", "SELECT * FROM files") == []
-        types = [each["type"] for each in await s.events()]
-        assert types == ["files.file_uploaded.v1", "files.file_deleted.v1"]
+        owner = new_id()
+        view = await s.ask(store(PDF, owner, "order"))
+        assert (view.media_type, view.sizes) == ("application/pdf", {})
+        assert (view.width, view.height, view.size_bytes) == (None, None, len(PDF))
+        assert view.url == f"/files/{view.id}/content"  # private: never the CDN's
+        mine = GetContent(file_id=view.id, viewer_id=owner)
+        assert (await s.ask(mine)).data == PDF
+        end = await s.ask(msgspec.structs.replace(mine, offset=-6, bytes_max=5))
+        assert (end.data, end.offset, end.size_bytes) == (
+            b"%%EOF",
+            len(PDF) - 6,
+            len(PDF),
+        )
+        sized = msgspec.structs.replace(mine, size="thumb")
+        assert (await refused(s, sized)).code == "unknown-size"
+
+
+async def test_one_person_keeps_as_much_a_day_as_one_may(shop, settings) -> None:
+    settings = settings.changed(upload_day_files_max=3, upload_day_bytes_max=100_000)
+    small = picture(30, 30, "PNG")
+    async with shop("files", settings=settings, shards=2) as s:
+        owner = new_id()
+        asks = [s.ask(store(small, owner, "user")) for _ in range(6)]
+        ends = await asyncio.gather(*asks, return_exceptions=True)
+        kept = [each for each in ends if not isinstance(each, Refusal)]
+        codes = [each.code for each in ends if isinstance(each, Refusal)]
+        assert (len(kept), codes) == (3, ["upload-limit-reached"] * 3)
+        assert len(await s.rows("files", "SELECT * FROM files")) == 3
+        assert len(await s.events()) == 3
+        # What is kept already is answered, another's is another's, the shop's is free.
+        again = store(small, owner, "user", file_id=kept[0].id)
+        assert await s.ask(again) == kept[0]
+        other = new_id()
+        await s.ask(store(small, other, "user"))
+        for _ in range(4):
+            await s.ask(store(small))
+        heavy = PDF[:-6] + bytes(100_000) + b"%%EOF\n"
+        refusal = await refused(s, store(heavy, other, "order"))
+        assert refusal.data.facts == {"retry_after_seconds": 86_400}
+        # A day later, or when one is deleted, there is room again.
+        await s.rows(
+            "files",
+            "UPDATE files SET created_at = created_at - $1::interval WHERE id = $2",
+            timedelta(days=1),
+            kept[0].id,
+        )
+        await s.ask(store(small, owner, "user"))
+        assert (await refused(s, store(small, owner, "user"))).code == (
+            "upload-limit-reached"
+        )

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from bus.files import GetFile, StorePicture
+from bus.files import GetFile, StoreFile
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.settings import Settings
 from bus.products import AddImage, GetOffers, GetProduct, Image, RemoveImage
-from tests.files.test_files import picture
+from tests.files.samples import picture
 from tests.products import product, variant
 
 
@@ -19,7 +19,7 @@ def settings(tmp_path) -> Settings:
 
 
 async def upload(s, owner_id, entity_type="product"):
-    message = StorePicture(
+    message = StoreFile(
         file_id=new_id(),
         owner_id=owner_id,
         entity_type=entity_type,
