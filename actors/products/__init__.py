@@ -1,12 +1,14 @@
-"""What products does: one class of three parts."""
+"""What products does: one class of several parts."""
 
 from actors.products.catalogue import Catalogue
 from actors.products.categories import CategoryTree
+from actors.products.imported import ImportedGoods
+from actors.products.importing import Importing
 from actors.products.reviews import Reviews
 
 
-class Products(Catalogue, CategoryTree, Reviews):
-    """The catalogue, its categories and its reviews."""
+class Products(Catalogue, CategoryTree, Reviews, ImportedGoods, Importing):
+    """The catalogue, its categories, its reviews, and goods that come in bulk."""
 
     name = "products"
 

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from actors.kit.domain import Domain, handles, handles_many
 from actors.kit.process import Run
 from actors.products import decide, show
+from actors.products.writing import Change, write_products
 from bus.files import GetFile
 from bus.inventory import StockAdjusted, StockReplenished, StockSoldOut
 from bus.kit.refusals import Refusal, RefusalKind
@@ -22,22 +23,22 @@ from bus.products import (
     GetOffers,
     GetProduct,
     HangImage,
+    ListPrices,
     ListProducts,
     ListSkus,
     Offers,
-    PriceChanged,
+    PriceHistory,
     ProductArchived,
     ProductChanges,
-    ProductCreated,
     ProductDraft,
     ProductPage,
-    ProductUpdated,
     ProductView,
     RemoveImage,
     RemoveVariant,
     UpdateProduct,
     UpdateVariant,
     bad_variants,
+    invalid_cursor,
     no_product,
     sku_taken,
     slug_taken,
@@ -50,12 +51,14 @@ from persistence.kit.transaction import Tx
 from persistence.products import (
     Product,
     count_facets,
+    find_prices,
     find_product,
     find_products,
     hold_categories,
     list_skus,
     load_offers,
     load_products,
+    lowest_prices,
     save_products,
     save_stock,
 )
@@ -78,9 +81,13 @@ def draft_claims(message: CreateProduct) -> tuple[Claim, ...]:
 def edit_claims(message: UpdateProduct) -> tuple[Claim, ...]:
     """The SKUs and the slug that an edit wants besides."""
     changes, owner = message.changes, message.product_id
-    slug = () if changes.slug is UNSET else (Claim("slug", changes.slug, owner),)
+    slug = changes.slug
+    slugs = () if slug is UNSET else decide.slugs("", slug, owner)
     variants = () if changes.variants is UNSET else changes.variants
-    return (*slug, *(Claim("sku", variant.sku, owner) for variant in variants))
+    return (
+        *(Claim("slug", each, owner) for each in slugs),
+        *(Claim("sku", variant.sku, owner) for variant in variants),
+    )
 
 
 def variant_claims(message: AddVariant) -> tuple[Claim, ...]:
@@ -112,18 +119,8 @@ class Catalogue(Domain):
             if isinstance(answer, Product) and answer.id not in known
         ]
         if made:
-            await save_products(tx, made)
+            await write_products(tx, [Change(None, product) for product in made])
             await self._give_back_slugs(tx, messages, answers)
-        for product in made:
-            tx.tell(
-                ProductCreated(
-                    product_id=product.id,
-                    seller_id=product.seller_id,
-                    category_id=product.category_id,
-                    status=product.status,
-                    skus=product.skus,
-                )
-            )
         return [
             self._view(each) if isinstance(each, Product) else each for each in answers
         ]
@@ -132,21 +129,21 @@ class Catalogue(Domain):
     async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
         """Apply an edit to the version that was seen."""
         product = await self._editable(tx, message)
-        return await self._save(tx, product, message.changes)
+        return await self._save(tx, product, message.changes, message.actor_id)
 
     @handles(AddVariant, claims=variant_claims)
     async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
         """Add a variant."""
         product = await self._editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=True)
-        return await self._save(tx, product, changes)
+        return await self._save(tx, product, changes, message.actor_id)
 
     @handles(UpdateVariant)
     async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
         """Rewrite a variant."""
         product = await self._editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=False)
-        return await self._save(tx, product, changes)
+        return await self._save(tx, product, changes, message.actor_id)
 
     @handles(RemoveVariant)
     async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
@@ -245,6 +242,22 @@ class Catalogue(Domain):
             raise no_product()
         return self._view(product)
 
+    @handles(ListPrices)
+    async def list_prices(self, db: Db, query: ListPrices) -> PriceHistory:
+        """What a product's prices were, for its seller and administrators."""
+        product = (await load_products(db, [query.product_id])).get(query.product_id)
+        if product is None or query.viewer_id not in (None, product.seller_id):
+            raise no_product()
+        before = _price_cursor(query.cursor)
+        found = await find_prices(db, product.id, before, query.limit + 1)
+        page = found[: query.limit]
+        cursor = f"{page[-1][0]}:{page[-1][1].sku}" if len(found) > len(page) else None
+        return PriceHistory(
+            items=tuple(change for _, change in page),
+            lowest_price_30_days=await lowest_prices(db, product.id),
+            next_cursor=cursor,
+        )
+
     @handles(ListProducts)
     async def list_products(self, db: Db, query: ListProducts) -> ProductPage:
         """A page of what was searched for, and its facets."""
@@ -325,7 +338,11 @@ class Catalogue(Domain):
         return product
 
     async def _save(
-        self, tx: Tx, product: Product, changes: ProductChanges
+        self,
+        tx: Tx,
+        product: Product,
+        changes: ProductChanges,
+        actor_id: UUID | None = None,
     ) -> ProductView:
         """Check an edit, write it and tell of it."""
         category_id = changes.category_id
@@ -335,30 +352,20 @@ class Catalogue(Domain):
             raise unknown_category()
         after = decide.changed(product, changes, tx.now)
         decide.check_variants(after.options, after.variants, self.settings.currency)
-        await save_products(tx, [after])
-        if after.slug != product.slug:
-            await tx.release_claims([Claim("slug", product.slug, product.id)])
-        for old, new in decide.price_changes(product, after):
-            tx.tell(
-                PriceChanged(
-                    product_id=after.id,
-                    sku=new.sku,
-                    price=new.price,
-                    previous=old.price,
-                )
-            )
-        tx.tell(
-            ProductUpdated(
-                product_id=after.id,
-                edits=after.version,
-                status=after.status,
-                skus=after.skus,
-            )
-        )
+        await write_products(tx, [Change(product, after, actor_id)])
         return self._view(after)
 
     def _view(self, product: Product) -> ProductView:
         return show.shown(product, self.settings.files_cdn_url)
+
+
+def _price_cursor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    version, _, sku = text.partition(":")
+    if not version.isdecimal() or len(version) > 9 or not sku:
+        raise invalid_cursor()
+    return int(version), sku
 
 
 def _uuid(text: str) -> UUID | None:

@@ -33,6 +33,8 @@ from persistence.products import Product
 
 SLUG_MAX = 80
 SUFFIX_LENGTH = 8
+SLUGS_RESERVED = frozenset(("import", "export"))
+"""What stands in the place of a slug in an address already."""
 
 
 def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
@@ -41,9 +43,10 @@ def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
     The second of those ends in a piece of the owner's id, so it is free for sure.
     """
     if slug is not None:
-        return (slug,)
+        return () if slug in SLUGS_RESERVED else (slug,)
     made = slugify(name, max_length=SLUG_MAX) or "item"
-    return made, f"{made}-{owner_id.hex[-SUFFIX_LENGTH:]}"
+    longer = f"{made}-{owner_id.hex[-SUFFIX_LENGTH:]}"
+    return (longer,) if made in SLUGS_RESERVED else (made, longer)
 
 
 def created(

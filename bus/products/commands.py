@@ -41,7 +41,8 @@ class UpdateProduct(Command[ProductView], frozen=True, kw_only=True):
     """Change what is given and leave the rest.
 
     `editor_id` None is an administrator, else the seller, whose own it must be.
-    `version` is the one that was seen; None takes any.
+    `version` is the one that was seen; None takes any. `actor_id` is who stands in the
+    history of prices.
     """
 
     key = by("product_id")
@@ -49,6 +50,7 @@ class UpdateProduct(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     changes: ProductChanges
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class ArchiveProduct(Command[Done], frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class AddVariant(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     variant: VariantDraft
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class UpdateVariant(Command[ProductView], frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ class UpdateVariant(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     variant: VariantDraft
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class RemoveVariant(Command[ProductView], frozen=True, kw_only=True):

@@ -64,6 +64,23 @@ _KEY = {
     "schema": {"type": "string", "minLength": 16, "maxLength": 64},
 }
 
+_CSV = {
+    "required": True,
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "contentMediaType": "text/csv"}
+                },
+            }
+        },
+    },
+}
+"""What a route takes that reads its file itself: as the body, or in a form."""
+
 
 def document(app: FastAPI, version: str) -> dict[str, Any]:
     """The whole document of `app`."""
@@ -127,6 +144,8 @@ def _describe(
             "required": True,
             "content": {"application/json": {"schema": {"$ref": reference}}},
         }
+    elif declared.upload and "requestBody" not in operation:
+        operation["requestBody"] = _CSV
     responses = operation["responses"]
     answer: dict[str, Any] = {"description": "Done."}
     if declared.stream:

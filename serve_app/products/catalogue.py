@@ -13,7 +13,9 @@ from bus.products import (
     CreateProduct,
     GetProduct,
     Image,
+    ListPrices,
     ListProducts,
+    PriceHistory,
     ProductView,
     RemoveImage,
     RemoveVariant,
@@ -143,6 +145,7 @@ async def replace_product(
         editor_id=editor_of(caller),
         changes=body.changes(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
@@ -157,6 +160,7 @@ async def update_product(
         editor_id=editor_of(caller),
         changes=body.changes(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
@@ -170,6 +174,22 @@ async def archive_product(
     await ask(ArchiveProduct(product_id=product_id, editor_id=editor, version=version))
 
 
+@router.get("/products/{product_id}/prices", access=SELLER)
+async def list_prices(product_id: UUID, caller: Caller, pages: Pages) -> PriceHistory:
+    """Show what a product's prices were, newest change first: own ones, or any.
+
+    `lowest_price_30_days` has, for each SKU that was reduced last, the lowest price of
+    the 30 days before (Directive 98/6/EC, article 6a: the EU's Omnibus directive).
+    """
+    query = ListPrices(
+        product_id=product_id,
+        viewer_id=editor_of(caller),
+        limit=pages.limit,
+        cursor=pages.cursor,
+    )
+    return await ask(query)
+
+
 @router.post("/products/{product_id}/variants", access=SELLER, idempotent=True)
 async def add_variant(
     product_id: UUID, body: VariantBody, caller: Caller, version: ExpectedVersion
@@ -180,6 +200,7 @@ async def add_variant(
         editor_id=editor_of(caller),
         variant=body.value(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command, id=caller.command_id()))
 
@@ -198,6 +219,7 @@ async def update_variant(
         editor_id=editor_of(caller),
         variant=body.model_copy(update={"sku": sku}).value(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
