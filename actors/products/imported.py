@@ -81,8 +81,10 @@ class ImportedGoods(Domain):
     ) -> Product:
         """The product after this file; raises the refusal."""
         sheet, owner = message.sheet, message.product_id
+        if before is not None and message.editor_id not in (None, before.seller_id):
+            raise handle_taken()
         if before is not None:
-            decide.check_editor(before, message.editor_id, None)
+            decide.check_editor(before, None, None)
         if sheet.slug in decide.SLUGS_RESERVED or not tx.claimed(
             "slug", sheet.slug, owner
         ):

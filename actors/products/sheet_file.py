@@ -126,7 +126,7 @@ async def read_sheet(data: bytes) -> Sheet:
         detail = f"{error}."
         raise Unreadable(reader.line_num, "malformed-csv", detail) from None
     except UnicodeDecodeError:
-        raise Unreadable(reader.line_num + 1, "not-utf-8", "Not UTF-8.") from None
+        raise Unreadable(_undecodable(data), "not-utf-8", "Not UTF-8.") from None
     columns = frozenset(column for column in known if column is not None)
     ignored = _ignored(names, known)
     return Sheet(columns, list(groups.values()), owners, total, ignored)
@@ -155,6 +155,15 @@ def _rows(reader: _Reader, known: list[str | None]) -> Iterator[Row]:
                 cells["beyond"] = "more cells than columns"
             yield Row(line, cells)
         line = reader.line_num + 1
+
+
+def _undecodable(data: bytes) -> int:
+    """The line of the first byte that is not UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
 
 
 def _ignored(names: list[str], known: list[str | None]) -> tuple[ImportIssue, ...]:

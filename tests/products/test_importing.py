@@ -1,17 +1,15 @@
 """Imports: Shopify's CSV, whole products or none, every error by its line, once."""
 
+import asyncio
+
 import pytest
 
 from bus.inventory import AdjustStock, GetAvailability
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
-from bus.products import GetImport, GetProduct, Option
+from bus.products import GetImport, GetProduct, ListPrices, Option
 from tests.products import category, product, usd, variant
-from tests.products.sheets import (
-    counts,
-    imported,
-    row,
-)
+from tests.products.sheets import counts, ended, imported, row, send, sheet
 
 
 async def get(s, reference):
@@ -116,10 +114,10 @@ async def test_bad_rows_are_named_by_line_and_leave_their_product_alone(shop) ->
             product("Theirs", variant("THEIRS"), seller_id=new_id(), slug="theirs")
         )
         view = await imported(s, *BAD, editor_id=seller)
-        assert (view.status, counts(view)) == ("DONE", (2, 0, 0, 14))
-        assert view.errors_total == 19
+        assert (view.status, counts(view)) == ("DONE", (2, 0, 0, 13))
         assert sorted(errors(view)) == [
             (3, "Variant Price", "invalid-price"),
+            (4, "Option1 Value", "repeated-options"),
             (6, "Variant SKU", "repeated-sku"),
             (7, "Variant Price", "required"),
             (7, "Variant SKU", "invalid"),
@@ -136,6 +134,7 @@ async def test_bad_rows_are_named_by_line_and_leave_their_product_alone(shop) ->
             (18, "Variant SKU", "sku-taken"),
             (19, "Handle", "handle-taken"),
         ]
+        assert view.errors_total == len(view.errors)
         names = await s.rows("products", "SELECT slug FROM products ORDER BY slug")
         assert [each["slug"] for each in names] == ["good", "theirs", "two"]
         assert await get(s, theirs.id) == theirs
@@ -152,3 +151,107 @@ async def test_bad_rows_are_named_by_line_and_leave_their_product_alone(shop) ->
         assert page.errors + rest.errors == view.errors
         with pytest.raises(Refusal):
             await s.ask(GetImport(import_id=view.id, viewer_id=new_id()))
+
+
+async def test_a_changed_file_changes_only_what_it_says(shop) -> None:
+    async with shop("products") as s:
+        seller = new_id()
+        await imported(s, *SHIRT, editor_id=seller)
+        made = await get(s, "shirt")
+        newer = "URL handle,Title,SKU,Price,Option1 name,Option1 value,Vendor"
+        lines = f"\ufeff{newer}\nshirt,Shirt,S-1,15,Size,S,Acme\n".encode()
+        view = await ended(s, await send(s, lines, editor_id=seller))
+        assert counts(view) == (0, 1, 0, 0)
+        assert [(w.line, w.column, w.code) for w in view.warnings] == [
+            (1, "Vendor", "column-ignored")
+        ]
+        after = await get(s, "shirt")
+        assert after.version == 2
+        small, large = after.variants
+        assert (small.price, small.compare_at_price) == (usd(1500), usd(2500))
+        assert (small.barcode, large) == ("0123", made.variants[1])
+        assert after.description == made.description
+        history = await s.ask(ListPrices(product_id=made.id, viewer_id=seller))
+        assert [(p.sku, p.previous, p.price) for p in history.items] == [
+            ("S-1", usd(1990), usd(1500))
+        ]
+        assert history.items[0].actor_id == seller
+        assert history.lowest_price_30_days == {"S-1": usd(1990)}
+        types = [e["type"] for e in await s.events("products")]
+        assert sorted(types) == [
+            "products.price_changed.v1",
+            "products.product_created.v1",
+            "products.product_updated.v1",
+            "products.stock_stated.v1",
+        ]
+        again = await ended(s, await send(s, lines, editor_id=seller))
+        assert counts(again) == (0, 0, 1, 0)
+        assert len(await s.events("products")) == 4
+
+
+REFUSED = (
+    (b"", "empty-file"),
+    (b"\n\n", "empty-file"),
+    (b"Handle;Title;Variant SKU;Variant Price\n", "wrong-delimiter"),
+    (b"Handle,Title\n", "missing-columns"),
+    (b"Handle,Title,SKU,Variant SKU,Price\n", "repeated-columns"),
+    (b"Handle\n", "missing-columns"),
+    ("Händle,Title".encode("latin-1"), "not-utf-8"),
+    (b'"Handle,Title', "malformed-csv"),
+)
+COLUMNS = b"Handle,Title,Variant SKU,Variant Price\n"
+BROKEN = (
+    (b'a,A,A,1\nb,"B" x,B,1\n', 3, "malformed-csv"),
+    (b'a,A,A,1\nb,"B,B,1\n', 3, "malformed-csv"),
+    (b"a,A,A,1\n" * 5_000 + b"b,\xff,B,1\n", 5_002, "not-utf-8"),
+)
+
+
+async def test_a_file_that_is_none_is_refused_or_fails_whole(shop) -> None:
+    async with shop("products") as s:
+        for data, code in REFUSED:
+            with pytest.raises(Refusal) as caught:
+                await send(s, data)
+            assert (data, caught.value.code) == (data, code)
+        assert await s.rows("products", "SELECT * FROM imports") == []
+        for data, line, code in BROKEN:
+            view = await ended(s, await send(s, COLUMNS + data))
+            assert view.status == "FAILED"
+            assert errors(view) == [(line, "", code)]
+            assert counts(view) == (0, 0, 0, 0)
+        assert await s.rows("products", "SELECT * FROM products") == []
+        assert await s.rows("products", "SELECT * FROM claims") == []
+
+
+async def test_two_imports_of_one_file_at_once_make_each_product_once(shop) -> None:
+    async with shop("products", shards=2) as s:
+        seller = new_id()
+        rows = [row(f"p-{n}", f"P-{n}") for n in range(150)]
+        one, two = await asyncio.gather(
+            *(imported(s, *rows, editor_id=seller) for _ in range(2))
+        )
+        assert one.created + two.created == 150
+        assert one.unchanged + two.unchanged == 150
+        assert (one.failed, two.failed) == (0, 0)
+        versions = await s.rows(
+            "products", "SELECT version, count(*) AS n FROM products GROUP BY 1"
+        )
+        assert versions == [{"version": 1, "n": 150}]
+        claims = await s.rows("products", "SELECT count(*) AS n FROM claims")
+        assert claims == [{"n": 300}]
+
+
+async def test_an_import_that_is_sent_twice_runs_once(shop) -> None:
+    async with shop("products") as s:
+        import_id, id_, owner = new_id(), new_id(), new_id()
+        data = sheet(row("a", "A"))
+        for _ in range(2):
+            await send(s, data, import_id=import_id, id=id_, owner_id=owner)
+            view = await ended(s, import_id)
+            assert counts(view) == (1, 0, 0, 0)
+        assert len(await s.rows("products", "SELECT * FROM imports")) == 1
+        assert await s.rows("products", "SELECT * FROM import_pieces") == []
+        drops = await s.rows(
+            "products", "SELECT kind, at > now() + interval '29 days' AS late FROM due"
+        )
+        assert drops == [{"kind": "products.drop_import", "late": True}]
