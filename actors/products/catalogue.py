@@ -7,18 +7,14 @@ import msgspec
 from msgspec import UNSET
 
 from actors.kit.domain import Domain, handles, handles_many
-from actors.kit.process import Run
 from actors.products import decide, show
 from actors.products.writing import Change, write_products
-from bus.files import GetFile
 from bus.inventory import StockAdjusted, StockReplenished, StockSoldOut
-from bus.kit.refusals import Refusal, RefusalKind
+from bus.kit.refusals import Refusal
 from bus.kit.values import Done, Page
 from bus.products import (
     OFFERS_MAX,
-    AddImage,
     AddVariant,
-    ArchiveProduct,
     CreateProduct,
     GetOffers,
     GetProduct,
@@ -28,13 +24,13 @@ from bus.products import (
     ListSkus,
     Offers,
     PriceHistory,
-    ProductArchived,
     ProductChanges,
     ProductDraft,
     ProductPage,
     ProductView,
     RemoveImage,
     RemoveVariant,
+    UpdateImage,
     UpdateProduct,
     UpdateVariant,
     bad_variants,
@@ -43,7 +39,6 @@ from bus.products import (
     sku_taken,
     slug_taken,
     unknown_category,
-    unknown_image,
 )
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
@@ -59,12 +54,17 @@ from persistence.products import (
     load_offers,
     load_products,
     lowest_prices,
-    save_products,
     save_stock,
 )
 
 Edit = (
-    UpdateProduct | AddVariant | UpdateVariant | RemoveVariant | HangImage | RemoveImage
+    UpdateProduct
+    | AddVariant
+    | UpdateVariant
+    | RemoveVariant
+    | HangImage
+    | UpdateImage
+    | RemoveImage
 )
 
 
@@ -122,87 +122,35 @@ class Catalogue(Domain):
             await write_products(tx, [Change(None, product) for product in made])
             await self._give_back_slugs(tx, messages, answers)
         return [
-            self._view(each) if isinstance(each, Product) else each for each in answers
+            self.view(each) if isinstance(each, Product) else each for each in answers
         ]
 
     @handles(UpdateProduct, claims=edit_claims)
     async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
         """Apply an edit to the version that was seen."""
-        product = await self._editable(tx, message)
-        return await self._save(tx, product, message.changes, message.actor_id)
+        product = await self.editable(tx, message)
+        return await self.save(tx, product, message.changes, message.actor_id)
 
     @handles(AddVariant, claims=variant_claims)
     async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
         """Add a variant."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=True)
-        return await self._save(tx, product, changes, message.actor_id)
+        return await self.save(tx, product, changes, message.actor_id)
 
     @handles(UpdateVariant)
     async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
         """Rewrite a variant."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=False)
-        return await self._save(tx, product, changes, message.actor_id)
+        return await self.save(tx, product, changes, message.actor_id)
 
     @handles(RemoveVariant)
     async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
         """Take a variant off the shelf."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.without_variant(product, message.sku)
-        return await self._save(tx, product, changes)
-
-    @handles(ArchiveProduct)
-    async def archive_product(self, tx: Tx, message: ArchiveProduct) -> Done:
-        """Take a product out of the shop; what is archived already stays so."""
-        found = (await load_products(tx, [message.product_id])).get(message.product_id)
-        product = decide.check_editor(found, message.editor_id, message.version)
-        archived = msgspec.structs.replace(product, status="ARCHIVED")
-        await save_products(tx, [decide.next_version(archived, tx.now)])
-        await tx.release_claims([Claim("slug", product.slug, product.id)])
-        tx.tell(ProductArchived(product_id=product.id, skus=product.skus))
-        return Done()
-
-    @handles(AddImage)
-    async def add_image(self, run: Run, message: AddImage) -> ProductView:
-        """Hang a picture, once files has said that it is there for all to see."""
-        try:
-            file = await run.ask(GetFile(file_id=message.image.id))
-        except Refusal as refusal:
-            if refusal.data.kind is RefusalKind.NOT_FOUND:
-                raise unknown_image() from None
-            raise
-        if message.editor_id is not None and file.owner_id != message.editor_id:
-            raise unknown_image()
-        view: ProductView = await run.settle(
-            HangImage(
-                product_id=message.product_id,
-                editor_id=message.editor_id,
-                image=message.image,
-                version=message.version,
-            )
-        )
-        return view
-
-    @handles(HangImage)
-    async def hang_image(self, tx: Tx, message: HangImage) -> ProductView:
-        """Hang a picture under a product."""
-        product = await self._editable(tx, message)
-        images = decide.with_image(product, message.image)
-        if isinstance(images, Refusal):
-            raise images
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
-
-    @handles(RemoveImage)
-    async def remove_image(self, tx: Tx, message: RemoveImage) -> ProductView:
-        """Take a picture down."""
-        product = await self._editable(tx, message)
-        images = tuple(each for each in product.images if each.id != message.file_id)
-        if len(images) == len(product.images):
-            raise unknown_image()
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
+        return await self.save(tx, product, changes)
 
     @handles_many(GetOffers)
     async def get_offers(
@@ -240,7 +188,7 @@ class Catalogue(Domain):
             product, query.viewer_id, admin=query.viewer_is_admin
         ):
             raise no_product()
-        return self._view(product)
+        return self.view(product)
 
     @handles(ListPrices)
     async def list_prices(self, db: Db, query: ListPrices) -> PriceHistory:
@@ -265,7 +213,7 @@ class Catalogue(Domain):
         products = await load_products(db, ids)
         facets = await count_facets(db, query) if query.facets else None
         # A product may have been archived between the two statements.
-        items = tuple(self._view(products[each]) for each in ids if each in products)
+        items = tuple(self.view(products[each]) for each in ids if each in products)
         return ProductPage(items=items, next_cursor=cursor, facets=facets)
 
     @handles_many(StockAdjusted)
@@ -322,7 +270,7 @@ class Catalogue(Domain):
         if unused:
             await tx.release_claims(unused)
 
-    async def _editable(self, tx: Tx, message: Edit) -> Product:
+    async def editable(self, tx: Tx, message: Edit) -> Product:
         """The product that an edit is about; refused where it may not be."""
         found = (await load_products(tx, [message.product_id])).get(message.product_id)
         product = decide.check_editor(found, message.editor_id, message.version)
@@ -337,7 +285,7 @@ class Catalogue(Domain):
                 raise sku_taken(sku)
         return product
 
-    async def _save(
+    async def save(
         self,
         tx: Tx,
         product: Product,
@@ -353,9 +301,10 @@ class Catalogue(Domain):
         after = decide.changed(product, changes, tx.now)
         decide.check_variants(after.options, after.variants, self.settings.currency)
         await write_products(tx, [Change(product, after, actor_id)])
-        return self._view(after)
+        return self.view(after)
 
-    def _view(self, product: Product) -> ProductView:
+    def view(self, product: Product) -> ProductView:
+        """The product as the world sees it."""
         return show.shown(product, self.settings.files_cdn_url)
 
 

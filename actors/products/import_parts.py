@@ -12,7 +12,7 @@ from bus.products.sheets import column_name, picture_of
 from bus.products.steps import ImportCounts, Imported
 
 CHUNK_PRODUCTS_MAX = 64
-CHUNK_ROWS_MAX = 200
+CHUNK_ROWS_MAX = 128
 
 
 class Part(NamedTuple):

@@ -15,7 +15,7 @@ from bus.products.sheets import COLUMNS, REQUIRED, column_name, unguarded
 SLUG_MAX = 100
 CELL_CHARACTERS_MAX = 1 << 20
 COLUMNS_MAX = 500
-ROWS_AT_ONCE = 1_000
+ROWS_AT_ONCE = 200
 IGNORED_SHOWN_MAX = 60
 
 _NONE: list[str] = []
@@ -93,13 +93,14 @@ def check_header(start: bytes) -> None:
             FieldError(column_name(column), "missing-column") for column in missing
         )
         raise bad_sheet("missing-columns", "The file lacks columns.", *errors)
-    if twice := sorted({name for name in known if known.count(name) > 1} - {None}):  # type: ignore[type-var]
-        errors = (FieldError(column_name(str(each)), "repeated") for each in twice)
+    named = [column for column in known if column is not None]
+    if twice := sorted({column for column in named if named.count(column) > 1}):
+        errors = (FieldError(column_name(each), "repeated-column") for each in twice)
         raise bad_sheet("repeated-columns", "A column stands twice.", *errors)
 
 
 async def read_sheet(data: bytes) -> Sheet:
-    """Read a whole file, a thousand rows at a time, so that others get their turn.
+    """Read a whole file, some rows at a time, so that others get their turn.
 
     Raises Unreadable.
     """

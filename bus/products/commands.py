@@ -3,6 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from bus.kit.messages import (
     Command,
     by,
@@ -62,6 +64,15 @@ class ArchiveProduct(Command[Done], frozen=True, kw_only=True):
     version: int | None = None
 
 
+class RestoreProduct(Command[ProductView], frozen=True, kw_only=True):
+    """Bring an archived product back as a draft; any other stays as it is."""
+
+    key = by("product_id")
+    product_id: UUID
+    editor_id: UUID | None
+    version: int | None = None
+
+
 class AddVariant(Command[ProductView], frozen=True, kw_only=True):
     """Add one variant at the end."""
 
@@ -101,6 +112,18 @@ class AddImage(Command[ProductView], frozen=True, kw_only=True):
     product_id: UUID
     editor_id: UUID | None
     image: Image
+    version: int | None = None
+
+
+class UpdateImage(Command[ProductView], frozen=True, kw_only=True):
+    """Change a picture's text, or its place among the others (0 is the first)."""
+
+    key = by("product_id")
+    product_id: UUID
+    editor_id: UUID | None
+    file_id: UUID
+    alt: str | UnsetType = UNSET
+    position: int | UnsetType = UNSET
     version: int | None = None
 
 

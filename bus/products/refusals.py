@@ -73,6 +73,11 @@ def category_cycle() -> Refusal:
     return conflict("category-cycle", "A category cannot stand under itself.")
 
 
+def category_too_deep(depth_max: int) -> Refusal:
+    """The tree has only so many levels (409)."""
+    return conflict("category-too-deep", f"The tree has at most {depth_max} levels.")
+
+
 def category_in_use() -> Refusal:
     """A category with products or children stays (409)."""
     return conflict("category-in-use", "The category has products or children.")

@@ -1,4 +1,4 @@
-"""What products says to itself while a file is imported."""
+"""What products says to itself: while a file is imported, and of what comes back."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from bus.kit.messages import Command, by
 from bus.kit.values import Done, Money, Value
 from bus.products.imports import ImportIssue
-from bus.products.views import ProductStatus
+from bus.products.views import ProductStatus, ProductView
 
 
 class VariantSheet(Value, frozen=True, kw_only=True):
@@ -116,3 +116,13 @@ class DropImport(Command[Done], frozen=True, kw_only=True):
     key = by("import_id")
     remembered = False
     import_id: UUID
+
+
+class ReturnProduct(Command[ProductView], frozen=True, kw_only=True):
+    """Make a draft of an archived product, under the first slug that is free."""
+
+    key = by("product_id")
+    product_id: UUID
+    editor_id: UUID | None
+    slugs: tuple[str, ...]
+    version: int | None = None

@@ -63,6 +63,7 @@ class ProductChanges(Value, frozen=True, kw_only=True):
     slug: str | UnsetType = UNSET
     options: tuple[Option, ...] | UnsetType = UNSET
     status: ProductStatus | UnsetType = UNSET
+    seller_id: UUID | UnsetType | None = UNSET
 
 
 class CategoryDraft(Value, frozen=True, kw_only=True):

@@ -45,7 +45,8 @@ FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, version integer,
     price_min bigint, price_max bigint, currency text, keywords text)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET version = excluded.version,
-    updated_at = excluded.updated_at, category_id = excluded.category_id,
+    updated_at = excluded.updated_at, seller_id = excluded.seller_id,
+    category_id = excluded.category_id,
     name = excluded.name, slug = excluded.slug, description = excluded.description,
     status = excluded.status, options = excluded.options, images = excluded.images,
     price_min = excluded.price_min, price_max = excluded.price_max,

@@ -55,26 +55,20 @@ async def import_products(
 ) -> Answer[ImportReceipt]:
     """Import a CSV of products, as Shopify exports it.
 
-    The file is the body (`text/csv`) or the `file` of a form: UTF-8, separated by
-    commas, at most 50 000 rows. Its columns come in any order and under Shopify's older
-    or newer names; Handle, Title, Variant SKU and Variant Price must be there (422
-    `missing-columns`), others that nothing is read from are named as warnings. Rows of
-    one handle are one product. It is made, or brought to what the file says, whole or
-    not at all: one wrong row leaves it as it is, and every error names its line. What
-    has no column, and variants that are not named, stay as they are.
+    The file is the body (`text/csv`) or the `file` of a form: UTF-8, commas, at most
+    50 000 rows, columns in any order under Shopify's older or newer names. Handle,
+    Title, Variant SKU and Variant Price must be there (422 `missing-columns`). Rows of
+    one handle are one product: it is made, or brought to what the file says, whole or
+    not at all; every error names its line. What has no column, and variants that are
+    not named, stay as they are. The same file again changes nothing.
 
-    * The same file again changes nothing. A seller's file touches the seller's own
-      products alone; handles and SKUs of others are refused (`handle-taken`,
-      `sku-taken`).
-    * Prices are exact decimals of the shop's currency; more decimals than it has are
-      an error. Descriptions become plain text. Pictures are not fetched (a warning,
-      `image-not-fetched`). A status of `archived` becomes a draft.
-    * `Variant Inventory Qty` opens the stock of a SKU that is new; stock that was
-      counted, promised or sold is never touched.
+    A seller's file touches own products alone (else `handle-taken`, `sku-taken`); an
+    administrator's new products are the shop's, or `seller`'s. Prices are exact
+    decimals of the shop's currency, descriptions become plain text, `archived` becomes
+    a draft, pictures are not fetched (`image-not-fetched`). `Variant Inventory Qty`
+    opens the stock of a SKU that is new; other stock is never touched.
 
-    The work goes on after the answer, also after a crash: `GET /products/import/{id}`
-    says how far it is. An administrator's new products are the shop's own, or those of
-    `seller`.
+    The work goes on after the answer: `GET /products/import/{id}` says how far it is.
     """
     command_id = caller.command_id()
     import_id = derived_id(command_id, "import")
