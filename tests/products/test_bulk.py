@@ -3,6 +3,9 @@
 import asyncio
 import csv
 import io
+import json
+import re
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,6 +19,7 @@ from tests.products.sheets import row, sheet
 from tests.products.test_http import code
 from tests.products.test_images import upload
 
+ROOT = Path(__file__).resolve().parents[2]
 CSV = {"Content-Type": "text/csv"}
 # A quiet machine needs a tenth of it; a busy one must still be far from standing.
 SECONDS_MAX = 240
@@ -246,3 +250,26 @@ async def test_ten_thousand_rows_go_in_while_the_shop_goes_on(shop) -> None:
         )
         assert (again["unchanged"], again["failed"]) == (9_990, 10)
         assert len(await s.rows("products", "SELECT 1 AS one FROM outbox")) == told
+
+
+async def test_the_page_on_imports_says_what_happens(shop) -> None:
+    page = (ROOT / "docs/how-to/import-products.md").read_text()
+    (given,) = re.findall(r"^```csv\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    async with shop("products", "inventory") as s, edge_of(s) as anyone:
+        admin = anyone.signed_in("ADMIN")
+        post = await admin(
+            "POST", "/products/import", content=given.encode(), headers=CSV
+        )
+        view = await end_of(admin, post)
+        shown = page[page.index('→ {"status"') + 2 : page.index(", …}]}")] + "}]}"
+        said = json.loads(shown)
+        assert said["errors"] == [
+            {name: error[name] for name in ("line", "column", "code")}
+            for error in view["errors"]
+        ]
+        del said["errors"]
+        assert {name: view[name] for name in said} == said
+        await s.deliver()
+        shirt = (await anyone("GET", "/products/linen-shirt")).json()
+        assert shirt["description"] == "Light & cool."
+        assert [each["available"] for each in shirt["variants"]] == [12, 7]
