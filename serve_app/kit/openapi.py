@@ -40,11 +40,12 @@ A shop: products, carts, orders, payments, stock, notifications.
 
 _TITLES = {
     202: "It goes on; ask again for how it ended.",
-    400: "The body is no JSON.",
+    400: "The body is no JSON, or no form.",
     401: "Nobody is signed in, or the token is not good.",
     402: "The payment was declined; the order is cancelled and its stock free.",
     403: "The caller's role may not do this.",
     404: "There is no such thing, or none that the caller may see.",
+    408: "The body did not come in time.",
     409: "It cannot be done as things stand; `code` says why.",
     412: "The resource has changed since it was read.",
     413: "The body is too large.",
@@ -72,6 +73,7 @@ _CSV = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
+                "additionalProperties": False,
                 "properties": {
                     "file": {"type": "string", "contentMediaType": "text/csv"}
                 },

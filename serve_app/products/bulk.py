@@ -14,6 +14,7 @@ from uuid import UUID
 
 from fastapi import Query
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -48,7 +49,12 @@ Seller = Annotated[
 
 
 @router.post(
-    "/products/import", access=SELLER, idempotent=True, upload=True, status=202
+    "/products/import",
+    access=SELLER,
+    idempotent=True,
+    upload=True,
+    status=202,
+    also=(400, 408, 429),
 )
 async def import_products(
     request: Request, caller: Caller, seller: Seller = None
@@ -74,8 +80,11 @@ async def import_products(
     import_id = derived_id(command_id, "import")
     if seller is not None and not caller.is_admin and seller != caller.user_id:
         raise Problem(403, "forbidden", "You import only what is your own.")
-    async with asyncio.timeout(UPLOAD_SECONDS_MAX), _file_of(request) as pieces:
-        length, digest = await _send(import_id, pieces)
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS_MAX), _file_of(request) as pieces:
+            length, digest = await _send(import_id, pieces)
+    except TimeoutError:
+        raise Problem(408, "request-timeout", "The file did not come.") from None
     caller.body_hash = digest
     editor = editor_of(caller)
     command = ImportProducts(
@@ -156,7 +165,7 @@ async def _page(
 
 @asynccontextmanager
 async def _file_of(request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
-    """The file's bytes as they come; raises Problem 415 or 422."""
+    """The file's bytes as they come; raises Problem 400, 415 or 422."""
     kind, _, rest = request.headers.get("content-type", "").partition(";")
     kind, charset = kind.strip().lower(), rest.lower().partition("charset=")[2]
     if kind == "text/csv" and charset.strip(' "') in ("", "utf-8", "utf8", "us-ascii"):
@@ -165,11 +174,19 @@ async def _file_of(request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
     if kind != "multipart/form-data":
         detail = "Send text/csv in UTF-8, or a form with the file."
         raise Problem(415, "unsupported-media-type", detail)
-    async with request.form(max_files=1, max_fields=1) as form:
+    try:
+        form = await request.form(max_files=1, max_fields=1)
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        raise Problem(400, "malformed-form", str(error.detail)) from None
+    try:
         file = form.get("file")
         if not isinstance(file, UploadFile) or len(form) != 1:
             raise invalid_request([FieldError("file", "required", "Send the file.")])
         yield _pieces_of(file)
+    finally:
+        await form.close()
 
 
 async def _pieces_of(file: UploadFile) -> AsyncIterator[bytes]:

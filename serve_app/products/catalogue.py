@@ -187,7 +187,9 @@ async def archive_product(
     await ask(ArchiveProduct(product_id=product_id, editor_id=editor, version=version))
 
 
-@router.post("/products/{product_id}/restore", access=SELLER, idempotent=True)
+@router.post(
+    "/products/{product_id}/restore", access=SELLER, idempotent=True, also=(409,)
+)
 async def restore_product(
     product_id: UUID, caller: Caller, version: ExpectedVersion
 ) -> Product:

@@ -108,6 +108,11 @@ async def test_what_is_no_file_of_products_is_refused(shop, monkeypatch) -> None
             ({"content": b"Title\n", "headers": CSV}, (422, "missing-columns")),
             ({"content": b"Handle\xff\n", "headers": CSV}, (422, "not-utf-8")),
             ({"files": {"other": ("a", b"x")}}, (422, "invalid-request")),
+            ({"files": {"file": ("a", b"x" * 80_000)}}, (413, "body-too-large")),
+            (
+                {"files": {"file": ("a", b"x"), "b": ("b", b"")}},
+                (400, "malformed-form"),
+            ),
             ({"content": b"x" * 80_000, "headers": CSV}, (413, "body-too-large")),
         )
         for request, expected in tries:
