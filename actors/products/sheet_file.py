@@ -116,7 +116,7 @@ async def read_sheet(data: bytes) -> Sheet:
             if total > IMPORT_ROWS_MAX:
                 detail = f"At most {IMPORT_ROWS_MAX} rows at once."
                 raise Unreadable(row.line, "too-many-rows", detail)
-            slug = slugify(row["handle"] or row["title"], max_length=SLUG_MAX)
+            slug = slugify(row["handle"]) or slugify(row["title"], max_length=SLUG_MAX)
             # A row without a name of its own belongs to nobody: a group of its own.
             key = slug or f"\0{row.line}"
             groups.setdefault(key, Group(slug, [])).rows.append(row)
@@ -170,7 +170,7 @@ def _undecodable(data: bytes) -> int:
 def _ignored(names: list[str], known: list[str | None]) -> tuple[ImportIssue, ...]:
     """A warning for each column that nothing is read from."""
     unread = [
-        name.strip()
+        "".join(filter(str.isprintable, name)).strip()
         for name, column in zip(names, known, strict=True)
         if column is None and name.strip()
     ]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from actors.products.sheet_file import Group, Row, Sheet
+from actors.products.sheet_file import SLUG_MAX, Group, Row, Sheet
 from bus.kit.values import Money
 from bus.products import VARIANTS_MAX, ImportIssue, ProductStatus
 from bus.products.sheets import (
@@ -74,6 +74,10 @@ class RowReader:
         first = self.group.rows[0]
         if not self.group.slug:
             self.error(first, "handle", "required", "A row needs a handle.")
+            return None
+        if len(self.group.slug) > SLUG_MAX:
+            detail = f"At most {SLUG_MAX} characters."
+            self.error(first, "handle", "too-long", detail)
             return None
         rows = [row for row in self.group.rows if self._is_variant(row)]
         if len(rows) > VARIANTS_MAX:

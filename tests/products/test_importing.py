@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
+from actors.products import sheet_file
 from bus.inventory import AdjustStock, GetAvailability
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
+from bus.kit.settings import Settings
+from bus.kit.values import Money
 from bus.products import GetImport, GetProduct, ListPrices, Option
 from tests.products import category, product, usd, variant
 from tests.products.sheets import counts, ended, imported, row, send, sheet
@@ -104,6 +107,7 @@ BAD = (
     row("import", "IM"),
     row("foreign", "THEIRS"),
     row("theirs", "NEW"),
+    row("h" * 101, "HAND"),
 )
 
 
@@ -114,7 +118,7 @@ async def test_bad_rows_are_named_by_line_and_leave_their_product_alone(shop) ->
             product("Theirs", variant("THEIRS"), seller_id=new_id(), slug="theirs")
         )
         view = await imported(s, *BAD, editor_id=seller)
-        assert (view.status, counts(view)) == ("DONE", (2, 0, 0, 13))
+        assert (view.status, counts(view)) == ("DONE", (2, 0, 0, 14))
         assert sorted(errors(view)) == [
             (3, "Variant Price", "invalid-price"),
             (4, "Option1 Value", "repeated-options"),
@@ -133,6 +137,7 @@ async def test_bad_rows_are_named_by_line_and_leave_their_product_alone(shop) ->
             (17, "Handle", "handle-taken"),
             (18, "Variant SKU", "sku-taken"),
             (19, "Handle", "handle-taken"),
+            (20, "Handle", "too-long"),
         ]
         assert view.errors_total == len(view.errors)
         names = await s.rows("products", "SELECT slug FROM products ORDER BY slug")
@@ -207,7 +212,7 @@ BROKEN = (
 )
 
 
-async def test_a_file_that_is_none_is_refused_or_fails_whole(shop) -> None:
+async def test_a_file_that_is_none_is_refused_or_fails_whole(shop, monkeypatch) -> None:
     async with shop("products") as s:
         for data, code in REFUSED:
             with pytest.raises(Refusal) as caught:
@@ -219,6 +224,10 @@ async def test_a_file_that_is_none_is_refused_or_fails_whole(shop) -> None:
             assert view.status == "FAILED"
             assert errors(view) == [(line, "", code)]
             assert counts(view) == (0, 0, 0, 0)
+        monkeypatch.setattr(sheet_file, "IMPORT_ROWS_MAX", 2)
+        long = COLUMNS + b"".join(b"a%d,A,A%d,1\n" % (n, n) for n in range(3))
+        view = await ended(s, await send(s, long))
+        assert errors(view) == [(4, "", "too-many-rows")]
         assert await s.rows("products", "SELECT * FROM products") == []
         assert await s.rows("products", "SELECT * FROM claims") == []
 
@@ -255,3 +264,16 @@ async def test_an_import_that_is_sent_twice_runs_once(shop) -> None:
             "products", "SELECT kind, at > now() + interval '29 days' AS late FROM due"
         )
         assert drops == [{"kind": "products.drop_import", "late": True}]
+
+
+async def test_prices_are_exact_in_a_currency_without_cents(shop) -> None:
+    settings = Settings(currency="JPY")
+    async with shop("products", settings=settings) as s:
+        columns = COLUMNS.replace(b"Handle", b"Handle,A\x00 b")
+        lines = b"tea,,Tea,TEA,1999\nbad,,Bad,BAD,19.99\n"
+        view = await ended(s, await send(s, columns + lines))
+        assert counts(view) == (1, 0, 0, 1)
+        assert errors(view) == [(3, "Variant Price", "invalid-price")]
+        assert [each.column for each in view.warnings] == ["A b"]
+        (tea,) = (await get(s, "tea")).variants
+        assert tea.price == Money(1999, "JPY")
