@@ -102,10 +102,11 @@ async def import_products(
 async def get_import(import_id: UUID, caller: Caller, pages: Pages) -> ImportView:
     """Show how far an import is, and what was wrong in its lines.
 
-    `PENDING`, `RUNNING`, `DONE`, or `FAILED` where the file could not be read (its one
-    error says why; nothing of it was imported). `created`, `updated`, `unchanged` and
-    `failed` count products. `errors` come in pages; of errors and warnings 2 000 are
-    kept, for 30 days. Only for whoever began it, and administrators.
+    `PENDING`, `RUNNING`, `DONE`, or `FAILED`: the file could not be read and nothing of
+    it was imported (its error says why), or the work could not go on (`given-up`; what
+    was done stays). `created`, `updated`, `unchanged` and `failed` count products.
+    `errors` come in pages; of errors and warnings 2 000 are kept, for 30 days. Only for
+    whoever began it, and administrators.
     """
     query = GetImport(
         import_id=import_id,
