@@ -103,7 +103,7 @@ def decimal_of(money: Money) -> str:
 
 def money_of(text: str, currency: str) -> Money | None:
     """The inverse; None for what is no amount, or has more decimals than it can."""
-    found = re.fullmatch(r"([0-9]{1,12})(?:\.([0-9]{1,4}))?", text)
+    found = re.fullmatch(r"([0-9]{1,13})(?:\.([0-9]{1,4}))?", text)
     places = _places(currency)
     if found is None or len(found[2] or "") > places:
         return None
