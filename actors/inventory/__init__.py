@@ -5,6 +5,7 @@ promised, pending or sold; `0 <= reserved <= on_hand` always.
 """
 
 from actors.inventory.allocation import allocate
+from actors.inventory.opening import OpeningStock
 from actors.inventory.stock import StockKeeping
 from actors.inventory.transfers import Transfers
 from actors.inventory.warehouses import Warehouses
@@ -12,7 +13,7 @@ from actors.inventory.warehouses import Warehouses
 __all__ = ["Inventory", "allocate"]
 
 
-class Inventory(Transfers, StockKeeping, Warehouses):
+class Inventory(Transfers, StockKeeping, OpeningStock, Warehouses):
     """Owns the stock of its SKUs."""
 
     name = "inventory"

@@ -1,12 +1,15 @@
-"""What products does: one class of three parts."""
+"""What products does: one class of several parts."""
 
-from actors.products.catalogue import Catalogue
+from actors.products.archive import Archive
 from actors.products.categories import CategoryTree
+from actors.products.gallery import Gallery
+from actors.products.imported import ImportedGoods
+from actors.products.importing import Importing
 from actors.products.reviews import Reviews
 
 
-class Products(Catalogue, CategoryTree, Reviews):
-    """The catalogue, its categories and its reviews."""
+class Products(Gallery, Archive, CategoryTree, Reviews, ImportedGoods, Importing):
+    """The catalogue, its categories, its reviews, and goods that come in bulk."""
 
     name = "products"
 

@@ -7,42 +7,38 @@ import msgspec
 from msgspec import UNSET
 
 from actors.kit.domain import Domain, handles, handles_many
-from actors.kit.process import Run
 from actors.products import decide, show
-from bus.files import GetFile
+from actors.products.writing import Change, write_products
 from bus.inventory import StockAdjusted, StockReplenished, StockSoldOut
-from bus.kit.refusals import Refusal, RefusalKind
+from bus.kit.refusals import Refusal
 from bus.kit.values import Done, Page
 from bus.products import (
     OFFERS_MAX,
-    AddImage,
     AddVariant,
-    ArchiveProduct,
     CreateProduct,
     GetOffers,
     GetProduct,
     HangImage,
+    ListPrices,
     ListProducts,
     ListSkus,
     Offers,
-    PriceChanged,
-    ProductArchived,
+    PriceHistory,
     ProductChanges,
-    ProductCreated,
     ProductDraft,
     ProductPage,
-    ProductUpdated,
     ProductView,
     RemoveImage,
     RemoveVariant,
+    UpdateImage,
     UpdateProduct,
     UpdateVariant,
     bad_variants,
+    invalid_cursor,
     no_product,
     sku_taken,
     slug_taken,
     unknown_category,
-    unknown_image,
 )
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
@@ -50,18 +46,25 @@ from persistence.kit.transaction import Tx
 from persistence.products import (
     Product,
     count_facets,
+    find_prices,
     find_product,
     find_products,
     hold_categories,
     list_skus,
     load_offers,
     load_products,
-    save_products,
+    lowest_prices,
     save_stock,
 )
 
 Edit = (
-    UpdateProduct | AddVariant | UpdateVariant | RemoveVariant | HangImage | RemoveImage
+    UpdateProduct
+    | AddVariant
+    | UpdateVariant
+    | RemoveVariant
+    | HangImage
+    | UpdateImage
+    | RemoveImage
 )
 
 
@@ -78,9 +81,13 @@ def draft_claims(message: CreateProduct) -> tuple[Claim, ...]:
 def edit_claims(message: UpdateProduct) -> tuple[Claim, ...]:
     """The SKUs and the slug that an edit wants besides."""
     changes, owner = message.changes, message.product_id
-    slug = () if changes.slug is UNSET else (Claim("slug", changes.slug, owner),)
+    slug = changes.slug
+    slugs = () if slug is UNSET else decide.slugs("", slug, owner)
     variants = () if changes.variants is UNSET else changes.variants
-    return (*slug, *(Claim("sku", variant.sku, owner) for variant in variants))
+    return (
+        *(Claim("slug", each, owner) for each in slugs),
+        *(Claim("sku", variant.sku, owner) for variant in variants),
+    )
 
 
 def variant_claims(message: AddVariant) -> tuple[Claim, ...]:
@@ -112,100 +119,38 @@ class Catalogue(Domain):
             if isinstance(answer, Product) and answer.id not in known
         ]
         if made:
-            await save_products(tx, made)
+            await write_products(tx, [Change(None, product) for product in made])
             await self._give_back_slugs(tx, messages, answers)
-        for product in made:
-            tx.tell(
-                ProductCreated(
-                    product_id=product.id,
-                    seller_id=product.seller_id,
-                    category_id=product.category_id,
-                    status=product.status,
-                    skus=product.skus,
-                )
-            )
         return [
-            self._view(each) if isinstance(each, Product) else each for each in answers
+            self.view(each) if isinstance(each, Product) else each for each in answers
         ]
 
     @handles(UpdateProduct, claims=edit_claims)
     async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
         """Apply an edit to the version that was seen."""
-        product = await self._editable(tx, message)
-        return await self._save(tx, product, message.changes)
+        product = await self.editable(tx, message)
+        return await self.save(tx, product, message.changes, message.actor_id)
 
     @handles(AddVariant, claims=variant_claims)
     async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
         """Add a variant."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=True)
-        return await self._save(tx, product, changes)
+        return await self.save(tx, product, changes, message.actor_id)
 
     @handles(UpdateVariant)
     async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
         """Rewrite a variant."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=False)
-        return await self._save(tx, product, changes)
+        return await self.save(tx, product, changes, message.actor_id)
 
     @handles(RemoveVariant)
     async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
         """Take a variant off the shelf."""
-        product = await self._editable(tx, message)
+        product = await self.editable(tx, message)
         changes = decide.without_variant(product, message.sku)
-        return await self._save(tx, product, changes)
-
-    @handles(ArchiveProduct)
-    async def archive_product(self, tx: Tx, message: ArchiveProduct) -> Done:
-        """Take a product out of the shop; what is archived already stays so."""
-        found = (await load_products(tx, [message.product_id])).get(message.product_id)
-        product = decide.check_editor(found, message.editor_id, message.version)
-        archived = msgspec.structs.replace(product, status="ARCHIVED")
-        await save_products(tx, [decide.next_version(archived, tx.now)])
-        await tx.release_claims([Claim("slug", product.slug, product.id)])
-        tx.tell(ProductArchived(product_id=product.id, skus=product.skus))
-        return Done()
-
-    @handles(AddImage)
-    async def add_image(self, run: Run, message: AddImage) -> ProductView:
-        """Hang a picture, once files has said that it is there for all to see."""
-        try:
-            file = await run.ask(GetFile(file_id=message.image.id))
-        except Refusal as refusal:
-            if refusal.data.kind is RefusalKind.NOT_FOUND:
-                raise unknown_image() from None
-            raise
-        if message.editor_id is not None and file.owner_id != message.editor_id:
-            raise unknown_image()
-        view: ProductView = await run.settle(
-            HangImage(
-                product_id=message.product_id,
-                editor_id=message.editor_id,
-                image=message.image,
-                version=message.version,
-            )
-        )
-        return view
-
-    @handles(HangImage)
-    async def hang_image(self, tx: Tx, message: HangImage) -> ProductView:
-        """Hang a picture under a product."""
-        product = await self._editable(tx, message)
-        images = decide.with_image(product, message.image)
-        if isinstance(images, Refusal):
-            raise images
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
-
-    @handles(RemoveImage)
-    async def remove_image(self, tx: Tx, message: RemoveImage) -> ProductView:
-        """Take a picture down."""
-        product = await self._editable(tx, message)
-        images = tuple(each for each in product.images if each.id != message.file_id)
-        if len(images) == len(product.images):
-            raise unknown_image()
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
+        return await self.save(tx, product, changes)
 
     @handles_many(GetOffers)
     async def get_offers(
@@ -243,7 +188,23 @@ class Catalogue(Domain):
             product, query.viewer_id, admin=query.viewer_is_admin
         ):
             raise no_product()
-        return self._view(product)
+        return self.view(product)
+
+    @handles(ListPrices)
+    async def list_prices(self, db: Db, query: ListPrices) -> PriceHistory:
+        """What a product's prices were, for its seller and administrators."""
+        product = (await load_products(db, [query.product_id])).get(query.product_id)
+        if product is None or query.viewer_id not in (None, product.seller_id):
+            raise no_product()
+        before = _price_cursor(query.cursor)
+        found = await find_prices(db, product.id, before, query.limit + 1)
+        page = found[: query.limit]
+        cursor = f"{page[-1][0]}:{page[-1][1].sku}" if len(found) > len(page) else None
+        return PriceHistory(
+            items=tuple(change for _, change in page),
+            lowest_price_30_days=await lowest_prices(db, product.id),
+            next_cursor=cursor,
+        )
 
     @handles(ListProducts)
     async def list_products(self, db: Db, query: ListProducts) -> ProductPage:
@@ -252,7 +213,7 @@ class Catalogue(Domain):
         products = await load_products(db, ids)
         facets = await count_facets(db, query) if query.facets else None
         # A product may have been archived between the two statements.
-        items = tuple(self._view(products[each]) for each in ids if each in products)
+        items = tuple(self.view(products[each]) for each in ids if each in products)
         return ProductPage(items=items, next_cursor=cursor, facets=facets)
 
     @handles_many(StockAdjusted)
@@ -309,7 +270,7 @@ class Catalogue(Domain):
         if unused:
             await tx.release_claims(unused)
 
-    async def _editable(self, tx: Tx, message: Edit) -> Product:
+    async def editable(self, tx: Tx, message: Edit) -> Product:
         """The product that an edit is about; refused where it may not be."""
         found = (await load_products(tx, [message.product_id])).get(message.product_id)
         product = decide.check_editor(found, message.editor_id, message.version)
@@ -324,8 +285,12 @@ class Catalogue(Domain):
                 raise sku_taken(sku)
         return product
 
-    async def _save(
-        self, tx: Tx, product: Product, changes: ProductChanges
+    async def save(
+        self,
+        tx: Tx,
+        product: Product,
+        changes: ProductChanges,
+        actor_id: UUID | None = None,
     ) -> ProductView:
         """Check an edit, write it and tell of it."""
         category_id = changes.category_id
@@ -335,30 +300,21 @@ class Catalogue(Domain):
             raise unknown_category()
         after = decide.changed(product, changes, tx.now)
         decide.check_variants(after.options, after.variants, self.settings.currency)
-        await save_products(tx, [after])
-        if after.slug != product.slug:
-            await tx.release_claims([Claim("slug", product.slug, product.id)])
-        for old, new in decide.price_changes(product, after):
-            tx.tell(
-                PriceChanged(
-                    product_id=after.id,
-                    sku=new.sku,
-                    price=new.price,
-                    previous=old.price,
-                )
-            )
-        tx.tell(
-            ProductUpdated(
-                product_id=after.id,
-                edits=after.version,
-                status=after.status,
-                skus=after.skus,
-            )
-        )
-        return self._view(after)
+        await write_products(tx, [Change(product, after, actor_id)])
+        return self.view(after)
 
-    def _view(self, product: Product) -> ProductView:
+    def view(self, product: Product) -> ProductView:
+        """The product as the world sees it."""
         return show.shown(product, self.settings.files_cdn_url)
+
+
+def _price_cursor(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    version, _, sku = text.partition(":")
+    if not version.isdecimal() or len(version) > 9 or not sku:
+        raise invalid_cursor()
+    return int(version), sku
 
 
 def _uuid(text: str) -> UUID | None:

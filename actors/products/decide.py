@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from slugify import slugify
 
 from bus.kit.refusals import FieldError, Refusal, stale
@@ -23,16 +23,21 @@ from bus.products import (
     VariantDraft,
     bad_variants,
     category_cycle,
+    category_too_deep,
     currency_mismatch,
     no_product,
     no_variant,
     slug_taken,
     unknown_category,
+    unknown_image,
 )
 from persistence.products import Product
 
 SLUG_MAX = 80
+CATEGORY_DEPTH_MAX = 10
 SUFFIX_LENGTH = 8
+SLUGS_RESERVED = frozenset(("import", "export"))
+"""What stands in the place of a slug in an address already."""
 
 
 def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
@@ -41,9 +46,10 @@ def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
     The second of those ends in a piece of the owner's id, so it is free for sure.
     """
     if slug is not None:
-        return (slug,)
+        return () if slug in SLUGS_RESERVED else (slug,)
     made = slugify(name, max_length=SLUG_MAX) or "item"
-    return made, f"{made}-{owner_id.hex[-SUFFIX_LENGTH:]}"
+    longer = f"{made}-{owner_id.hex[-SUFFIX_LENGTH:]}"
+    return (longer,) if made in SLUGS_RESERVED else (made, longer)
 
 
 def created(
@@ -169,9 +175,14 @@ def check_editor(
         raise no_product()
     if editor_id is not None and product.seller_id != editor_id:
         raise no_product()
+    check_version(product, version)
+    return product
+
+
+def check_version(product: Product, version: int | None) -> None:
+    """Refuse whoever has seen another version; None takes any."""
     if version is not None and version != product.version:
         raise stale()
-    return product
 
 
 def visible(product: Product, viewer_id: UUID | None, *, admin: bool) -> bool:
@@ -188,6 +199,22 @@ def with_image(product: Product, image: Image) -> tuple[Image, ...] | Refusal:
     if len(product.images) >= IMAGES_MAX:
         return bad_variants(f"A product has at most {IMAGES_MAX} pictures.")
     return (*product.images, image)
+
+
+def with_changed_image(
+    images: Sequence[Image],
+    file_id: UUID,
+    alt: str | UnsetType,
+    position: int | UnsetType,
+) -> tuple[Image, ...]:
+    """The pictures with one's text or place changed; past the last is the last."""
+    old = next((each for each in images if each.id == file_id), None)
+    if old is None:
+        raise unknown_image()
+    image = old if alt is UNSET else Image(file_id, alt)
+    place = images.index(old) if position is UNSET else position
+    rest = [each for each in images if each.id != file_id]
+    return (*rest[:place], image, *rest[place:])
 
 
 def price_changes(
@@ -212,11 +239,13 @@ def placed_category(
     known = {category.id: category for category in tree}
     if draft.parent_id is not None and draft.parent_id not in known:
         raise unknown_category()
-    above = draft.parent_id
+    above, depth = draft.parent_id, 1
     while above is not None:
         if above == category_id:
             raise category_cycle()
-        above = known[above].parent_id
+        above, depth = known[above].parent_id, depth + 1
+    if depth + _height(category_id, tree) > CATEGORY_DEPTH_MAX:
+        raise category_too_deep(CATEGORY_DEPTH_MAX)
     taken = {category.slug for category in tree if category.id != category_id}
     choice = slugs(draft.name, draft.slug, category_id)
     slug = next((each for each in choice if each not in taken), None)
@@ -241,6 +270,15 @@ def rating_moves(
     """What a verdict adds to the sum of stars and to the number of reviews."""
     count = (after == "APPROVED") - (before == "APPROVED")
     return stars * count, count
+
+
+def _height(category_id: UUID, tree: Sequence[CategoryView]) -> int:
+    """How many levels stand under a category; parents come before their children."""
+    levels = {category_id: 0}
+    for category in tree:
+        if category.parent_id in levels and category.id not in levels:
+            levels[category.id] = levels[category.parent_id] + 1
+    return max(levels.values())
 
 
 def _prices(variant: VariantDraft) -> list[Money]:

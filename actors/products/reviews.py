@@ -16,6 +16,7 @@ from bus.products import (
     SubmitReview,
     no_product,
     no_review,
+    own_product,
     review_exists,
 )
 from persistence.kit.database import Db
@@ -42,6 +43,8 @@ class Reviews(Domain):
         )
         if product is None or product.status != "ACTIVE":
             raise no_product()
+        if product.seller_id == message.user_id:
+            raise own_product()
         review = ReviewView(
             id=message.review_id,
             version=1,

@@ -90,3 +90,13 @@ class LetGo(Command[Done], frozen=True, kw_only=True):
     sku: str
     reason: str
     actor_id: UUID | None
+
+
+class OpenStock(Command[Done], frozen=True, kw_only=True):
+    """Count a SKU for the first time; one that ever lay in a warehouse stays."""
+
+    key = by("sku")
+    remembered = False
+    sku: str
+    on_hand: int
+    actor_id: UUID

@@ -3,6 +3,8 @@
 from typing import Literal
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from bus.kit.messages import (
     Command,
     by,
@@ -41,7 +43,8 @@ class UpdateProduct(Command[ProductView], frozen=True, kw_only=True):
     """Change what is given and leave the rest.
 
     `editor_id` None is an administrator, else the seller, whose own it must be.
-    `version` is the one that was seen; None takes any.
+    `version` is the one that was seen; None takes any. `actor_id` is who stands in the
+    history of prices.
     """
 
     key = by("product_id")
@@ -49,10 +52,20 @@ class UpdateProduct(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     changes: ProductChanges
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class ArchiveProduct(Command[Done], frozen=True, kw_only=True):
     """Take a product out of the shop; orders keep what they hold of it."""
+
+    key = by("product_id")
+    product_id: UUID
+    editor_id: UUID | None
+    version: int | None = None
+
+
+class RestoreProduct(Command[ProductView], frozen=True, kw_only=True):
+    """Bring an archived product back as a draft; any other stays as it is."""
 
     key = by("product_id")
     product_id: UUID
@@ -68,6 +81,7 @@ class AddVariant(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     variant: VariantDraft
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class UpdateVariant(Command[ProductView], frozen=True, kw_only=True):
@@ -78,6 +92,7 @@ class UpdateVariant(Command[ProductView], frozen=True, kw_only=True):
     editor_id: UUID | None
     variant: VariantDraft
     version: int | None = None
+    actor_id: UUID | None = None
 
 
 class RemoveVariant(Command[ProductView], frozen=True, kw_only=True):
@@ -97,6 +112,18 @@ class AddImage(Command[ProductView], frozen=True, kw_only=True):
     product_id: UUID
     editor_id: UUID | None
     image: Image
+    version: int | None = None
+
+
+class UpdateImage(Command[ProductView], frozen=True, kw_only=True):
+    """Change a picture's text, or its place among the others (0 is the first)."""
+
+    key = by("product_id")
+    product_id: UUID
+    editor_id: UUID | None
+    file_id: UUID
+    alt: str | UnsetType = UNSET
+    position: int | UnsetType = UNSET
     version: int | None = None
 
 

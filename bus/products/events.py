@@ -58,6 +58,16 @@ class PriceChanged(Event, frozen=True, kw_only=True):
     previous: Money
 
 
+class StockStated(Event, frozen=True, kw_only=True):
+    """New SKUs of a product came with so many pieces: inventory opens their stock."""
+
+    key = by("product_id")
+    subject = by("product_id")
+    product_id: UUID
+    pieces: dict[str, int]
+    actor_id: UUID
+
+
 class ReviewSubmitted(Event, frozen=True, kw_only=True):
     """A review waits for a moderator."""
 

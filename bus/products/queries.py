@@ -13,6 +13,7 @@ from bus.kit.values import (
 from bus.products.views import (
     Categories,
     Offers,
+    PriceHistory,
     ProductPage,
     ProductView,
     ReviewStatus,
@@ -64,6 +65,16 @@ class ListProducts(Query[ProductPage], frozen=True, kw_only=True):
     with_drafts: bool = False
     sort: Sort | None = None
     facets: bool = False
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+
+
+class ListPrices(Query[PriceHistory], frozen=True, kw_only=True):
+    """What a product's prices were; `viewer_id` None is an administrator."""
+
+    key = ANY
+    product_id: UUID
+    viewer_id: UUID | None
     limit: int = LIMIT_DEFAULT
     cursor: str | None = None
 

@@ -4,6 +4,7 @@ from bus.kit.refusals import (
     FieldError,
     Refusal,
     conflict,
+    forbidden,
     invalid,
     not_found,
 )
@@ -72,6 +73,11 @@ def category_cycle() -> Refusal:
     return conflict("category-cycle", "A category cannot stand under itself.")
 
 
+def category_too_deep(depth_max: int) -> Refusal:
+    """The tree has only so many levels (409)."""
+    return conflict("category-too-deep", f"The tree has at most {depth_max} levels.")
+
+
 def category_in_use() -> Refusal:
     """A category with products or children stays (409)."""
     return conflict("category-in-use", "The category has products or children.")
@@ -80,3 +86,23 @@ def category_in_use() -> Refusal:
 def review_exists() -> Refusal:
     """One review a person and product (409)."""
     return conflict("review-exists", "You have already reviewed this product.")
+
+
+def own_product() -> Refusal:
+    """Nobody reviews what they sell themselves (403)."""
+    return forbidden("You cannot review a product of your own.")
+
+
+def no_import() -> Refusal:
+    """No such import, or none that the viewer may see (404)."""
+    return not_found("import")
+
+
+def bad_sheet(code: str, detail: str, *errors: FieldError) -> Refusal:
+    """The file is no CSV of products (422)."""
+    return invalid(code, detail, *errors)
+
+
+def handle_taken() -> Refusal:
+    """The handle is another product's (409)."""
+    return conflict("handle-taken", "The handle is in use by another product.")

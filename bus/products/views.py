@@ -63,6 +63,7 @@ class ProductChanges(Value, frozen=True, kw_only=True):
     slug: str | UnsetType = UNSET
     options: tuple[Option, ...] | UnsetType = UNSET
     status: ProductStatus | UnsetType = UNSET
+    seller_id: UUID | UnsetType | None = UNSET
 
 
 class CategoryDraft(Value, frozen=True, kw_only=True):
@@ -216,3 +217,25 @@ class ReviewView(Value, frozen=True, kw_only=True):
     status: ReviewStatus
     reason: str | None
     verified_purchase: bool
+
+
+class PriceChange(Value, frozen=True, kw_only=True):
+    """A SKU's price from `changed_at` on, what it was before, and who changed it."""
+
+    sku: str
+    previous: Money
+    price: Money
+    changed_at: datetime
+    actor_id: UUID | None
+
+
+class PriceHistory(Value, frozen=True, kw_only=True):
+    """Changes of a product's prices, newest first.
+
+    `lowest_price_30_days` has, for each SKU whose last change was a reduction, the
+    lowest price of the 30 days before it (what the EU's Omnibus directive asks for).
+    """
+
+    items: tuple[PriceChange, ...]
+    lowest_price_30_days: dict[str, Money]
+    next_cursor: str | None = None

@@ -45,7 +45,8 @@ FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, version integer,
     price_min bigint, price_max bigint, currency text, keywords text)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET version = excluded.version,
-    updated_at = excluded.updated_at, category_id = excluded.category_id,
+    updated_at = excluded.updated_at, seller_id = excluded.seller_id,
+    category_id = excluded.category_id,
     name = excluded.name, slug = excluded.slug, description = excluded.description,
     status = excluded.status, options = excluded.options, images = excluded.images,
     price_min = excluded.price_min, price_max = excluded.price_max,
@@ -103,6 +104,39 @@ async def find_product(db: Db, product_id: UUID | None, slug: str) -> Product | 
         slug,
     )
     return _product(row) if row else None
+
+
+async def find_slugs(
+    db: Db, slugs: Sequence[str]
+) -> dict[str, tuple[UUID, UUID | None, list[str]]]:
+    """By slug in use the product's id, its seller, and the files of its pictures."""
+    rows = await db.fetch(
+        """SELECT slug, id, seller_id,
+             (SELECT coalesce(array_agg(image ->> 'id'), '{}')
+              FROM jsonb_array_elements(images) AS image) AS images
+           FROM products WHERE slug = ANY($1) AND status <> 'ARCHIVED'""",
+        list(slugs),
+    )
+    return {row["slug"]: (row["id"], row["seller_id"], row["images"]) for row in rows}
+
+
+async def load_catalogue(
+    db: Db, seller_id: UUID | None, status: str | None, after: UUID | None, limit: int
+) -> list[Product]:
+    """Products by id, after `after`: a seller's or all; by status, or all living."""
+    rows = await db.fetch(
+        _PRODUCTS
+        + """WHERE ($1::uuid IS NULL OR p.seller_id = $1)
+               AND CASE WHEN $2::text IS NULL THEN p.status <> 'ARCHIVED'
+                   ELSE p.status = $2 END
+               AND ($3::uuid IS NULL OR p.id > $3)
+             ORDER BY p.id LIMIT $4""",
+        seller_id,
+        status,
+        after,
+        limit,
+    )
+    return [_product(row) for row in rows]
 
 
 async def save_products(tx: Tx, products: Sequence[Product]) -> None:

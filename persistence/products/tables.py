@@ -145,3 +145,75 @@ class Purchase(Table, table=True):
     order_id: UUID = Field(primary_key=True)
     product_id: UUID = Field(primary_key=True)
     user_id: UUID
+
+
+class Price(Table, table=True):
+    """A change of a SKU's price, by the product's version that brought it."""
+
+    __tablename__ = "prices"
+
+    product_id: UUID = Field(primary_key=True, foreign_key="products.id")
+    version: int = Field(primary_key=True)
+    sku: str = Field(sa_type=sa.Text, primary_key=True)
+    previous_amount: int = Field(sa_type=sa.BigInteger)
+    amount: int = Field(sa_type=sa.BigInteger)
+    currency: str = Field(sa_type=sa.Text)
+    changed_at: datetime = Field(sa_type=Time)
+    actor_id: UUID | None
+
+
+class Import(Table, table=True):
+    """A file that is imported; its products before number `place` are done.
+
+    `tries` counts how often it was taken up since its last step.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "status IN ('PENDING', 'RUNNING', 'DONE', 'FAILED')", "imports_status"
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    owner_id: UUID
+    editor_id: UUID | None
+    seller_id: UUID | None
+    status: str = Field(sa_type=sa.Text)
+    place: int
+    tries: int
+    rows_total: int | None
+    rows_done: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    errors_total: int
+    warnings_total: int
+    version: int
+    created_at: datetime = Field(sa_type=Time)
+    updated_at: datetime = Field(sa_type=Time)
+
+
+class ImportPiece(Table, table=True):
+    """A piece of a file, from its byte `start` on; dropped when the import ends."""
+
+    __tablename__ = "import_pieces"
+
+    import_id: UUID = Field(primary_key=True)
+    start: int = Field(primary_key=True)
+    data: bytes
+
+
+class ImportIssueRow(Table, table=True):
+    """An error or a warning of a line."""
+
+    __tablename__ = "import_issues"
+
+    import_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    warning: bool
+    line: int
+    field: str = Field(sa_type=sa.Text)
+    code: str = Field(sa_type=sa.Text)
+    detail: str = Field(sa_type=sa.Text)

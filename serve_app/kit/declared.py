@@ -95,8 +95,8 @@ class DeclaredRoute(APIRoute):
             try:
                 _admit(declared, caller)
                 if declared.idempotent:
-                    await _take_key(request, caller)
-                elif declared.upload:
+                    await _take_key(request, caller, whole=not declared.upload)
+                if declared.upload:
                     scope["souk.meter"].lift()
                     return await receiving.take(caller, inner(request))
                 return await inner(request)
@@ -119,15 +119,19 @@ def _admit(declared: Declared, caller: Caller) -> None:
     raise Problem(403, "forbidden", "Your role may not do this.")
 
 
-async def _take_key(request: Request, caller: Caller) -> None:
-    """Tie what the route asks to the request's Idempotency-Key, if it has one."""
+async def _take_key(request: Request, caller: Caller, *, whole: bool) -> None:
+    """Tie what the route asks to the request's Idempotency-Key, if it has one.
+
+    Unless the body is read as a whole here, the route hashes the file that it takes.
+    """
     key = request.headers.get("idempotency-key")
     if key is None:
         return
     caller.key = checked_key(key)
     caller.idempotent = True
     caller.route = f"{request.method} {request.url.path}"
-    caller.body_hash = hashlib.sha256(await read_body(request)).digest()
+    if whole:
+        caller.body_hash = hashlib.sha256(await read_body(request)).digest()
 
 
 async def read_body(request: Request) -> bytes:

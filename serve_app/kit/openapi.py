@@ -43,7 +43,7 @@ _TITLES = {
     206: "The part that was asked for.",
     304: "It is as the client has it.",
     307: "It is to be had at the address in `Location`.",
-    400: "The body cannot be read.",
+    400: "The body is no JSON, or no form.",
     401: "Nobody is signed in, or the token is not good.",
     402: "The payment was declined; the order is cancelled and its stock free.",
     403: "The caller's role may not do this.",
@@ -68,6 +68,24 @@ _KEY = {
     "description": "Makes repeated requests act once, for 24 hours.",
     "schema": {"type": "string", "minLength": 16, "maxLength": 64},
 }
+
+_CSV = {
+    "required": True,
+    "content": {
+        "text/csv": {"schema": {"type": "string"}},
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "additionalProperties": False,
+                "properties": {
+                    "file": {"type": "string", "contentMediaType": "text/csv"}
+                },
+            }
+        },
+    },
+}
+"""What a route takes that reads its file itself: as the body, or in a form."""
 
 
 def document(app: FastAPI, version: str) -> dict[str, Any]:
@@ -132,6 +150,8 @@ def _describe(
             "required": True,
             "content": {"application/json": {"schema": {"$ref": reference}}},
         }
+    elif declared.upload and "requestBody" not in operation:
+        operation["requestBody"] = _CSV
     responses = operation["responses"]
     answer: dict[str, Any] = {"description": "Done."}
     if declared.stream:

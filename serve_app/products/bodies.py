@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from bus.products import (
+    IMAGES_MAX,
     VARIANTS_MAX,
     CategoryDraft,
     Option,
@@ -67,7 +68,10 @@ Options = Annotated[list[OptionBody], Field(max_length=OPTIONS_MAX)]
 
 
 class ProductBody(Body):
-    """A whole product. Without `options` they follow from the variants."""
+    """A whole product. Without `options` they follow from the variants.
+
+    `seller_id` is an administrator's to give; null is the shop itself.
+    """
 
     name: Line
     description: Text
@@ -76,6 +80,7 @@ class ProductBody(Body):
     slug: Slug | None = None
     options: Options | None = None
     status: Status = "ACTIVE"
+    seller_id: UUID | None = None
 
     def draft(self) -> ProductDraft:
         """A new product as the domain knows it."""
@@ -103,6 +108,8 @@ class ProductBody(Body):
             changes["slug"] = draft.slug
         if self.options is not None:
             changes["options"] = draft.options
+        if "seller_id" in self.model_fields_set:
+            changes["seller_id"] = self.seller_id
         return ProductChanges(**changes)
 
 
@@ -116,6 +123,7 @@ class ProductPatchBody(Body):
     slug: Slug = ""
     options: Annotated[Options, Field(default_factory=list)]
     status: Status = "ACTIVE"
+    seller_id: UUID | None = None
 
     def changes(self) -> ProductChanges:
         """The edit of the fields that were given."""
@@ -131,6 +139,17 @@ class ImageBody(Body):
 
     file_id: UUID
     alt: Annotated[Text, Field(max_length=300)] = ""
+
+
+class ImagePatchBody(Body):
+    """A picture's text, or its place among the others: 0 is the first."""
+
+    alt: Annotated[Text, Field(max_length=300)] = ""
+    position: Annotated[int, Field(ge=0, lt=IMAGES_MAX)] = 0
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were given."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class CategoryBody(Body):

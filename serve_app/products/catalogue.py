@@ -13,11 +13,15 @@ from bus.products import (
     CreateProduct,
     GetProduct,
     Image,
+    ListPrices,
     ListProducts,
+    PriceHistory,
     ProductView,
     RemoveImage,
     RemoveVariant,
+    RestoreProduct,
     Sort,
+    UpdateImage,
     UpdateProduct,
     UpdateVariant,
 )
@@ -35,11 +39,12 @@ from serve_app.kit.routing import (
 )
 from serve_app.products.bodies import (
     ImageBody,
+    ImagePatchBody,
     ProductBody,
     ProductPatchBody,
     VariantBody,
 )
-from serve_app.products.router import LISTS, editor_of, router, tag_of
+from serve_app.products.router import LISTS, editor_of, router, seller_of, tag_of
 from serve_app.products.views import Product, Products, with_availability
 
 WORDS_MAX = 200
@@ -120,13 +125,14 @@ async def get_product(reference: str, caller: Caller) -> Product:
 async def create_product(body: ProductBody, caller: Caller) -> Answer[Product]:
     """Put a product into the catalogue.
 
-    A seller's product is the seller's own, an administrator's the shop's. Its SKUs are
-    taken for it for ever: 409 `sku-taken`, and 409 `slug-taken` for a given slug.
+    A seller's product is the seller's own, an administrator's the shop's or that of
+    `seller_id`. Its SKUs are taken for it for ever: 409 `sku-taken`, and 409
+    `slug-taken` for a given slug.
     """
     command_id = caller.command_id()
     command = CreateProduct(
         product_id=derived_id(command_id, "product"),
-        seller_id=editor_of(caller),
+        seller_id=seller_of(caller, body),
         draft=body.draft(),
     )
     product = await _shown(await ask(command, id=command_id))
@@ -137,12 +143,17 @@ async def create_product(body: ProductBody, caller: Caller) -> Answer[Product]:
 async def replace_product(
     product_id: UUID, body: ProductBody, caller: Caller, version: ExpectedVersion
 ) -> Product:
-    """Replace a product; variants that are not named are sold no longer."""
+    """Replace a product; variants that are not named are sold no longer.
+
+    An administrator may give it to another seller by `seller_id`.
+    """
+    seller_of(caller, body)
     command = UpdateProduct(
         product_id=product_id,
         editor_id=editor_of(caller),
         changes=body.changes(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
@@ -151,12 +162,14 @@ async def replace_product(
 async def update_product(
     product_id: UUID, body: ProductPatchBody, caller: Caller, version: ExpectedVersion
 ) -> Product:
-    """Change the fields that are given."""
+    """Change the fields that are given; `seller_id` is an administrator's to give."""
+    seller_of(caller, body)
     command = UpdateProduct(
         product_id=product_id,
         editor_id=editor_of(caller),
         changes=body.changes(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
@@ -165,9 +178,46 @@ async def update_product(
 async def archive_product(
     product_id: UUID, caller: Caller, version: ExpectedVersion
 ) -> None:
-    """Archive a product: it is sold no more, and orders keep what they hold of it."""
+    """Archive a product: it is sold no more, and orders keep what they hold of it.
+
+    Nobody but its seller and administrators finds it; its SKUs stay taken, its slug is
+    free for others. `POST /products/{id}/restore` brings it back.
+    """
     editor = editor_of(caller)
     await ask(ArchiveProduct(product_id=product_id, editor_id=editor, version=version))
+
+
+@router.post(
+    "/products/{product_id}/restore", access=SELLER, idempotent=True, also=(409,)
+)
+async def restore_product(
+    product_id: UUID, caller: Caller, version: ExpectedVersion
+) -> Product:
+    """Bring an archived product back as a draft, to be looked at before it is sold.
+
+    Where its slug was taken meanwhile it gets a longer one. A product that is not
+    archived stays as it is.
+    """
+    command = RestoreProduct(
+        product_id=product_id, editor_id=editor_of(caller), version=version
+    )
+    return await _shown(await ask(command, id=caller.command_id()))
+
+
+@router.get("/products/{product_id}/prices", access=SELLER)
+async def list_prices(product_id: UUID, caller: Caller, pages: Pages) -> PriceHistory:
+    """Show what a product's prices were, newest change first: own ones, or any.
+
+    `lowest_price_30_days` has, for each SKU that was reduced last, the lowest price of
+    the 30 days before (Directive 98/6/EC, article 6a: the EU's Omnibus directive).
+    """
+    query = ListPrices(
+        product_id=product_id,
+        viewer_id=editor_of(caller),
+        limit=pages.limit,
+        cursor=pages.cursor,
+    )
+    return await ask(query)
 
 
 @router.post("/products/{product_id}/variants", access=SELLER, idempotent=True)
@@ -180,6 +230,7 @@ async def add_variant(
         editor_id=editor_of(caller),
         variant=body.value(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command, id=caller.command_id()))
 
@@ -198,6 +249,7 @@ async def update_variant(
         editor_id=editor_of(caller),
         variant=body.model_copy(update={"sku": sku}).value(),
         version=version,
+        actor_id=caller.person,
     )
     return await _shown(await ask(command))
 
@@ -225,6 +277,25 @@ async def add_image(
         version=version,
     )
     return await _shown(await ask(command, id=caller.command_id()))
+
+
+@router.patch("/products/{product_id}/images/{file_id}", access=SELLER)
+async def update_image(
+    product_id: UUID,
+    file_id: UUID,
+    body: ImagePatchBody,
+    caller: Caller,
+    version: ExpectedVersion,
+) -> Product:
+    """Change a picture's alternative text, or its place: 0 is the first."""
+    command = UpdateImage(
+        product_id=product_id,
+        editor_id=editor_of(caller),
+        file_id=file_id,
+        version=version,
+        **body.changes(),
+    )
+    return await _shown(await ask(command))
 
 
 @router.delete("/products/{product_id}/images/{file_id}", access=SELLER)

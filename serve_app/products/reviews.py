@@ -50,7 +50,11 @@ async def list_product_reviews(product_id: UUID, pages: Pages) -> Page[ReviewVie
 async def submit_review(
     product_id: UUID, body: ReviewBody, caller: Caller
 ) -> Answer[ReviewView]:
-    """Review a product, once a person; it shows when a moderator has approved it."""
+    """Review a product, once a person; it shows when a moderator has approved it.
+
+    Who sells it may not (403). `verified_purchase` says that the person was delivered
+    the product, before the review or after it.
+    """
     command_id = caller.command_id()
     command = SubmitReview(
         product_id=product_id,
@@ -84,7 +88,10 @@ async def list_reviews(
 async def moderate_review(
     review_id: UUID, body: ModerationBody, caller: Caller, version: ExpectedVersion
 ) -> ReviewView:
-    """Approve or reject a review."""
+    """Approve or reject a review, with a reason; a verdict may be changed.
+
+    The product's average follows at once: it is the exact mean of what is approved.
+    """
     await ask(
         ModerateReview(
             review_id=review_id,

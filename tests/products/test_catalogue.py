@@ -17,6 +17,7 @@ from bus.products import (
     Option,
     ProductChanges,
     RemoveVariant,
+    RestoreProduct,
     UpdateProduct,
     UpdateVariant,
 )
@@ -198,6 +199,30 @@ async def test_an_archived_product_is_sold_no_more_and_gives_its_slug_up(shop) -
         heir = await s.ask(product("Vase"))
         assert (heir.slug, (await get(s, "vase")).id) == ("vase", heir.id)
         assert (await refused(s, edit(made, name="Ghost"))).code == "not-found"
+
+
+async def test_an_archived_product_comes_back_as_a_draft(shop) -> None:
+    async with shop("products") as s:
+        seller = new_id()
+        made = await s.ask(product("Vase", variant("VASE"), seller_id=seller))
+        back = RestoreProduct(product_id=made.id, editor_id=seller)
+        assert await s.ask(back) == made
+        await s.ask(ArchiveProduct(product_id=made.id, editor_id=seller))
+        foreign = RestoreProduct(product_id=made.id, editor_id=new_id())
+        assert (await refused(s, foreign)).code == "not-found"
+        one, two = await asyncio.gather(s.ask(back), s.ask(back))
+        assert one == two
+        assert (one.status, one.slug, one.version) == ("DRAFT", "vase", 3)
+        await s.ask(ArchiveProduct(product_id=made.id, editor_id=seller))
+        heir = await s.ask(product("Vase"))
+        again = await s.ask(back)
+        assert (again.slug, heir.slug) == (f"vase-{made.id.hex[-8:]}", "vase")
+        claims = await s.rows(
+            "products", "SELECT value FROM claims WHERE kind = 'slug' ORDER BY value"
+        )
+        assert [each["value"] for each in claims] == ["vase", again.slug]
+        own = edit(again, editor_id=seller, status="ACTIVE")
+        assert (await s.ask(own)).variants == made.variants
 
 
 async def test_a_draft_is_seen_by_its_seller_alone(shop) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from actors.products.decide import CATEGORY_DEPTH_MAX
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.products import (
@@ -84,3 +85,18 @@ async def test_a_parent_stays_and_an_empty_category_goes(shop) -> None:
         await s.ask(DeleteCategory(category_id=top.id))
         assert (await s.ask(ListCategories())).items == ()
         assert (await refused(s, parent)).code == "not-found"
+
+
+async def test_the_tree_has_so_many_levels_and_no_more(shop) -> None:
+    async with shop("products") as s:
+        chain, above = [], None
+        for depth in range(CATEGORY_DEPTH_MAX):
+            view = await s.ask(category(f"Level {depth}", above))
+            chain.append(view)
+            above = view.id
+        assert (await refused(s, category("Deep", above))).code == "category-too-deep"
+        top = await s.ask(category("Top"))
+        deep = await refused(s, move(chain[0], top.id))
+        assert deep.code == "category-too-deep"
+        assert (await s.ask(move(chain[-1], top.id))).parent_id == top.id
+        assert (await s.ask(move(chain[0], top.id))).parent_id == top.id

@@ -118,6 +118,30 @@ async def test_an_edit_needs_the_version_that_was_seen(shop) -> None:
         assert code(await anyone("GET", path))[0] == 404
 
 
+async def test_administrators_say_whose_a_product_is(shop) -> None:
+    async with shop("products", "inventory") as s, edge_of(s) as anyone:
+        admin, seller = anyone.signed_in("ADMIN"), anyone.signed_in("SELLER")
+        whose = {"seller_id": str(seller.user_id)}
+        made = await admin("POST", "/products", body() | whose)
+        path = made.headers["location"]
+        assert made.json()["seller_id"] == whose["seller_id"]
+        assert (await seller("PATCH", path, {"name": "Mine"})).status_code == 200
+        other = {"seller_id": str(admin.user_id)}
+        assert code(await seller("PATCH", path, other)) == (403, "forbidden")
+        assert code(await seller("PUT", path, body() | other)) == (403, "forbidden")
+        assert code(await seller("POST", "/products", body("B") | other))[0] == 403
+        assert (await seller("PUT", path, body())).json()["seller_id"] == str(
+            seller.user_id
+        )
+        taken = await admin("PATCH", path, {"seller_id": None})
+        assert taken.json()["seller_id"] is None
+        assert code(await seller("PATCH", path, {"name": "X"}))[0] == 404
+        assert (await admin("DELETE", path)).status_code == 204
+        assert (await admin("GET", path)).json()["status"] == "ARCHIVED"
+        back = await admin("POST", f"{path}/restore")
+        assert (back.status_code, back.json()["status"]) == (200, "DRAFT")
+
+
 async def test_an_idempotency_key_makes_one_product(shop) -> None:
     async with shop("products", "inventory") as s, edge_of(s) as anyone:
         admin, key = anyone.signed_in("ADMIN"), {"Idempotency-Key": str(uuid4())}

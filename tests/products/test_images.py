@@ -8,7 +8,14 @@ from bus.files import GetFile, StoreFile
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
 from bus.kit.settings import Settings
-from bus.products import AddImage, GetOffers, GetProduct, Image, RemoveImage
+from bus.products import (
+    AddImage,
+    GetOffers,
+    GetProduct,
+    Image,
+    RemoveImage,
+    UpdateImage,
+)
 from tests.files.samples import picture
 from tests.products import product, variant
 
@@ -67,3 +74,31 @@ async def test_a_picture_that_is_not_there_or_anothers_is_refused(
                 await s.ask(AddImage(product_id=made.id, editor_id=seller, image=image))
             assert caught.value.code == "unknown-file"
         assert (await s.ask(GetProduct(reference=str(made.id)))) == made
+
+
+async def test_pictures_are_put_in_order_and_renamed(shop, settings) -> None:
+    async with shop("products", "files", settings=settings) as s:
+        seller = new_id()
+        made = await s.ask(product(seller_id=seller))
+        about = {"product_id": made.id, "editor_id": seller}
+        ids = [await upload(s, seller) for _ in range(3)]
+        for file_id in ids:
+            await s.ask(AddImage(**about, image=Image(file_id, "old")))
+        first, second, third = ids
+        moved = await s.ask(UpdateImage(**about, file_id=third, position=0))
+        assert [each.id for each in moved.images] == [third, first, second]
+        moved = await s.ask(UpdateImage(**about, file_id=third, position=9, alt="new"))
+        assert [(each.id, each.alt) for each in moved.images] == [
+            (first, "old"),
+            (second, "old"),
+            (third, "new"),
+        ]
+        for wrong in (
+            {"file_id": new_id()},
+            {"file_id": first, "editor_id": new_id()},
+            {"file_id": first, "version": 1},
+        ):
+            with pytest.raises(Refusal):
+                await s.ask(UpdateImage(**about | wrong, alt="x"))
+        shown = await s.ask(GetProduct(reference=str(made.id)))
+        assert shown == moved

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from bus.kit.addressing import derived_id, new_id
-from bus.kit.refusals import Refusal
+from bus.kit.refusals import Refusal, RefusalKind
+from bus.orders import OrderDelivered
 from bus.products import (
     GetProduct,
     GetReview,
@@ -15,7 +16,7 @@ from bus.products import (
     ModerateReview,
     SubmitReview,
 )
-from tests.products import product
+from tests.products import product, usd
 
 
 def review(product_id, rating: int, user_id=None) -> SubmitReview:
@@ -89,6 +90,56 @@ async def test_neither_events_nor_answers_keep_a_persons_words(shop) -> None:
             "products.review_moderated.v1",
         ]
         assert (await s.ask(GetReview(review_id=receipt.id))).reason == "fine"
+
+
+async def test_nobody_reviews_what_they_sell(shop) -> None:
+    async with shop("products") as s:
+        seller = new_id()
+        made = await s.ask(product(seller_id=seller))
+        with pytest.raises(Refusal) as caught:
+            await s.ask(review(made.id, 5, seller))
+        assert caught.value.data.kind is RefusalKind.FORBIDDEN
+        assert (await s.ask(ListReviews(status=None))).items == ()
+
+
+async def test_a_purchase_is_verified_however_late_it_is_delivered(shop) -> None:
+    async with shop("products") as s:
+        made, user = await s.ask(product()), new_id()
+        receipt = await s.ask(review(made.id, 5, user))
+        assert not (await s.ask(GetReview(review_id=receipt.id))).verified_purchase
+        order_id = new_id(user)
+        delivered = OrderDelivered(
+            order_id=order_id,
+            user_id=user,
+            number="1",
+            total=usd(1999),
+            product_ids=(made.id,),
+        )
+        for _ in range(2):
+            await s.ask(delivered, domain="products")
+        assert (await s.ask(GetReview(review_id=receipt.id))).verified_purchase
+        other = await s.ask(review(made.id, 1))
+        assert not (await s.ask(GetReview(review_id=other.id))).verified_purchase
+
+
+async def test_moderators_at_once_and_late_ones_count_once(shop) -> None:
+    async with shop("products") as s:
+        made = await s.ask(product())
+        receipt = await s.ask(review(made.id, 4))
+        seen = [
+            verdict(receipt.id, version=1),
+            verdict(receipt.id, "REJECTED", version=1),
+        ]
+        ends = await asyncio.gather(*map(s.ask, seen), return_exceptions=True)
+        stale = [end for end in ends if isinstance(end, Refusal)]
+        assert [end.data.kind for end in stale] == [RefusalKind.STALE]
+        for status, average in (
+            ("APPROVED", 4.0),
+            ("REJECTED", 0.0),
+            ("APPROVED", 4.0),
+        ):
+            await s.ask(verdict(receipt.id, status))
+            assert await rating(s, made.id) == (average, int(average > 0))
 
 
 async def test_pages_of_reviews_hold_each_once(shop) -> None:
