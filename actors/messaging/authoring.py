@@ -12,7 +12,7 @@ from actors.messaging.templates import (
     shipped_keys,
     shipped_view,
 )
-from bus.kit.refusals import FieldError, invalid, not_found, stale
+from bus.kit.refusals import FieldError, not_found, stale
 from bus.kit.values import Page
 from bus.messaging import (
     SHIPPED_VERSION,
@@ -33,8 +33,6 @@ from bus.messaging import (
 from persistence import messaging as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
-
-DATA_BYTES_MAX = 64 * 1024
 
 
 class Authoring(Sending):
@@ -111,8 +109,6 @@ class Authoring(Sending):
     @handles(PreviewTemplate)
     async def preview_template(self, db: Db, query: PreviewTemplate) -> Preview:
         """Make a mail for trial; nothing is saved or sent."""
-        if len(msgspec.json.encode(query.data)) > DATA_BYTES_MAX:
-            raise invalid("data-too-large", "The data of a preview are too large.")
         draft = {
             field: value
             for field in ("subject", "mjml", "text")

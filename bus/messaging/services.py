@@ -16,7 +16,9 @@ SMS_CHARACTERS_MAX = 459  # three parts of 153 (GSM 03.38)
 Address = Annotated[
     str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
 ]
-TemplateName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+TemplateName = Annotated[
+    str, msgspec.Meta(max_length=64, pattern=r"^[a-z][a-z0-9_-]*$")
+]
 IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
 Locale = Annotated[
     str, msgspec.Meta(max_length=16, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]+)*$")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import yaml
 from msgspec.structs import replace
 
@@ -142,7 +143,7 @@ def test_a_mail_writes_the_amount(row: dict[str, Any], templates: Templates) -> 
 @pytest.fixture(scope="module")
 def templates() -> Templates:
     """The mails as they are sent."""
-    return Templates()
+    return Templates(structlog.get_logger())
 
 
 def check_names(row: dict[str, Any], payment: Payment, given: int) -> None:
