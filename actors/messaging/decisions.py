@@ -27,5 +27,6 @@ def next_attempt(
     if permanent or attempts + 1 >= ATTEMPTS_MAX:
         return None
     delay = min(FIRST_DELAY_SECONDS * 3**attempts, DELAY_SECONDS_MAX)
-    delay = max(delay, min(after_seconds, DELAY_SECONDS_MAX))
-    return now + timedelta(seconds=delay * (1 + SPREAD * (chance - 0.5)))
+    spread = delay * (1 + SPREAD * (chance - 0.5))
+    asked = min(after_seconds, DELAY_SECONDS_MAX)
+    return now + timedelta(seconds=max(spread, asked))

@@ -160,7 +160,9 @@ async def test_a_broken_template_is_refused_and_not_saved(front: Front) -> None:
         {"html": "<p>x</p>"},
         {"sample": {"a": "x" * 20_000}},
     ):
-        assert await admin.wrong(f"POST {TEMPLATES}", {"name": name, **CUSTOM, **change})
+        assert await admin.wrong(
+            f"POST {TEMPLATES}", {"name": name, **CUSTOM, **change}
+        )
     assert await admin.code(f"GET {TEMPLATES}/{name}", 404) == "not-found"
     seen = await admin.call("GET /email-templates/order_delivered", 200)
     assert seen["source"] == "shipped"
