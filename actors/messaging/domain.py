@@ -111,7 +111,8 @@ class Messaging(Authoring, Returning):
 
     def _carrier(self, line: Line) -> SmtpConnection | Twilio | SmsLog:
         if line.channel == "email":
-            return SmtpConnection(self.smtp_url)
+            own_name = self.settings.mail_from.rpartition("@")[2]
+            return SmtpConnection(self.smtp_url, own_name=own_name)
         if self.http is not None:
             return Twilio(self.http, self.settings)
         return SmsLog(self.sink)

@@ -41,10 +41,12 @@ class SmtpConnection:
         self,
         url: str,
         *,
+        own_name: str = "localhost",
         open_seconds: float = OPEN_SECONDS_MAX,
         reply_seconds: float = REPLY_SECONDS_MAX,
     ) -> None:
         self._url = url
+        self._own_name = own_name
         self._open_seconds = open_seconds
         self._reply_seconds = reply_seconds
         self._client: aiosmtplib.SMTP | None = None
@@ -115,7 +117,7 @@ class SmtpConnection:
                 return self._client
             self.close()
         if self._client is None:
-            client = _client(self._url, self._reply_seconds)
+            client = _client(self._url, self._own_name, self._reply_seconds)
             try:
                 async with asyncio.timeout(self._open_seconds):
                     await client.connect()
@@ -204,7 +206,7 @@ class _Replies(asyncio.Protocol):
         self.connection_lost(None)
 
 
-def _client(url: str, reply_seconds: float) -> aiosmtplib.SMTP:
+def _client(url: str, own_name: str, reply_seconds: float) -> aiosmtplib.SMTP:
     server = SmtpUrl.of(url)
     context = None
     if server.starttls is not False:
@@ -218,7 +220,7 @@ def _client(url: str, reply_seconds: float) -> aiosmtplib.SMTP:
         start_tls=False if server.tls else server.starttls,
         tls_context=context,
         timeout=reply_seconds,
-        local_hostname="localhost",
+        local_hostname=own_name,
     )
 
 

@@ -115,7 +115,9 @@ class Settings(BaseModel):
     """Port of the embedded mailbox's SMTP; 0 until the launcher has chosen one."""
     mail_from: str = "shop@souk.example"
     """Sender of the shop's mails."""
-    bounce_address: str = ""
+    bounce_address: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9._-]{1,12}@[A-Za-z0-9.-]{1,180})?$")
+    ] = ""
     """Address that bounces go to, with `+` and more before the `@`; absent: unread."""
     twilio_account_sid: str = ""
     """Account of Twilio that sends SMS; absent: a log with a page."""

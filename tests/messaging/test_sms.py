@@ -140,6 +140,19 @@ async def test_an_sms_is_taken_and_its_callback_says_that_it_arrived(shop: Any) 
         assert [event["type"] for event in await s.events()] == [
             "messaging.message_sent.v1"
         ]
+
+
+async def test_an_sms_that_does_not_arrive_came_back_and_no_fact_has_the_number(
+    shop: Any,
+) -> None:
+    twilio = TwilioDouble(TAKEN)
+    async with (
+        twilio.settings() as settings,
+        shop("messaging", settings=settings) as s,
+    ):
+        message = sms()
+        await s.ask(message)
+        await settled(s)
         late = await s.ask(
             callback(message, MessageStatus="undelivered", ErrorCode="30003")
         )
