@@ -48,7 +48,13 @@ async def get_message(message_id: UUID) -> MessageView:
     return await ask(GetMessage(message_id=message_id))
 
 
-@router.post("/messages/{message_id}/retry", access=ADMIN, status=202, idempotent=True)
+@router.post(
+    "/messages/{message_id}/retry",
+    access=ADMIN,
+    status=202,
+    idempotent=True,
+    also=(409,),
+)
 async def retry_message(message_id: UUID, caller: Caller) -> MessageView:
     """Queue a failed message again, with all its tries before it.
 
