@@ -62,8 +62,9 @@ def compose(
     text: str,
     html: str,
     at: datetime,
+    return_path: str | None = None,
 ) -> Letter:
-    """A letter with a text and an HTML part.
+    """A letter with a text and an HTML part; what bounces goes to the return path.
 
     `Message-ID` follows from the message's id, so a second delivery of the same
     message can be known by it. Raises UnusableAddress.
@@ -89,7 +90,7 @@ def compose(
         + _part("html", html)
         + f"\r\n--{boundary}--\r\n".encode()
     )
-    return Letter(message_id, sender, address, content)
+    return Letter(message_id, return_path or sender, address, content)
 
 
 @lru_cache(maxsize=4)

@@ -6,74 +6,108 @@ one round trip; elsewhere the library sends them one after another.
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
-from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
 from actors.messaging.letter import Letter
-from bus.kit.values import Value
+from actors.messaging.outcomes import Ends, Failure, Note, Outcome
+from bus.kit.smtp_urls import SmtpUrl
 
 WINDOW_MAX = 32
-CONNECT_SECONDS_MAX = 10.0
+OPEN_SECONDS_MAX = 15.0
 REPLY_SECONDS_MAX = 60.0
+IDLE_SECONDS_MAX = 20.0
+LETTERS_MAX = 500
 REPLY_BYTES_MAX = 64 * 1024
+CAUSES_MAX = 8
 
 _STAGES = ("session", "sender", "recipient", "content")
-_PORTS = {"smtp": 25, "smtps": 465}
-
-
-class Failure(Value, frozen=True):
-    """Why a letter was not taken: a code without the server's words.
-
-    Servers repeat the address in their words, and a reason goes into events.
-    """
-
-    reason: str
-    permanent: bool
-
-
-Outcome = Failure | None
-"""None: the server has taken the letter."""
+# What says that the way to the server is gone; a TimeoutError is an OSError too.
+_LOST = (OSError, aiosmtplib.SMTPServerDisconnected)
 
 
 class SmtpConnection:
-    """A connection that is opened when first needed and again when it was lost."""
+    """A connection that is opened when first needed and again when it was lost.
 
-    def __init__(self, url: str) -> None:
+    It is left after `IDLE_SECONDS_MAX` without a letter, for servers then leave it
+    without a word, and after `LETTERS_MAX`, which many bound.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        own_name: str = "localhost",
+        open_seconds: float = OPEN_SECONDS_MAX,
+        reply_seconds: float = REPLY_SECONDS_MAX,
+    ) -> None:
         self._url = url
+        self._own_name = own_name
+        self._open_seconds = open_seconds
+        self._reply_seconds = reply_seconds
         self._client: aiosmtplib.SMTP | None = None
         self._replies: _Replies | None = None
+        self._sent = 0
+        self._used_at = 0.0
 
-    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
-        """Hand the letters over; one outcome each, in their order.
+    async def send(self, letters: Sequence[Letter], note: Note) -> None:
+        """Hand the letters over; `note` is told each one's outcome, soon after it.
 
         A lost connection is an outcome of those letters that had no answer yet: the
         server may have taken one of them, so it can come twice, with the same
-        `Message-ID`.
+        `Message-ID`. One that was kept open and is gone before any answer was left by
+        the server meanwhile: then another one is opened at once.
         """
-        outcomes: list[Outcome] = []
+        self._leave_old()
+        kept = self._client is not None
+        ends = Ends(note)
         try:
-            client = await self._open()
-            for start in range(0, len(letters), WINDOW_MAX):
-                window = letters[start : start + WINDOW_MAX]
-                if self._replies is not None:
-                    outcomes += await self._pipeline(self._replies, window)
-                else:
-                    outcomes += [await _send_one(client, item) for item in window]
-        except (OSError, TimeoutError, aiosmtplib.SMTPException) as error:
+            try:
+                await self._send_all(letters, ends)
+            except _LOST as error:
+                if not kept or ends.count or isinstance(error, TimeoutError):
+                    raise
+                self.close()
+                await self._send_all(letters, ends)
+        except (*_LOST, aiosmtplib.SMTPException) as error:
             self.close()
-            lost = Failure(_reason(error), permanent=False)
-            outcomes += [lost] * (len(letters) - len(outcomes))
-        return outcomes
+            lost = Failure(reason_of(error), permanent=False)
+            for letter in letters[ends.count :]:
+                await ends.add(letter.message_id, lost)
+        self._used_at = asyncio.get_running_loop().time()
+        await ends.flush()
 
     def close(self) -> None:
         """Drop the connection, whatever state it is in."""
         client, self._client, self._replies = self._client, None, None
+        self._sent = 0
         if client is not None:
             client.close()
+
+    async def _send_all(self, letters: Sequence[Letter], ends: Ends) -> None:
+        client = await self._open()
+        for start in range(0, len(letters), WINDOW_MAX):
+            window = letters[start : start + WINDOW_MAX]
+            if self._replies is not None:
+                await self._pipeline(self._replies, window, ends)
+                continue
+            for letter in window:
+                await ends.add(letter.message_id, await _send_one(client, letter))
+        self._sent += len(letters)
+
+    def _leave_old(self) -> None:
+        if self._client is None:
+            return
+        idle = asyncio.get_running_loop().time() - self._used_at
+        if idle > IDLE_SECONDS_MAX or self._sent >= LETTERS_MAX:
+            transport = cast("asyncio.Transport | None", self._client.transport)
+            if transport is not None:
+                transport.write(b"QUIT\r\n")
+            self.close()
 
     async def _open(self) -> aiosmtplib.SMTP:
         if self._replies is not None and self._replies.lost:
@@ -83,8 +117,13 @@ class SmtpConnection:
                 return self._client
             self.close()
         if self._client is None:
-            client = _client(self._url)
-            await client.connect()
+            client = _client(self._url, self._own_name, self._reply_seconds)
+            try:
+                async with asyncio.timeout(self._open_seconds):
+                    await client.connect()
+            except BaseException:
+                client.close()
+                raise
             self._client = client
             extensions = client.supports_extension
             if extensions("pipelining") and extensions("chunking"):
@@ -96,18 +135,15 @@ class SmtpConnection:
         return self._client
 
     async def _pipeline(
-        self, replies: "_Replies", window: Sequence[Letter]
-    ) -> list[Outcome]:
+        self, replies: "_Replies", window: Sequence[Letter], ends: Ends
+    ) -> None:
         # RSET before each letter, so that one that is refused leaves nothing behind
         # for the next (RFC 3030 §2: the state after a failed BDAT is not known).
         replies.write(b"".join(map(_commands, window)))
-        async with asyncio.timeout(REPLY_SECONDS_MAX):
-            codes = await replies.read(len(_STAGES) * len(window))
-        step = len(_STAGES)
-        return [
-            _outcome(codes[start : start + step])
-            for start in range(0, len(codes), step)
-        ]
+        for letter in window:
+            async with asyncio.timeout(self._reply_seconds):
+                codes = await replies.read(len(_STAGES))
+            await ends.add(letter.message_id, _outcome(codes))
 
 
 class _Replies(asyncio.Protocol):
@@ -170,17 +206,21 @@ class _Replies(asyncio.Protocol):
         self.connection_lost(None)
 
 
-def _client(url: str) -> aiosmtplib.SMTP:
-    parts = urlsplit(url)
+def _client(url: str, own_name: str, reply_seconds: float) -> aiosmtplib.SMTP:
+    server = SmtpUrl.of(url)
+    context = None
+    if server.starttls is not False:
+        context = ssl.create_default_context(cafile=server.ca_file)
     return aiosmtplib.SMTP(
-        hostname=parts.hostname or "127.0.0.1",
-        port=parts.port or _PORTS.get(parts.scheme, 25),
-        username=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        use_tls=parts.scheme == "smtps",
-        start_tls=None,  # when the server offers it
-        timeout=CONNECT_SECONDS_MAX,
-        local_hostname="localhost",
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        use_tls=server.tls,
+        start_tls=False if server.tls else server.starttls,
+        tls_context=context,
+        timeout=reply_seconds,
+        local_hostname=own_name,
     )
 
 
@@ -217,11 +257,23 @@ async def _send_one(client: aiosmtplib.SMTP, letter: Letter) -> Outcome:
     return None
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return "server-refused-login"
-    if isinstance(error, TimeoutError | aiosmtplib.SMTPTimeoutError):
-        return "server-timeout"
-    if isinstance(error, aiosmtplib.SMTPConnectError):
-        return "server-unreachable"
-    return "server-connection-lost"
+def reason_of(error: BaseException) -> str:
+    """The code of what kept a connection from being opened, or ended it."""
+    causes, cause = [error], error.__cause__ or error.__context__
+    while cause is not None and len(causes) < CAUSES_MAX:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for kinds, reason in _REASONS:
+        if any(isinstance(one, kinds) for one in causes):
+            return reason
+    return "server-without-tls" if "STARTTLS" in str(error) else _LOST_REASON
+
+
+_LOST_REASON = "server-connection-lost"
+_REASONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((ssl.SSLCertVerificationError,), "server-certificate-refused"),
+    ((ssl.SSLError,), "server-tls-failed"),
+    ((aiosmtplib.SMTPAuthenticationError,), "server-refused-login"),
+    ((TimeoutError, aiosmtplib.SMTPTimeoutError), "server-timeout"),
+    ((aiosmtplib.SMTPConnectError,), "server-unreachable"),
+)

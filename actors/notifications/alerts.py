@@ -1,17 +1,22 @@
 """What needs somebody of the shop: stock, providers, books, dead letters."""
 
+from uuid import UUID
+
 from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.notifications.carrying import Carrying
 from actors.notifications.tellings import (
     of_alert,
+    of_failed_message,
     of_low_stock,
     of_mismatch,
     of_provider,
     of_rejected_refund,
 )
 from bus.inventory import StockLow
+from bus.kit.addressing import derived_id
 from bus.kit.values import Done
+from bus.messaging import MessageFailed
 from bus.notifications import RaiseAlert
 from bus.payments import (
     ProviderEvent,
@@ -22,6 +27,9 @@ from bus.payments import (
 )
 from bus.products import GetOffers
 from bus.users import FindStaff, Role
+
+HOUR_MILLISECONDS = 3_600_000
+OF_ONE_READER = ("bounced", "recipient-", "address-", "number-", "sms-undelivered")
 
 
 class Alerts(Carrying):
@@ -52,8 +60,29 @@ class Alerts(Carrying):
         """Tell all admins; payments tells each difference once."""
         await self._tell_admins(run, of_mismatch(event))
 
+    @handles(MessageFailed)
+    async def message_failed(self, run: Run, event: MessageFailed) -> None:
+        """Tell all admins of a dead end in sending, once an hour for each reason.
+
+        What came back, or was not sent for that, is a matter between the shop and one
+        reader; and an alert that cannot be mailed raises no other.
+        """
+        if event.reason.startswith(OF_ONE_READER):
+            return
+        source = derived_id(_hour_of(run.id), f"message-failed {event.reason}")
+        staff = await run.ask(FindStaff(role=Role.ADMIN))
+        telling = of_failed_message(event)
+        await self._tell_all(run, source, set(staff.user_ids), telling)
+
     @handles(RaiseAlert)
     async def raise_alert(self, run: Run, command: RaiseAlert) -> Done:
         """Tell all admins what somebody asked to tell them."""
         await self._tell_admins(run, of_alert(command))
         return Done()
+
+
+def _hour_of(event_id: UUID) -> UUID:
+    """One id (UUIDv7) for all events of an hour."""
+    milliseconds = event_id.int >> 80
+    begun = milliseconds - milliseconds % HOUR_MILLISECONDS
+    return UUID(int=begun << 80 | 0x7 << 76 | 0x2 << 62)

@@ -8,7 +8,7 @@ import msgspec
 
 from actors.kit.domain import Domain
 from actors.kit.process import Run
-from actors.notifications.tellings import Telling
+from actors.notifications.tellings import Telling, receipt_of
 from bus.kit.addressing import derived_id
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.messaging import SendEmail, SendSms
@@ -19,8 +19,10 @@ from bus.notifications import (
     SendNotification,
     Told,
 )
-from bus.orders import GetOrderContact, OrderContact
+from bus.orders import GetOrder, GetOrderContact, OrderContact, Viewer
 from bus.users import Contact, FindStaff, GetContact, Role
+
+STAFF = Viewer(role=Role.ADMIN)
 
 
 class Carrying(Domain):
@@ -81,6 +83,7 @@ class Carrying(Domain):
         if contact.email is None:
             return
         facts = {"title": telling.title, "body": telling.body, **telling.data}
+        facts |= await self._details(run, telling)
         await run.ask(
             SendEmail(
                 message_id=message_id,
@@ -108,6 +111,19 @@ class Carrying(Domain):
         staff = await run.ask(FindStaff(role=Role.ADMIN))
         await self._tell_all(run, run.id, set(staff.user_ids), telling)
 
+    async def _details(self, run: Run, telling: Telling) -> dict[str, Any]:
+        """What the mail says besides: an address, so no notification keeps it."""
+        if telling.template != "order_confirmed":
+            return {}
+        order_id = UUID(telling.data["order_id"])
+        try:
+            order = await run.ask(GetOrder(order_id=order_id, viewer=STAFF))
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:
+                return {}  # the mail says less
+            raise
+        return {"order": receipt_of(order)}
+
     async def _carry(
         self, run: Run, told: Told, user_id: UUID, telling: Telling
     ) -> None:
@@ -126,6 +142,7 @@ class Carrying(Domain):
                 "title": telling.title,
                 "body": telling.body,
                 **telling.data,
+                **await self._details(run, telling),
                 "name": contact.first_name,
             },
             "user_id": user_id,

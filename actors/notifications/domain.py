@@ -8,6 +8,7 @@ import msgspec
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.notifications.alerts import Alerts
+from actors.notifications.carrying import STAFF
 from actors.notifications.tellings import (
     Telling,
     chosen,
@@ -54,7 +55,6 @@ from bus.orders import (
     OrderRefunded,
     OrderShipped,
     OrderView,
-    Viewer,
 )
 from bus.orders.events import OrderEvent
 from bus.payments import (
@@ -63,14 +63,12 @@ from bus.payments import (
     PaymentFailed,
     PaymentSucceeded,
 )
-from bus.users import Role
 from persistence import notifications as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 from persistence.notifications import Carried, Notification, Preferences
 
 READ_AT_ONCE_MAX = 500
-STAFF = Viewer(role=Role.ADMIN)
 SWEEP_EVERY = 1_000
 
 

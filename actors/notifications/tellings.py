@@ -6,6 +6,7 @@ from typing import Any
 
 from bus.inventory import StockLow
 from bus.kit.values import Value
+from bus.messaging import MessageFailed
 from bus.notifications import (
     BODY_MAX,
     DEFAULTS,
@@ -116,6 +117,26 @@ def of_order(event: OrderEvent) -> Telling | None:
     return Telling(
         type=kind, template=template, title=title, body=body, data={**facts, **more}
     )
+
+
+def receipt_of(order: OrderView) -> dict[str, Any]:
+    """What a confirmation mail lists: lines, totals, and where it all goes."""
+    to = order.shipping_address
+    place = f"{to.postal_code} {to.city}"
+    rows = (to.name, to.company, to.line1, to.line2, place, to.region, to.country)
+    return {
+        "lines": [
+            {
+                "name": line.name,
+                "sku": line.sku,
+                "quantity": line.quantity,
+                "total": line.total,
+            }
+            for line in order.items
+        ],
+        "totals": order.totals,
+        "address": [row for row in rows if row],
+    }
 
 
 def of_payment(event: PaymentEvent) -> Telling:
@@ -236,6 +257,21 @@ def of_mismatch(event: ReconciliationMismatch) -> Telling:
             "difference": event.difference.value,
             "transaction": event.transaction,
             "payment_id": str(event.payment_id) if event.payment_id else None,
+        },
+    )
+
+
+def of_failed_message(event: MessageFailed) -> Telling:
+    """What a message that was given up tells the admins; there may be more of them."""
+    return _alert(
+        f"Messages are not sent: {event.reason}",
+        f"A message ({event.channel}, {event.template}) was given up. The delivery log"
+        " has all of them, and sends them again when the cause is gone.",
+        {
+            "message_id": str(event.message_id),
+            "channel": event.channel,
+            "template": event.template,
+            "reason": event.reason,
         },
     )
 

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from bus.kit.callers import parse_callers
+from bus.kit.smtp_urls import SmtpUrl
 
 PREFIX = "SOUK_"
 _OF_A_DOMAIN = re.compile(r"SOUK_([A-Z][A-Z0-9_]*)_(DATABASE_URL|SHARDS)")
@@ -108,11 +109,24 @@ class Settings(BaseModel):
     ray_address: str = ""
     """An outside Ray cluster; absent: a local one of the shop's own."""
     smtp_url: Secret = ""
-    """SMTP server for mail (`smtp://user:password@host:port`); absent: a mailbox."""
+    """SMTP server (`smtp[s]://user:password@host:port?starttls=required`); absent: a
+    mailbox."""
     smtp_port: FreePort = 0
     """Port of the embedded mailbox's SMTP; 0 until the launcher has chosen one."""
     mail_from: str = "shop@souk.example"
     """Sender of the shop's mails."""
+    bounce_address: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9._-]{1,12}@[A-Za-z0-9.-]{1,180})?$")
+    ] = ""
+    """Address that bounces go to, with `+` and more before the `@`; absent: unread."""
+    twilio_account_sid: str = ""
+    """Account of Twilio that sends SMS; absent: a log with a page."""
+    twilio_auth_token: Secret = ""
+    """Token of the Twilio account; it signs the status callbacks, too."""
+    twilio_from: str = ""
+    """Sender of SMS: a number in E.164, or the id of a messaging service (`MG…`)."""
+    twilio_url: ProviderUrl = "https://api.twilio.com"
+    """Base of Twilio's API; another one for a local double of it."""
     files_url: str = ""
     """Store of uploaded files (`s3://…`, `gs://…`); absent: a local folder."""
     files_endpoint: str = ""
@@ -308,6 +322,13 @@ class Settings(BaseModel):
             raise ValueError("Must be an http or https address")
         return url.rstrip("/")
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server_can_be_read(cls, url: str) -> str:
+        if url:
+            SmtpUrl.of(url)
+        return url
+
     @field_validator("nats_callers")
     @classmethod
     def _callers_can_be_read(cls, text: str) -> str:
@@ -332,6 +353,12 @@ class Settings(BaseModel):
         if bool(self.paypal_client_id) != bool(self.paypal_client_secret):
             raise ValueError(
                 "SOUK_PAYPAL_CLIENT_ID and SOUK_PAYPAL_CLIENT_SECRET go together"
+            )
+        twilio = (self.twilio_account_sid, self.twilio_auth_token, self.twilio_from)
+        if any(twilio) and not all(twilio):
+            raise ValueError(
+                "SOUK_TWILIO_ACCOUNT_SID, SOUK_TWILIO_AUTH_TOKEN and SOUK_TWILIO_FROM"
+                " go together"
             )
         if self.profile == "production":
             for needs, names in _NEEDED_IN_PRODUCTION.items():

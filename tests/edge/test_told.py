@@ -143,3 +143,17 @@ async def test_a_message_that_was_sent_is_not_sent_again(front: Front) -> None:
     (message,) = await until(sent)
     retry = f"POST /messages/{message['id']}/retry"
     assert await admin.code(retry, 409) == "message-not-failed"
+
+
+async def test_reports_of_what_came_back_are_proven_or_refused(front: Front) -> None:
+    admin = await front.person("ADMIN")
+    before = await admin.call("GET /messages/suppressions?limit=100", 200)
+    gone = "DELETE /messages/suppressions/nobody@example.com"
+    assert await admin.code(gone, 404) == "not-found"
+    assert await admin.code(f"GET /messages/{uuid4()}", 404) == "not-found"
+    for place in ("bounces", f"webhooks/twilio?message_id={uuid4()}"):
+        line = f"POST /messages/{place}"
+        for body in (b"", b"To: bounces+x@shop.example\n\nNo", b"\xff\x00", {"a": 1}):
+            assert await front.guest.code(line, 403, body) == "signature-invalid"
+    after = await admin.call("GET /messages/suppressions?limit=100", 200)
+    assert after == before

@@ -4,11 +4,14 @@ import itertools
 import string
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 from bus.kit.addressing import new_id
+from bus.messaging import NoteReport
 from bus.notifications import NotificationType, SendNotification
 from tests.edge.cast import Cast
 from tests.edge.contract import Role
+from tests.edge.contract.running import TEMPLATE
 from tests.edge.front import CARD, HOUSE, PASSWORD, PRICE, Person, key, order
 from tests.edge.pictures import FORM, form
 from tests.users.persons import until
@@ -207,6 +210,9 @@ class People:
             "address_id": self._address,
             "user_id": self._user,
             "message_id": self._message,
+            "address": self._suppressed,
+            "new_name": self._new_name,
+            "name": self._template,
         }
 
     async def _new_email(self) -> str:
@@ -249,3 +255,22 @@ class People:
 
         await until(sent)
         return found[0]
+
+    async def _suppressed(self) -> str:
+        """An address that a mail has bounced from."""
+        message_id = await self._message()
+        shop, admin = self._scene.front.shop, self._scene.people[Role.ADMIN]
+        view = await admin.call(f"GET /messages/{message_id}", 200)
+        await shop.ask(
+            NoteReport(message_id=UUID(message_id), end="hard", reason="bounced-5.1.1")
+        )
+        return str(view["recipient"])
+
+    async def _new_name(self) -> str:
+        return f"t{next(_numbers)}"
+
+    async def _template(self) -> str:
+        admin = self._scene.people[Role.ADMIN]
+        body = {"name": await self._new_name(), **TEMPLATE}
+        made = await admin.call("POST /email-templates", 201, body)
+        return str(made["name"])

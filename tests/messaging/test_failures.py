@@ -42,7 +42,7 @@ async def test_a_server_without_pipelining_gets_every_mail(shop: Any) -> None:
         await asyncio.gather(*(s.ask(mail) for mail in mails))
         await settled(s)
         assert sorted(to for to, _ in server.taken) == sorted(m.to for m in mails)
-        assert server.connections == 1
+        assert server.connections <= 2, "a second one helps where the first is slow"
         assert (await s.ask(ListMailbox())).items == ()
 
 

@@ -1,4 +1,4 @@
-"""How the world reaches messages: the delivery log, for administrators."""
+"""Routes of the delivery log, for administrators."""
 
 from typing import Annotated
 from uuid import UUID
@@ -14,9 +14,8 @@ from bus.messaging import (
     RetryMessage,
 )
 from serve_app.kit.bodies import EMAIL_MAX
-from serve_app.kit.routing import ADMIN, Caller, Pages, Router, ask
-
-router = Router("messaging")
+from serve_app.kit.routing import ADMIN, Caller, Pages, ask
+from serve_app.messaging.router import router
 
 Recipient = Annotated[
     str | None,
@@ -31,9 +30,11 @@ async def list_messages(
     """List the delivery log, newest first.
 
     `QUEUED` waits for its (next) try at `next_attempt_at`, `SENT` was taken by the mail
-    server, `FAILED` was given up; `reason` is the code of the last try that failed,
-    such as `recipient-refused-550` or `server-unreachable`. A message is tried up to
-    12 times over some six hours.
+    server or Twilio, `DELIVERED` is known to have arrived, `FAILED` was given up and
+    can be retried, `BOUNCED` came back. `reason` is the code of the last try that
+    failed, such as `recipient-refused-550` or `server-unreachable`, and `tries` has
+    each of them with its time. A message is tried up to 12 times over some six hours;
+    the log is kept for 90 days.
     """
     query = ListMessages(
         recipient=recipient, status=status, limit=pages.limit, cursor=pages.cursor
@@ -41,11 +42,24 @@ async def list_messages(
     return await ask(query)
 
 
-@router.post("/messages/{message_id}/retry", access=ADMIN, status=202, idempotent=True)
+@router.get("/messages/{message_id}", access=ADMIN)
+async def get_message(message_id: UUID) -> MessageView:
+    """Show one message of the delivery log, with its tries."""
+    return await ask(GetMessage(message_id=message_id))
+
+
+@router.post(
+    "/messages/{message_id}/retry",
+    access=ADMIN,
+    status=202,
+    idempotent=True,
+    also=(409,),
+)
 async def retry_message(message_id: UUID, caller: Caller) -> MessageView:
     """Queue a failed message again, with all its tries before it.
 
-    409 `message-not-failed` for one that is queued or sent.
+    409 `message-not-failed` for one that is queued, sent or came back: what it said is
+    not kept longer than until it is sent.
     """
     await ask(RetryMessage(message_id=message_id), id=caller.command_id())
     return await ask(GetMessage(message_id=message_id))

@@ -1,4 +1,4 @@
-"""What messaging remembers: the delivery log with its queue, and the mailbox."""
+"""The delivery log, which is the queue too."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -6,90 +6,17 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql as pg
-from sqlmodel import Field, SQLModel
 
 from bus.kit.values import Page, Value
-from bus.messaging import MessageView
+from bus.messaging import TRIES_MAX, MessageView, Try
 from persistence.kit.database import Db
 from persistence.kit.handled import day_of
-from persistence.kit.tables import BY_DAY, domain_metadata
 from persistence.kit.transaction import Tx
-
-MESSAGES_DAYS_MAX = 90
-MAILBOX_MAX = 20_000
+from persistence.messaging.tables import MESSAGES_DAYS_MAX
 
 # A message's day is read off its id while that is younger than any event that may
 # come again; other ids (of idempotency keys) are looked for under today's.
 _ID_DAYS_MAX = 14
-
-metadata = domain_metadata("messaging")
-
-
-class Table(SQLModel):
-    """The domain's tables stand in a metadata of their own."""
-
-    metadata = metadata
-
-
-class Message(Table, table=True):
-    """One mail or SMS; `data` is dropped once it is sent: codes rest no longer."""
-
-    __tablename__ = "messages"
-    __table_args__ = (
-        sa.Index(
-            "messages_queued", "slot", postgresql_where=sa.text("status='QUEUED'")
-        ),
-        sa.Index("messages_recipient", "recipient", "message_id"),
-        sa.CheckConstraint("channel IN ('email', 'sms')", name="messages_channel"),
-        sa.CheckConstraint(
-            "status IN ('QUEUED', 'SENT', 'FAILED')", name="messages_status"
-        ),
-        {
-            "comment": f"Delivery log and queue, kept {MESSAGES_DAYS_MAX} days.",
-            "postgresql_partition_by": BY_DAY,
-        },
-    )
-
-    message_id: UUID = Field(sa_column=sa.Column(pg.UUID, primary_key=True))
-    day: date = Field(sa_column=sa.Column(sa.Date, primary_key=True))
-    slot: int = Field(sa_column=sa.Column(sa.SmallInteger, nullable=False))
-    channel: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    template: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    recipient: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    user_id: UUID | None = Field(sa_column=sa.Column(pg.UUID))
-    locale: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    security: bool = Field(sa_column=sa.Column(sa.Boolean, nullable=False))
-    data: str | None = Field(sa_column=sa.Column(sa.Text))
-    status: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    attempts: int = Field(sa_column=sa.Column(sa.SmallInteger, nullable=False))
-    reason: str | None = Field(sa_column=sa.Column(sa.Text))
-    created_at: datetime = Field(
-        sa_column=sa.Column(sa.DateTime(timezone=True), nullable=False)
-    )
-    updated_at: datetime = Field(
-        sa_column=sa.Column(sa.DateTime(timezone=True), nullable=False)
-    )
-    sent_at: datetime | None = Field(sa_column=sa.Column(sa.DateTime(timezone=True)))
-    next_attempt_at: datetime | None = Field(
-        sa_column=sa.Column(sa.DateTime(timezone=True))
-    )
-
-
-class Mail(Table, table=True):
-    """What the embedded SMTP server and the SMS log caught; never a real delivery."""
-
-    __tablename__ = "mailbox"
-    __table_args__ = ({"comment": "Mails and SMS that the embedded default caught."},)
-
-    id: UUID = Field(sa_column=sa.Column(pg.UUID, primary_key=True))
-    channel: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    recipient: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    content: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False))
-    at: datetime = Field(
-        sa_column=sa.Column(sa.DateTime(timezone=True), nullable=False)
-    )
 
 
 class NewMessage(Value, frozen=True, kw_only=True):
@@ -117,6 +44,7 @@ class Queued(Value, frozen=True, kw_only=True):
     security: bool
     attempts: int
     data: dict[str, Any]
+    suppressed: bool = False
 
 
 class Attempt(Value, frozen=True, kw_only=True):
@@ -135,7 +63,24 @@ class Subject(Value, frozen=True):
     template: str
 
 
+class Waiting(Value, frozen=True):
+    """A message that waits to be handed over, and by which line."""
+
+    message_id: UUID
+    channel: str
+    security: bool
+
+
 _DATA = msgspec.json.Decoder(dict[str, Any])
+_TRIES = msgspec.json.Decoder(tuple[Try, ...])
+
+
+# One more try, and no more of them than are kept.
+_ADDED = """(CASE WHEN jsonb_array_length(tries) < {kept} THEN tries ELSE tries - 0 END
+  || jsonb_build_array(jsonb_build_object(
+       'at', $5::timestamptz, 'reason', {reason})))"""
+_TRIED = _ADDED.format(kept=TRIES_MAX, reason="tried.reason")
+_RETURNED = _ADDED.format(kept=TRIES_MAX, reason="$3::text")
 
 
 def day_of_message(message_id: UUID, today: date) -> date:
@@ -195,7 +140,9 @@ async def take_queued(tx: Tx, shard: int, ids: Sequence[UUID]) -> list[Queued]:
     """Those of `ids` that are queued in the shard's slots, in this order."""
     rows = await tx.fetch(
         """SELECT message_id, channel, template, recipient, locale, security, attempts,
-             data FROM messages
+             data, EXISTS (SELECT FROM suppressions
+                           WHERE address = lower(recipient) AND suppressed)
+               AND NOT security AS suppressed FROM messages
            WHERE message_id = ANY($1) AND day = ANY($2) AND status = 'QUEUED'
              AND slot IN (SELECT slot FROM slots WHERE shard = $3)""",
         ids,
@@ -212,39 +159,45 @@ async def take_queued(tx: Tx, shard: int, ids: Sequence[UUID]) -> list[Queued]:
             security=row["security"],
             attempts=row["attempts"],
             data=_DATA.decode(row["data"]) if row["data"] else {},
+            suppressed=row["suppressed"],
         )
         for row in rows
     }
     return [found[message_id] for message_id in ids if message_id in found]
 
 
-async def queued_of_shard(db: Db, shard: int, limit: int) -> list[tuple[UUID, bool]]:
-    """Ids (and whether it is security mail) of what waits in the shard's slots now.
+async def queued_of_shard(
+    db: Db, shard: int, channel: str, *, security: bool, limit: int
+) -> list[UUID]:
+    """Ids of what waits now in the shard's slots for one line, the oldest first.
 
     What waits for its next attempt comes by its due message.
     """
     rows = await db.fetch(
-        """SELECT message_id, security FROM messages
+        """SELECT message_id FROM messages
            WHERE status = 'QUEUED' AND next_attempt_at IS NULL
+             AND channel = $2 AND security = $3
              AND slot IN (SELECT slot FROM slots WHERE shard = $1)
-           ORDER BY security DESC, message_id LIMIT $2""",
+           ORDER BY message_id LIMIT $4""",
         shard,
+        channel,
+        security,
         limit,
     )
-    return [(row["message_id"], row["security"]) for row in rows]
+    return [row["message_id"] for row in rows]
 
 
-async def wake(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, bool]:
-    """The next attempt of these may begin; returns who is security mail by id."""
+async def wake(tx: Tx, ids: Sequence[UUID]) -> list[Waiting]:
+    """The next attempt of these may begin; returns those that wait for it."""
     ordered = sorted(ids)
     rows = await tx.fetch(
         """UPDATE messages SET next_attempt_at = NULL
            WHERE message_id = ANY($1) AND day = ANY($2) AND status = 'QUEUED'
-           RETURNING message_id, security""",
+           RETURNING message_id, channel, security""",
         ordered,
         _days(ordered, tx.now),
     )
-    return {row["message_id"]: row["security"] for row in rows}
+    return [Waiting(*row) for row in rows]
 
 
 async def mark_sent(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Subject]:
@@ -267,8 +220,9 @@ async def mark_attempts(tx: Tx, attempts: Iterable[Attempt]) -> dict[UUID, Subje
     ordered = sorted(attempts, key=lambda attempt: attempt.message_id)
     ids = [attempt.message_id for attempt in ordered]
     rows = await tx.fetch(
-        """UPDATE messages SET reason = tried.reason, updated_at = $5,
+        f"""UPDATE messages SET reason = tried.reason, updated_at = $5,
              attempts = attempts + 1, next_attempt_at = tried.at,
+             tries = {_TRIED},
              status = CASE WHEN tried.at IS NULL THEN 'FAILED' ELSE 'QUEUED' END
            FROM unnest($1::uuid[], $3::text[], $4::timestamptz[])
              AS tried (id, reason, at)
@@ -281,6 +235,29 @@ async def mark_attempts(tx: Tx, attempts: Iterable[Attempt]) -> dict[UUID, Subje
         tx.now,
     )
     return {row["message_id"]: Subject(*row) for row in rows}
+
+
+async def mark_returned(
+    tx: Tx, message_id: UUID, status: str, reason: str | None, before: Sequence[str]
+) -> Subject | None:
+    """What became of a message that is now in one of `before`; None: it is in none.
+
+    A report can come before the mark that the message was sent.
+    """
+    row = await tx.fetchrow(
+        f"""UPDATE messages SET status = $4, updated_at = $5, next_attempt_at = NULL,
+             sent_at = coalesce(sent_at, $5), data = NULL, reason = $3,
+             tries = CASE WHEN $3::text IS NULL THEN tries ELSE {_RETURNED} END
+           WHERE message_id = $1 AND day = ANY($2) AND status = ANY($6)
+           RETURNING message_id, channel, template""",
+        message_id,
+        _days([message_id], tx.now),
+        reason,
+        status,
+        tx.now,
+        before,
+    )
+    return Subject(*row) if row else None
 
 
 async def requeue(tx: Tx, message_id: UUID) -> bool:
@@ -328,43 +305,14 @@ async def list_messages(
     return Page(items, str(items[-1].id) if more else None)
 
 
-async def keep_caught(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert (id, channel, recipient, content, at) rows of the mailbox, each once."""
-    columns = [list(column) for column in zip(*sorted(rows), strict=True)]
-    await tx.execute(
-        """INSERT INTO mailbox (id, channel, recipient, content, at)
-           SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[],
-             $5::timestamptz[]) ON CONFLICT DO NOTHING""",
-        *columns,
-    )
-
-
-async def trim_mailbox(tx: Tx) -> None:
-    """Keep the newest `MAILBOX_MAX`."""
-    await tx.execute(
-        """DELETE FROM mailbox WHERE id <
-             (SELECT id FROM mailbox ORDER BY id DESC OFFSET $1 LIMIT 1)""",
-        MAILBOX_MAX - 1,
-    )
-
-
-async def list_mailbox(db: Db, *, to: str | None, limit: int) -> list[Any]:
-    """(id, channel, recipient, content, at) rows, newest first."""
-    return await db.fetch(
-        """SELECT id, channel, recipient, content, at FROM mailbox
-           WHERE ($1::text IS NULL OR recipient = $1) ORDER BY id DESC LIMIT $2""",
-        to,
-        limit,
-    )
-
-
 _COLUMNS = """message_id, channel, template, recipient, user_id, status, attempts,
-  reason, created_at, updated_at, sent_at, next_attempt_at"""
+  reason, created_at, updated_at, sent_at, next_attempt_at, locale, tries::text"""
 
 
 def _view(row: Any) -> MessageView:
     values = dict(row)
-    return MessageView(id=values.pop("message_id"), **values)
+    tries = _TRIES.decode(values.pop("tries"))
+    return MessageView(id=values.pop("message_id"), tries=tries, **values)
 
 
 def _days(ids: Sequence[UUID], now: datetime) -> list[date]:

@@ -1,32 +1,39 @@
-"""What messaging says: mails and SMS, their delivery log, the mailbox, failures."""
+"""Mails and SMS: sending them, their delivery log, the mailbox, failures."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from bus.kit.addressing import new_id
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import Refusal, conflict, invalid
 from bus.kit.values import Done, Page, Value
 
 MAILBOX_LIST_MAX = 200
-SUBJECT_MAX = 200
-TEXT_MAX = 20_000
-SMS_CHARACTERS_MAX = 459  # three parts of 153 (GSM 03.38)
+TRIES_MAX = 24
 LETTER = "letter"
 """The template that says what its data say: `subject`, and for a mail `text`."""
 
 Channel = Literal["email", "sms"]
 Priority = Literal["security", "normal"]
-MessageStatus = Literal["QUEUED", "SENT", "FAILED"]
+MessageStatus = Literal["QUEUED", "SENT", "DELIVERED", "FAILED", "BOUNCED"]
 
 # --- views -------------------------------------------------------------------
 
 
+class Try(Value, frozen=True, kw_only=True):
+    """A try that failed, or what came back later: when, and why by its code."""
+
+    at: datetime
+    reason: str
+
+
 class MessageView(Value, frozen=True, kw_only=True):
-    """One message of the delivery log; `reason` says why it is not sent yet."""
+    """One message of the delivery log; `reason` says why it is not sent yet.
+
+    `tries` are those that failed, the oldest first, the last `TRIES_MAX` of them.
+    """
 
     id: UUID
     channel: Channel
@@ -40,6 +47,8 @@ class MessageView(Value, frozen=True, kw_only=True):
     updated_at: datetime
     sent_at: datetime | None
     next_attempt_at: datetime | None
+    locale: str = "en"
+    tries: tuple[Try, ...] = ()
 
 
 class CaughtMessage(Value, frozen=True, kw_only=True):
@@ -94,7 +103,11 @@ class SendSms(Command[Done], frozen=True, kw_only=True):
 
 
 class RetryMessage(Command[Done], frozen=True, kw_only=True):
-    """Queue a FAILED message again; `message-not-failed` for any other."""
+    """Queue a FAILED message again; `message-not-failed` for any other.
+
+    What came back (BOUNCED, or an SMS that failed on its way) has no data any more, for
+    codes rest no longer than until they are sent: it is not tried again.
+    """
 
     key = by("message_id")
     message_id: UUID
@@ -123,7 +136,8 @@ class MarkSent(Command[Done], frozen=True, kw_only=True):
 class MarkFailed(Command[Done], frozen=True, kw_only=True):
     """A try failed, after `attempts` before it: again later, or never.
 
-    Never, when it failed for a `permanent` reason or was tried often enough.
+    Never, when it failed for a `permanent` reason or was tried often enough. Not before
+    `after_seconds`, where the server named a time.
     """
 
     key = by("message_id")
@@ -132,6 +146,7 @@ class MarkFailed(Command[Done], frozen=True, kw_only=True):
     attempts: int
     reason: str
     permanent: bool
+    after_seconds: float = 0.0
 
 
 class KeepCaught(Command[Any], frozen=True, kw_only=True):
@@ -227,112 +242,3 @@ class MessageFailed(Event, frozen=True, kw_only=True):
     channel: Channel
     template: str
     reason: str
-
-
-# --- NATS services -----------------------------------------------------------
-
-Address = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
-]
-TemplateName = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
-IdempotencyKey = Annotated[str, msgspec.Meta(min_length=16, max_length=64)]
-Locale = Annotated[
-    str, msgspec.Meta(max_length=16, pattern=r"^[a-z]{2,3}([_-][A-Za-z0-9]+)*$")
-]
-
-
-Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=SUBJECT_MAX)]
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
-Phone = Annotated[str, msgspec.Meta(pattern=r"^\+[1-9][0-9]{6,14}$")]
-SmsText = Annotated[str, msgspec.Meta(min_length=1, max_length=SMS_CHARACTERS_MAX)]
-Places = dict[str, str | int | float | bool | None]
-
-
-class EmailSendTemplateRequest(
-    Value, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
-    """Send a mail made from a template; `data` fills its places.
-
-    Refused at once: `template-unknown`, `template-data-wrong`, `address-unusable`.
-    """
-
-    to: Address
-    template: TemplateName
-    data: Places = {}
-    locale: Locale = "en"
-    idempotency_key: IdempotencyKey | None = None
-
-    def to_message(self) -> SendEmail:
-        """The command that is meant."""
-        return SendEmail(
-            message_id=_message_id(self.idempotency_key),
-            to=self.to,
-            template=self.template,
-            data=dict(self.data),
-            locale=self.locale,
-            checked=True,
-        )
-
-
-class EmailSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Send a mail with this `subject` and `text`; or, as before, with a `template`.
-
-    Refused as `content-required` unless it has either both or a template.
-    """
-
-    to: Address
-    subject: Subject | None = None
-    text: Text | None = None
-    template: TemplateName | None = None
-    data: Places = {}
-    locale: Locale = "en"
-    idempotency_key: IdempotencyKey | None = None
-
-    def to_message(self) -> SendEmail:
-        """The command that is meant; refuses what is neither or both."""
-        data: Places = {"subject": self.subject, "text": self.text}
-        if self.template is None:
-            if None in data.values() or self.data:
-                raise content_required()
-        elif any(data.values()):
-            raise content_required()
-        else:
-            data = self.data
-        return SendEmail(
-            message_id=_message_id(self.idempotency_key),
-            to=self.to,
-            template=self.template or LETTER,
-            data=dict(data),
-            locale=self.locale,
-            checked=True,
-        )
-
-
-class SmsSendRequest(Value, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Send an SMS with this `text` to an E.164 number."""
-
-    to: Phone
-    text: SmsText
-    idempotency_key: IdempotencyKey | None = None
-
-    def to_message(self) -> SendSms:
-        """The command that is meant."""
-        return SendSms(
-            message_id=_message_id(self.idempotency_key),
-            to=self.to,
-            template=LETTER,
-            data={"subject": self.text},
-        )
-
-
-SERVICES: dict[str, Any] = {
-    "email.send": EmailSendRequest,
-    "email.send-template": EmailSendTemplateRequest,
-    "sms.send": SmsSendRequest,
-}
-"""NATS subject → the form of its request."""
-
-
-def _message_id(key: str | None) -> UUID:
-    """A new id; those of one key meet in one slot, where the kit knows the first."""
-    return new_id(key)
