@@ -91,7 +91,10 @@ class Replica:
         await self._hearing.connect()
         self._gateway.bus_connected = self._hearing.connected
         await self._gateway.epochs.confirm()
-        self._following = asyncio.create_task(self._gateway.epochs.follow())
+        self._following = [asyncio.create_task(self._gateway.epochs.follow())]
+        if settings.gateway_replicas > 1:
+            sharing = self._gateway.sharing.follow(self._hearing)
+            self._following.append(asyncio.create_task(sharing))
         self._app: ASGIApp = parts.build(self._gateway, domains)
         answer_here(self._gateway)
         memory.settle()
@@ -102,14 +105,15 @@ class Replica:
         return self._app
 
     def check_health(self) -> None:
-        """Serve replaces a replica whose list of epochs is followed no more."""
-        if self._following.done():
-            raise RuntimeError("the epochs are not followed")
+        """Serve replaces a replica that follows epochs or tells its counts no more."""
+        if any(task.done() for task in self._following):
+            raise RuntimeError("the epochs or the limits are not followed")
 
     async def __del__(self) -> None:
         self._gateway.draining = True
         self._gateway.streams.drain()
-        self._following.cancel()
+        for task in self._following:
+            task.cancel()
         await self._hearing.close()
 
 

@@ -79,6 +79,9 @@ class Edge:
         if gateway is None:
             await exchange.problem(unavailable("The shop is starting."))
             return
+        exchange.shields = gateway.shields
+        if gateway.cors.varies and await _cross_origin(gateway, head, exchange):
+            return
         stream = gateway.streams.route_of(scope)
         if stream is not None:
             exchange.streams = True
@@ -186,6 +189,29 @@ async def _finish(exchange: Exchange, answering: Awaitable[None]) -> None:
         exchange.finish()
 
 
+async def _cross_origin(
+    gateway: Gateway, head: RequestHead, exchange: Exchange
+) -> bool:
+    """Answer a preflight of an origin that may ask; True if that was all."""
+    cors, scope = gateway.cors, exchange.scope
+    exchange.varies = True
+    asks = scope["method"] == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
+    if not asks:
+        exchange.origin_headers = cors.headers(head.origin)
+        return False
+    allowed = cors.preflight(head.origin)
+    if not allowed:
+        return False
+    scope["souk.template"] = "preflight"
+    start = {"type": "http.response.start", "status": 204, "headers": [*allowed]}
+    await exchange.send(start)
+    await exchange.send({"type": "http.response.body", "body": b""})
+    exchange.finish()
+    return True
+
+
 async def _begin(
     gateway: Gateway, head: RequestHead, exchange: Exchange
 ) -> Identity | None:
@@ -196,7 +222,11 @@ async def _begin(
     ASKER.set(gateway.asker)
     TOKENS.set(gateway.tokens)
     FACTS.set(gateway.facts)
+    client = scope["souk.client"] = gateway.clients.of(scope)
+    counted = exchange.counted = gateway.limits.begin(scope["method"], scope["path"])
+    gateway.limits.count_address(counted, client)
     identity = await _identify(gateway, head, caller)
+    gateway.limits.count_caller(counted, client, caller.user_id)
     if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
         raise Problem(422, "invalid-request", "NUL is not allowed.")
     return identity

@@ -38,6 +38,7 @@ class RequestHead(msgspec.Struct):
     cart_token: str
     order_token: str
     if_none_match: str
+    origin: bytes
     no_cache: bool
     content_length: int | None
 
@@ -63,6 +64,7 @@ class RequestHead(msgspec.Struct):
             get(b"x-cart-token", b"").decode("latin-1"),
             get(b"x-order-token", b"").decode("latin-1"),
             get(b"if-none-match", b"").decode("latin-1"),
+            get(b"origin", b""),
             b"no-cache" in get(b"cache-control", b""),
             int(length) if length.isdigit() else None,
         )
