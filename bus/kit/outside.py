@@ -19,9 +19,11 @@ Network = IPv4Network | IPv6Network
 
 OFF = "off"
 _LIMIT = re.compile(
-    r"(?P<name>address|account|(?:GET|POST|PUT|PATCH|DELETE) /[!-<>-~]{0,128})\s*=\s*"
+    r"(?P<name>address|account|(?:GET|POST|PUT|PATCH|DELETE) /[\w{}.:~/-]{0,128})"
+    r"\s*=\s*"
     r"(?:off|(?P<quota>[0-9]{1,9})/(?P<window>[0-9]{1,5})"
-    r"(?:\s+(?P<per>address|account|caller))?)"
+    r"(?:\s+(?P<per>address|account|caller))?)",
+    re.ASCII,
 )
 
 

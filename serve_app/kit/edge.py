@@ -222,7 +222,7 @@ async def _begin(
     ASKER.set(gateway.asker)
     TOKENS.set(gateway.tokens)
     FACTS.set(gateway.facts)
-    client = scope["souk.client"] = gateway.clients.of(scope)
+    client = scope["souk.client"] = gateway.clients.of(scope, head.forwarded)
     counted = exchange.counted = gateway.limits.begin(scope["method"], scope["path"])
     gateway.limits.count_address(counted, client)
     identity = await _identify(gateway, head, caller)

@@ -200,15 +200,12 @@ class Exchange:
 
     def _besides(self, given: Headers, names: set[bytes]) -> Headers:
         """The headers that the gateway adds to every answer, whoever made it."""
-        headers: Headers = list(self.shields)
+        headers: Headers = [*self.shields]
         if b"content-security-policy" not in names:
             headers.append(POLICY)
         if b"cache-control" not in names:
             headers.append(NO_STORE)
-        picture = (b"content-type", b"image/") in (
-            (name, value[:6]) for name, value in given
-        )
-        headers.append(CROSS_ORIGIN if picture else SAME_ORIGIN)
+        headers.append(CROSS_ORIGIN if _is_picture(given) else SAME_ORIGIN)
         if self.counted is not None:
             headers += self.counted.headers()
         headers += self.origin_headers
@@ -234,6 +231,13 @@ class Exchange:
             tags=tags,
             began_at=self._near_began_at,
         )
+
+
+def _is_picture(headers: Headers) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith(b"image/")
+    return False
 
 
 def _bytes(body: Any) -> bytes:

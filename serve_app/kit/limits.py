@@ -53,8 +53,8 @@ class Bucket:
         self._seconds = self._window / limit.quota
         self._full: dict[int, float] = {}
         # Limits' names hold no quotes and no backslashes (`bus.kit.outside`).
-        self._item = f'"{limit.name}"'.encode()
-        self.policy = b"%b;q=%d;w=%d" % (self._item, limit.quota, limit.window_seconds)
+        self._item = f'"{limit.name}"'
+        self.policy = f"{self._item};q={limit.quota};w={limit.window_seconds}".encode()
 
     def __len__(self) -> int:
         return len(self._full)
@@ -81,9 +81,11 @@ class Bucket:
 
     def state(self, who: int, now: float) -> bytes:
         """The item of `RateLimit`: what is left, and in how long it is all back."""
-        ahead = max(0.0, self._full.get(who, now) - now)
-        left = max(0, int((self._window - ahead) / self._seconds + 1e-6))
-        return b"%b;r=%d;t=%d" % (self._item, left, math.ceil(ahead))
+        ahead = self._full.get(who, now) - now
+        if ahead <= 0:
+            return f"{self._item};r={self.limit.quota};t=0".encode()
+        left = int((self._window - ahead) / self._seconds + 1e-6)
+        return f"{self._item};r={max(0, left)};t={math.ceil(ahead)}".encode()
 
     def _move(self, who: int, now: float, count: int) -> None:
         full = self._full.get(who)
@@ -117,6 +119,10 @@ class Counted(msgspec.Struct):
         As draft-ietf-httpapi-ratelimit-headers-10 has them: lists of structured
         fields (RFC 9651), `t` in seconds.
         """
+        if len(self.buckets) == 1:
+            bucket, who = self.buckets[0]
+            state = bucket.state(who, self.now)
+            return ((b"ratelimit", state), (b"ratelimit-policy", bucket.policy))
         if not self.buckets:
             return ()
         states = [bucket.state(who, self.now) for bucket, who in self.buckets]
