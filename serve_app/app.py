@@ -20,6 +20,7 @@ from bus.payments import (
 from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
 from serve_app.kit import sharing
 from serve_app.kit.asking import Asker
+from serve_app.kit.auditing import auditing
 from serve_app.kit.declared import check_declared, stream_paths
 from serve_app.kit.edge import Edge
 from serve_app.kit.epochs import Raised
@@ -99,7 +100,7 @@ def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
         redirect_slashes=False,
     )
     answer_errors(app)
-    own = [operations(gateway)]
+    own = [operations(gateway), auditing(ROUTERS)]
     if gateway.settings.profile != "production":
         own.append(mailbox())
     for router in (*domains, *own, pages(app, VERSION)):

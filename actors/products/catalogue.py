@@ -22,6 +22,7 @@ from bus.products import (
     GetOffers,
     GetProduct,
     HangImage,
+    Image,
     ListProducts,
     ListSkus,
     Offers,
@@ -44,6 +45,7 @@ from bus.products import (
     unknown_category,
     unknown_image,
 )
+from persistence.kit.audit import names_changed
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
@@ -114,7 +116,10 @@ class Catalogue(Domain):
         if made:
             await save_products(tx, made)
             await self._give_back_slugs(tx, messages, answers)
+        asked = {message.product_id: message for message in reversed(messages)}
         for product in made:
+            facts = decide.product_facts(product)
+            tx.audit(asked[product.id], product.id, after=facts)
             tx.tell(
                 ProductCreated(
                     product_id=product.id,
@@ -132,28 +137,28 @@ class Catalogue(Domain):
     async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
         """Apply an edit to the version that was seen."""
         product = await self._editable(tx, message)
-        return await self._save(tx, product, message.changes)
+        return await self._save(tx, message, product, message.changes)
 
     @handles(AddVariant, claims=variant_claims)
     async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
         """Add a variant."""
         product = await self._editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=True)
-        return await self._save(tx, product, changes)
+        return await self._save(tx, message, product, changes)
 
     @handles(UpdateVariant)
     async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
         """Rewrite a variant."""
         product = await self._editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=False)
-        return await self._save(tx, product, changes)
+        return await self._save(tx, message, product, changes)
 
     @handles(RemoveVariant)
     async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
         """Take a variant off the shelf."""
         product = await self._editable(tx, message)
         changes = decide.without_variant(product, message.sku)
-        return await self._save(tx, product, changes)
+        return await self._save(tx, message, product, changes)
 
     @handles(ArchiveProduct)
     async def archive_product(self, tx: Tx, message: ArchiveProduct) -> Done:
@@ -164,6 +169,8 @@ class Catalogue(Domain):
         await save_products(tx, [decide.next_version(archived, tx.now)])
         await tx.release_claims([Claim("slug", product.slug, product.id)])
         tx.tell(ProductArchived(product_id=product.id, skus=product.skus))
+        before = {"status": product.status}
+        tx.audit(message, product.id, before, {"status": archived.status})
         return Done()
 
     @handles(AddImage)
@@ -194,8 +201,7 @@ class Catalogue(Domain):
         images = decide.with_image(product, message.image)
         if isinstance(images, Refusal):
             raise images
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
+        return await self._save(tx, message, product, ProductChanges(), images)
 
     @handles(RemoveImage)
     async def remove_image(self, tx: Tx, message: RemoveImage) -> ProductView:
@@ -204,8 +210,7 @@ class Catalogue(Domain):
         images = tuple(each for each in product.images if each.id != message.file_id)
         if len(images) == len(product.images):
             raise unknown_image()
-        changed = msgspec.structs.replace(product, images=images)
-        return await self._save(tx, changed, ProductChanges())
+        return await self._save(tx, message, product, ProductChanges(), images)
 
     @handles_many(GetOffers)
     async def get_offers(
@@ -325,7 +330,12 @@ class Catalogue(Domain):
         return product
 
     async def _save(
-        self, tx: Tx, product: Product, changes: ProductChanges
+        self,
+        tx: Tx,
+        message: Edit,
+        product: Product,
+        changes: ProductChanges,
+        images: tuple[Image, ...] | None = None,
     ) -> ProductView:
         """Check an edit, write it and tell of it."""
         category_id = changes.category_id
@@ -334,8 +344,14 @@ class Catalogue(Domain):
         ):
             raise unknown_category()
         after = decide.changed(product, changes, tx.now)
+        if images is not None:
+            after = msgspec.structs.replace(after, images=images)
         decide.check_variants(after.options, after.variants, self.settings.currency)
         await save_products(tx, [after])
+        facts = decide.product_facts(product), decide.product_facts(after)
+        if texts := names_changed(product, after, "name", "description", "options"):
+            facts[1]["changed"] = texts
+        tx.audit(message, after.id, *facts)
         if after.slug != product.slug:
             await tx.release_claims([Claim("slug", product.slug, product.id)])
         for old, new in decide.price_changes(product, after):

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.kit import logs
+from bus.kit.audit import GUEST
 from bus.kit.context import CURRENT, Context
 from serve_app.kit.answers import matches
 from serve_app.kit.asking import ASKER
@@ -217,7 +218,7 @@ async def _begin(
 ) -> Identity | None:
     """Tell those further in who asks; raises Problem for a request that is none."""
     caller, scope = exchange.caller, exchange.scope
-    CURRENT.set(Context(caller.request_id, caller.traceparent))
+    CURRENT.set(Context(caller.request_id, caller.traceparent, GUEST))
     CALLER.set(caller)
     ASKER.set(gateway.asker)
     TOKENS.set(gateway.tokens)
@@ -226,6 +227,9 @@ async def _begin(
     counted = exchange.counted = gateway.limits.begin(scope["method"], scope["path"])
     gateway.limits.count_address(counted, client)
     identity = await _identify(gateway, head, caller)
+    if identity is not None:
+        actor = str(identity.user_id)
+        CURRENT.set(Context(caller.request_id, caller.traceparent, actor))
     gateway.limits.count_caller(counted, client, caller.user_id)
     if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
         raise Problem(422, "invalid-request", "NUL is not allowed.")
