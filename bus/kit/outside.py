@@ -18,6 +18,11 @@ Per = Literal["address", "account", "caller"]
 Network = IPv4Network | IPv6Network
 
 OFF = "off"
+PERS: dict[str, Per] = {
+    "address": "address",
+    "account": "account",
+    "caller": "caller",
+}
 _LIMIT = re.compile(
     r"(?P<name>address|account|(?:GET|POST|PUT|PATCH|DELETE) /[\w{}.:~/-]{0,128})"
     r"\s*=\s*"
@@ -152,9 +157,12 @@ def _limit(name: str, quota: int, window_seconds: int, per: str | None) -> Limit
         raise ValueError(
             f"{name}: 1 to {QUOTA_MAX} requests in 1 to {WINDOW_SECONDS_MAX} seconds"
         )
-    fixed: Per | None = {"address": "address", "account": "account"}.get(name)  # type: ignore[assignment]
-    if fixed is not None and per not in (None, fixed):
-        raise ValueError(f"{name} is counted per {fixed}")
     known = DEFAULT_LIMITS.get(name)
-    given: Per = per or fixed or (known.per if known else "caller")  # type: ignore[assignment]
-    return Limit(name=name, quota=quota, window_seconds=window_seconds, per=given)
+    if name in PERS and per not in (None, name):
+        raise ValueError(f"{name} is counted per {name}")
+    return Limit(
+        name=name,
+        quota=quota,
+        window_seconds=window_seconds,
+        per=PERS[per] if per else known.per if known else "caller",
+    )

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from fastapi import Query
 
-from bus.kit.audit import AuditEntry, AuditPage, list_audit
+from bus.kit.audit import AuditPage, list_audit
 from bus.kit.refusals import Failed, FieldError, Unavailable, Unknown
 from bus.kit.values import Page
 from serve_app.kit.asking import ask
@@ -19,6 +19,27 @@ from serve_app.kit.routing import ADMIN, Pages, Router
 ENTITY_MAX = 128
 ACTOR_MAX = 64
 ASK_SECONDS_MAX = 5.0
+
+
+Entity = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=ENTITY_MAX,
+        description="Id of a product, order, payment, user …, or a SKU.",
+    ),
+]
+Actor = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=ACTOR_MAX,
+        description="A user's id, `system`, `nats` or `guest`.",
+    ),
+]
+Since = Annotated[
+    datetime | None, Query(description="RFC 3339; without an offset it is UTC.")
+]
 
 
 class ShopEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,26 +63,9 @@ def auditing(domains: Sequence[str]) -> Router:
     @router.get("/audit", access=ADMIN)
     async def list_audit_log(
         pages: Pages,
-        entity: Annotated[
-            str | None,
-            Query(
-                min_length=1,
-                max_length=ENTITY_MAX,
-                description="Id of a product, order, payment, user …, or a SKU.",
-            ),
-        ] = None,
-        actor: Annotated[
-            str | None,
-            Query(
-                min_length=1,
-                max_length=ACTOR_MAX,
-                description="A user's id, `system`, `nats` or `guest`.",
-            ),
-        ] = None,
-        since: Annotated[
-            datetime | None,
-            Query(description="RFC 3339; without an offset it is UTC."),
-        ] = None,
+        entity: Entity = None,
+        actor: Actor = None,
+        since: Since = None,
     ) -> Page[ShopEntry]:
         """Tell who did what to which entity, newest first.
 
@@ -73,12 +77,9 @@ def auditing(domains: Sequence[str]) -> Router:
         days. A domain that does not answer is named by 503 `audit-incomplete`: the list
         is whole or not given.
         """
-        for name, text in (("entity", entity), ("actor", actor)):
-            if text is not None and not text.isprintable():
-                raise _not(name, "Not a printable text")
         wanted = {
-            "entity": entity,
-            "actor": _actor(actor),
+            "entity": _printable("entity", entity),
+            "actor": _actor(_printable("actor", actor)),
             "since": _aware(since),
             "before": _entry_id(pages.cursor),
             "limit": pages.limit + 1,
@@ -92,13 +93,7 @@ def auditing(domains: Sequence[str]) -> Router:
                 headers={"Retry-After": "1"},
                 down=down,
             )
-        entries = [
-            _of_shop(name, each) for name, some in found if some for each in some.items
-        ]
-        entries.sort(key=lambda each: each.id, reverse=True)
-        page = tuple(entries[: pages.limit])
-        more = len(entries) > pages.limit
-        return Page(page, str(page[-1].id) if more else None)
+        return _merged(found, pages.limit)
 
     return router
 
@@ -111,8 +106,25 @@ async def _read(domain: str, wanted: dict[str, Any]) -> tuple[str, AuditPage | N
         return domain, None
 
 
-def _of_shop(domain: str, entry: AuditEntry) -> ShopEntry:
-    return ShopEntry(domain=domain, **msgspec.structs.asdict(entry))
+def _merged(
+    found: Sequence[tuple[str, AuditPage | None]], limit: int
+) -> Page[ShopEntry]:
+    """One page of all logs: ids are in the order of time."""
+    entries = [
+        ShopEntry(domain=name, **msgspec.structs.asdict(each))
+        for name, some in found
+        if some is not None
+        for each in some.items
+    ]
+    entries.sort(key=lambda each: each.id, reverse=True)
+    page = tuple(entries[:limit])
+    return Page(page, str(page[-1].id) if len(entries) > limit else None)
+
+
+def _printable(field: str, text: str | None) -> str | None:
+    if text is not None and not text.isprintable():
+        raise _not(field, "Not a printable text")
+    return text
 
 
 def _actor(text: str | None) -> str | None:

@@ -36,8 +36,8 @@ class Clients:
     believed is asked who came before it, from the last one back.
     """
 
-    def __init__(self, proxies: Proxies = Proxies(), secret: bytes = b"") -> None:  # noqa: B008
-        self._proxies = proxies
+    def __init__(self, proxies: Proxies | None = None, secret: bytes = b"") -> None:
+        self._proxies = proxies or Proxies()
         self._secret = secret
         self._known: dict[tuple[str, tuple[bytes, ...]], Client] = {}
 
