@@ -11,6 +11,7 @@ from bus.kit.outside import Proxies
 
 IPV6_PREFIX_BITS = 64
 KNOWN_MAX = 20_000
+REMEMBERED_BYTES_MAX = 128
 CHAIN_MAX = 32
 
 Address = IPv4Address | IPv6Address
@@ -48,9 +49,11 @@ class Clients:
         known = self._known.get(key)
         if known is None:
             known = self._find(peer, said)
-            if len(self._known) >= KNOWN_MAX:
-                self._known.clear()
-            self._known[key] = known
+            # A client may write as much as it likes before what a proxy adds.
+            if sum(map(len, said)) <= REMEMBERED_BYTES_MAX:
+                if len(self._known) >= KNOWN_MAX:
+                    self._known.clear()
+                self._known[key] = known
         return known
 
     def _find(self, peer: str, said: tuple[bytes, ...]) -> Client:

@@ -75,7 +75,8 @@ class Bucket:
 
     def hear(self, who: int, now: float, count: int) -> None:
         """Count what another replica let pass."""
-        self._move(who, now, min(count, self.limit.quota * OVERDRAWN_WINDOWS_MAX))
+        most = self.limit.quota * OVERDRAWN_WINDOWS_MAX
+        self._move(who, now, max(0, min(count, most)))
         latest = now + self._window * OVERDRAWN_WINDOWS_MAX
         self._full[who] = min(self._full[who], latest)
 
@@ -187,10 +188,10 @@ class Limits:
             return
         wanted = []
         if self._account is not None and person is not None:
-            wanted.append((self._account, person.int))
+            wanted.append((self._account, _number(person)))
         if route is not None and route.limit.per != "address":
             if person is not None:
-                wanted.append((route, person.int))
+                wanted.append((route, _number(person)))
             elif route.limit.per == "caller":
                 wanted.append((route, client.number))
         self._count(counted, wanted)
@@ -220,6 +221,11 @@ class Limits:
                 raise _too_many(bucket, wait)
         for bucket, who in wanted:
             bucket.take(who, now)
+
+
+def _number(person: UUID) -> int:
+    """A person in 64 bits, which is what messages carry."""
+    return (person.int >> 64) ^ (person.int & 0xFFFFFFFFFFFFFFFF)
 
 
 def _too_many(bucket: Bucket, wait_seconds: float) -> Problem:

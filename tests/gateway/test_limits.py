@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from bus.inventory import GetStock, StockView
 from bus.kit.outside import DEFAULT_LIMITS, Limit, Proxies, parse_limits, parse_proxies
 from bus.kit.settings import Settings, SettingsError
 from serve_app.app import hearing
@@ -113,6 +114,16 @@ async def test_a_route_past_its_limit_says_when_to_come_back(
     assert await statuses(front, 2) == [202, 429]
 
 
+async def test_a_limit_is_of_a_route_whatever_it_is_asked_for(tmp_path: Path) -> None:
+    front = await made(tmp_path, "GET /things/{sku}=2/60,GET /things=1/60")
+    front.asker.answers[GetStock] = StockView(sku="A", available=3, version=2)
+    for path, status in (("A", 200), ("B", 200), ("A", 429), ("A/B", 404)):
+        answer = await front.http.get(f"/things/{path}")
+        assert answer.status_code == status
+    assert (await front.http.get("/things")).status_code == 401
+    assert '"GET /things/{sku}"' not in answer.headers["ratelimit"]
+
+
 async def test_persons_are_counted_apart_and_by_no_address(tmp_path: Path) -> None:
     front = await made(tmp_path, f"{LATER}=2/60,account=3/60")
     ada = front.bearer()
@@ -177,6 +188,11 @@ async def test_two_replicas_hold_one_limit_together(tmp_path: Path) -> None:
         assert await statuses(fronts[1], 10) == [202] * 8 + [429] * 2
         await _told(fronts[0], 8)
         assert await statuses(fronts[0], 3) == [429] * 3
+        # A person is one, too, wherever they ask.
+        ada = fronts[0].bearer()
+        assert await statuses(fronts[0], 15, headers=ada) == [202] * 15
+        await _told(fronts[1], 15)
+        assert await statuses(fronts[1], 6, headers=ada) == [202] * 5 + [429]
         assert 'limits_alone{replica="0"} 0' in (fronts[0].gateway.measures.text(0))
         # All at once, faster than that: at most one quota more from each further one.
         hands: Any = fronts[0].gateway.limits._clock
