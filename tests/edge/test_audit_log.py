@@ -8,6 +8,9 @@ from tests.edge.front import Front, Person, key, order
 REFUND = {"reason": "broken", "amount": {"amount": 400, "currency": "USD"}}
 
 
+OTHER = {"sku": "AUD-OTHER", "price": {"amount": 1000, "currency": "USD"}}
+
+
 async def log_of(admin: Person, entity: object, **more: str) -> list[dict[str, Any]]:
     """The entries of one entity, the oldest first; all are of the admin's."""
     asked = "&".join(f"{name}={value}" for name, value in more.items())
@@ -67,6 +70,22 @@ async def test_stock_and_warehouses(front: Front) -> None:
     )
 
 
+async def test_pieces_that_move(front: Front) -> None:
+    admin, (a,) = await front.person("ADMIN"), await front.goods(5)
+    places = (await admin.call("GET /warehouses", 200))["items"]
+    main = next(one["id"] for one in places if one["code"] == "MAIN")
+    body = {"code": f"T-{uuid4().hex[:6].upper()}", "name": "East", "priority": 9}
+    east = (await admin.call("POST /warehouses", 201, body))["id"]
+    ends = {"from_warehouse_id": main, "to_warehouse_id": east}
+    asked, once = {**ends, "sku": a, "quantity": 2}, key()
+    made = await admin.call("POST /inventory/transfers", 201, asked, **once)
+    await admin.call("POST /inventory/transfers", 201, asked, **once)
+    facts = {"from": main, "to": east, "quantities": {a: 2}}
+    entries = await log_of(admin, made["id"])
+    assert told(entries) == [("inventory.begin_transfer", None, facts)]
+    assert [one["actor"] for one in entries] == [str(admin.user_id)]
+
+
 async def test_products_categories_and_reviews(front: Front) -> None:
     seller, admin = await front.person("SELLER"), await front.person("ADMIN")
     sku = f"AUD-{uuid4().hex[:8]}"
@@ -97,6 +116,22 @@ async def test_products_categories_and_reviews(front: Front) -> None:
     ]
     assert "Lamp" not in str(entries)
 
+    other = await seller.call("POST /products", 201, {**body, "variants": [OTHER]})
+    review = {"rating": 4, "comment": "Bright, and Ada likes it."}
+    ada = await front.person()
+    place = f"/products/{other['id']}/reviews"
+    written = await ada.call(f"POST {place}", 201, review)
+    verdict = {"status": "APPROVED"}
+    for _ in range(2):
+        await admin.call(f"PUT /reviews/{written['id']}/moderation", 200, verdict)
+    assert told(await log_of(admin, written["id"])) == [
+        (
+            "products.moderate_review",
+            {"status": "PENDING"},
+            {"status": "APPROVED", "product_id": other["id"]},
+        )
+    ]
+
     tree = await admin.call("POST /categories", 201, {"name": "Lamps"})
     await admin.call(f"PUT /categories/{tree['id']}", 200, {"name": "Lights"})
     await admin.call(f"DELETE /categories/{tree['id']}", 204)
@@ -120,6 +155,24 @@ async def test_people_and_their_rights(front: Front) -> None:
         ("users.change_status", {"status": "ACTIVE"}, {"status": "BLOCKED"}),
     ]
     assert await log_of(admin, admin.user_id) == []
+
+    word, new = "four grey umbrellas", "nine blue umbrellas"
+    names = {"first_name": "Eve", "last_name": "Stone"}
+    eve = {"email": "eve.audited@example.com", "password": word, **names}
+    session = await front.guest.call("POST /auth/register", 201, eve)
+    bearer = {"Authorization": f"Bearer {session['access_token']}"}
+    change = {"current_password": word, "new_password": new}
+    for body, status in (({**change, "new_password": "short"}, 422), (change, 204)):
+        await front.guest.call("POST /auth/change-password", status, body, **bearer)
+    (entry,) = await log_of(admin, session["user"]["id"])
+    assert entry["actor"] == session["user"]["id"]
+    assert told([entry]) == [
+        (
+            "users.set_password",
+            None,
+            {"changed": ["password"], "allowed_by": "password"},
+        )
+    ]
 
 
 async def test_orders_and_money(front: Front) -> None:

@@ -194,3 +194,7 @@ async def test_a_deleted_file_is_gone_at_once_and_its_bytes_soon(
         assert await s.rows("files", "SELECT * FROM files") == []
         types = [each["type"] for each in await s.events()]
         assert types == ["files.file_uploaded.v1", "files.file_deleted.v1"]
+        audit = "SELECT action, entity FROM audit"
+        assert await s.rows("files", audit) == [
+            {"action": "files.delete_file", "entity": str(view.id)}
+        ]
