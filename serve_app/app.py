@@ -18,7 +18,9 @@ from bus.payments import (
     ReconciliationMismatch,
 )
 from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
+from serve_app.kit import sharing
 from serve_app.kit.asking import Asker
+from serve_app.kit.auditing import auditing
 from serve_app.kit.declared import check_declared, stream_paths
 from serve_app.kit.edge import Edge
 from serve_app.kit.epochs import Raised
@@ -98,7 +100,7 @@ def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
         redirect_slashes=False,
     )
     answer_errors(app)
-    own = [operations(gateway)]
+    own = [operations(gateway), auditing(ROUTERS)]
     if gateway.settings.profile != "production":
         own.append(mailbox())
     for router in (*domains, *own, pages(app, VERSION)):
@@ -157,6 +159,7 @@ def hearing(gateway: Gateway, domains: Sequence[Router]) -> Hearing:
     heard.on_loss(gateway.facts.clear)
     heard.on_loss(gateway.streams.miss)
     gateway.streams.ear = heard
+    heard.on_plain(sharing.SUBJECT, gateway.sharing.hear)
     heard.on(SessionsRevoked, lambda _: gateway.epochs.confirm_soon())
     for counted, call in counting(gateway.measures):
         heard.on(counted, call)

@@ -42,6 +42,7 @@ class Removing(Shelf):
             raise no_file()
         await mark_deleted(tx, file.id)
         tx.due(removal(file.id), tx.now, RemoveContents(file_id=file.id))
+        tx.audit(message, file.id, before={"entity_type": file.entity_type})
         tx.tell(
             FileDeleted(
                 file_id=file.id, owner_id=file.owner_id, entity_type=file.entity_type

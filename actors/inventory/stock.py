@@ -57,6 +57,9 @@ class StockKeeping(Domain):
             actor_id=m.actor_id,
         )
         ledger.tell_adjusted(m.sku, warehouse_id, delta)
+        place = str(warehouse_id)
+        after = {place: row.on_hand + delta}
+        tx.audit(m, m.sku, {"on_hand": {place: row.on_hand}}, {"on_hand": after})
         ledger.tell_level(m.sku)
         await ledger.save()
         return ledger.stocks[m.sku].view()
@@ -80,6 +83,13 @@ class StockKeeping(Domain):
                 )
         if not ledger.moves:
             raise not_found("warehouse")
+        before = {str(each.after.warehouse_id): each.before for each in ledger.moves}
+        tx.audit(
+            m,
+            m.sku,
+            {"threshold": {place: row.threshold for place, row in before.items()}},
+            {"threshold": dict.fromkeys(before, m.threshold)},
+        )
         ledger.tell_level(m.sku)
         await ledger.save()
         return ledger.stocks[m.sku].view()

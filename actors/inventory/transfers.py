@@ -120,6 +120,12 @@ class Transfers(TimedHolds):
             updated_at=tx.now,
         )
         await store.insert_transfer(tx, transfer)
+        facts = {
+            "from": transfer.from_warehouse_id,
+            "to": transfer.to_warehouse_id,
+            "quantities": {line.sku: line.quantity for line in transfer.lines},
+        }
+        tx.audit(m, transfer.id, after=facts)
         return transfer
 
     @handles(ReadTransfer)

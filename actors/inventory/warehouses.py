@@ -1,5 +1,6 @@
 """Warehouses: opened, changed, closed, all in one slot."""
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -51,6 +52,7 @@ class Warehouses(Domain):
             updated_at=tx.now,
         )
         await store.insert_warehouse(tx, view)
+        tx.audit(m, view.id, after=_facts(view))
         return view
 
     @handles(UpdateWarehouse, claims=code_claims)
@@ -68,6 +70,7 @@ class Warehouses(Domain):
             updated_at=tx.now,
         )
         await store.save_warehouse(tx, after)
+        tx.audit(m, after.id, _facts(before), _facts(after))
         if before.code != after.code:
             await tx.release_claims([Claim(CODE, before.code, before.id)])
         return after
@@ -81,12 +84,21 @@ class Warehouses(Domain):
         if not await store.close_warehouse(tx, warehouse.id):
             raise warehouse_in_use()
         await tx.release_claims([Claim(CODE, warehouse.code, warehouse.id)])
+        tx.audit(m, warehouse.id, before=_facts(warehouse))
         return Done()
 
     @handles(ListWarehouses)
     async def list_warehouses(self, db: Db, _: ListWarehouses) -> Page[WarehouseView]:
         """All warehouses."""
         return Page(tuple(await store.read_warehouses(db)))
+
+
+def _facts(warehouse: WarehouseView) -> dict[str, Any]:
+    return {
+        "code": warehouse.code,
+        "name": warehouse.name,
+        "priority": warehouse.priority,
+    }
 
 
 async def _seen(tx: Tx, warehouse_id: UUID, version: int | None) -> WarehouseView:

@@ -10,7 +10,7 @@ import asyncpg
 from actors.kit.item import UNANSWERED, AlreadyAnswered, Item, rounds
 from actors.kit.once import answer_known, reused, row_of, same_body
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
-from persistence.kit import claims, fence, handled, outbox
+from persistence.kit import audit, claims, fence, handled, outbox
 from persistence.kit.claims import Claim
 from persistence.kit.database import CONNECTION_LOST, Database
 from persistence.kit.entities import Entities
@@ -264,6 +264,8 @@ class Batches:
         self._finishing, self._marking = set(), {}
         if tx.told:
             rows = await outbox.write(connection, tx.told, self.last_n, tx.now)
+        if tx.audited:
+            await audit.write(connection, tx.audited)
         today = tx.now.date()
         if to_write := [row for item in items if (row := row_of(item, today))]:
             await handled.write(connection, to_write, tx.now)

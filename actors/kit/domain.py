@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
+from bus.kit.audit import AuditPage, AuditQuery, list_audit
 from bus.kit.messages import Event, Message
 from bus.kit.settings import Settings
+from persistence.kit import audit
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
 
@@ -93,12 +95,21 @@ class Domain:
         )
         marks = (mark for value in members for mark in getattr(value, "handled", ()))
         cls.handlers = {handler.message: handler for handler in marks}
+        if "name" in vars(cls):
+            query = list_audit(cls.name)
+            cls.handlers[query] = Handler(
+                Domain.list_audit, query, many=False, claims=None
+            )
 
     async def start(self) -> None:
         """Called once before the first message; opens what the domain needs."""
 
     async def stop(self) -> None:
         """Called once when the shard leaves."""
+
+    async def list_audit(self, db: Db, query: AuditQuery) -> AuditPage:
+        """The domain's audit log, newest first."""
+        return AuditPage(items=await audit.read(db, query))
 
     @classmethod
     def consumes(cls) -> list[type[Event]]:

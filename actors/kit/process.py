@@ -125,6 +125,7 @@ class Run:
             id=new_id(),
             request_id=self.meta.request_id,
             traceparent=self.meta.traceparent,
+            actor=self.meta.actor,
             sequence=self.meta.sequence,
         )
         return Item(handler, message, meta, due_id=self.due_id)
@@ -171,7 +172,8 @@ class Processes:
                 task.cancel()
 
     async def _drive(self, handler: Handler, run: Run) -> None:
-        CURRENT.set(Context(run.meta.request_id, run.meta.traceparent))
+        meta = run.meta
+        CURRENT.set(Context(meta.request_id, meta.traceparent, meta.actor))
         try:
             await self._shard.ready.wait()  # else it would run before `start()`
             answer = await self._repeat(handler, run)

@@ -81,6 +81,7 @@ class Reception:
             sequence=sent.sequence,
             request_id=sent.context.request_id,
             traceparent=sent.context.traceparent,
+            actor=sent.context.actor,
         )
         self.messages_total += 1
         if handler.kind is HandlerKind.QUERY:

@@ -201,6 +201,9 @@ class Changes(Domain):
                 ),
                 about=m,
             )
+            if m.viewer is not None and m.viewer.role != "CUSTOMER":
+                before = {"status": order.status}
+                tx.audit(m, order.id, before, {"status": S.CANCELLED})
             return moved(
                 order,
                 S.CANCELLED,

@@ -144,6 +144,8 @@ class Fulfilment(Capturing):
             actor_id=viewer.user_id,
         )
         await store.add_timeline(tx, [step])
+        facts = {"status": after.status, "step": m.request.status}
+        tx.audit(m, order.id, {"status": order.status}, facts)
         _tell_advance(tx, order, after, m)
         return after
 

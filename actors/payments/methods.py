@@ -129,6 +129,7 @@ class Methods(Till):
             found = known.get(message.method_id)
             mine = found is not None and found.user_id == message.user_id
             raise stale() if mine else unknown_method()
+        tx.audit(message, gone.id, before={"provider": gone.provider})
         let_go = LetMethodGo(
             user_id=gone.user_id,
             method_id=gone.id,

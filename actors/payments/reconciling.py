@@ -169,6 +169,8 @@ class Reconciling(Till):
         )
         if not await insert_reconciliation(tx, view):
             return view
+        facts = {"report": m.id, "matched": m.matched, "found": view.found}
+        tx.audit(m, m.provider, after=facts)
         if m.resolved:
             await resolve(tx, m.provider, m.resolved)
         if m.discrepancies:

@@ -1,6 +1,7 @@
 """The refund process and its steps."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from actors.kit.domain import handles
@@ -110,6 +111,7 @@ class Refunds(Till):
         payment, refund = begin_refund(found, message.refund, tx.now)
         book.put(payment)
         self._look_after_refund(tx, payment, refund)
+        tx.audit(message, payment.id, after=_facts(payment, refund))
         await book.save()
         return _opened(payment, refund)
 
@@ -134,6 +136,8 @@ class Refunds(Till):
         book.put(payment, closed.lines, *closed.events)
         if refund.final:
             tx.cancel_due(refund_due(refund))
+            facts = _facts(payment, before), _facts(payment, refund)
+            tx.audit(message, payment.id, *facts)
         else:
             at = tx.now + back_off(UNKNOWN_SECONDS, refund.asks)
             tx.due(refund_due(refund), at, settle_refund(payment, refund))
@@ -157,6 +161,14 @@ def _begun(book: Book, order_id: UUID, refund_id: UUID) -> tuple[Payment, Refund
     if payment is None or refund is None:
         raise not_found("refund")
     return payment, refund
+
+
+def _facts(payment: Payment, refund: Refund) -> dict[str, Any]:
+    """What the audit log tells of a refund; its reason may be anybody's words."""
+    return {
+        "refund": [refund.id, refund.status],
+        "amount": [refund.amount_minor, payment.currency],
+    }
 
 
 def _opened(payment: Payment, refund: Refund) -> OpenedRefund:

@@ -39,6 +39,8 @@ class Archive(Catalogue):
         await save_products(tx, [decide.next_version(archived, tx.now)])
         await tx.release_claims([Claim("slug", product.slug, product.id)])
         tx.tell(ProductArchived(product_id=product.id, skus=product.skus))
+        before = {"status": product.status}
+        tx.audit(message, product.id, before, {"status": archived.status})
         return Done()
 
     @handles(RestoreProduct)
@@ -82,5 +84,5 @@ class Archive(Catalogue):
             return self.view(found)
         back = msgspec.structs.replace(found, status="DRAFT", slug=slug)
         after = decide.next_version(back, tx.now)
-        await write_products(tx, [Change(found, after)])
+        await write_products(tx, [Change(found, after, message)])
         return self.view(after)

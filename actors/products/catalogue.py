@@ -19,6 +19,7 @@ from bus.products import (
     GetOffers,
     GetProduct,
     HangImage,
+    Image,
     ListPrices,
     ListProducts,
     ListSkus,
@@ -119,7 +120,10 @@ class Catalogue(Domain):
             if isinstance(answer, Product) and answer.id not in known
         ]
         if made:
-            await write_products(tx, [Change(None, product) for product in made])
+            asked = {message.product_id: message for message in reversed(messages)}
+            await write_products(
+                tx, [Change(None, product, asked[product.id]) for product in made]
+            )
             await self._give_back_slugs(tx, messages, answers)
         return [
             self.view(each) if isinstance(each, Product) else each for each in answers
@@ -129,28 +133,28 @@ class Catalogue(Domain):
     async def update_product(self, tx: Tx, message: UpdateProduct) -> ProductView:
         """Apply an edit to the version that was seen."""
         product = await self.editable(tx, message)
-        return await self.save(tx, product, message.changes, message.actor_id)
+        return await self.save(tx, message, product, message.changes)
 
     @handles(AddVariant, claims=variant_claims)
     async def add_variant(self, tx: Tx, message: AddVariant) -> ProductView:
         """Add a variant."""
         product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=True)
-        return await self.save(tx, product, changes, message.actor_id)
+        return await self.save(tx, message, product, changes)
 
     @handles(UpdateVariant)
     async def update_variant(self, tx: Tx, message: UpdateVariant) -> ProductView:
         """Rewrite a variant."""
         product = await self.editable(tx, message)
         changes = decide.with_variant(product, message.variant, new=False)
-        return await self.save(tx, product, changes, message.actor_id)
+        return await self.save(tx, message, product, changes)
 
     @handles(RemoveVariant)
     async def remove_variant(self, tx: Tx, message: RemoveVariant) -> ProductView:
         """Take a variant off the shelf."""
         product = await self.editable(tx, message)
         changes = decide.without_variant(product, message.sku)
-        return await self.save(tx, product, changes)
+        return await self.save(tx, message, product, changes)
 
     @handles_many(GetOffers)
     async def get_offers(
@@ -288,9 +292,10 @@ class Catalogue(Domain):
     async def save(
         self,
         tx: Tx,
+        message: Edit,
         product: Product,
         changes: ProductChanges,
-        actor_id: UUID | None = None,
+        images: tuple[Image, ...] | None = None,
     ) -> ProductView:
         """Check an edit, write it and tell of it."""
         category_id = changes.category_id
@@ -299,8 +304,10 @@ class Catalogue(Domain):
         ):
             raise unknown_category()
         after = decide.changed(product, changes, tx.now)
+        if images is not None:
+            after = msgspec.structs.replace(after, images=images)
         decide.check_variants(after.options, after.variants, self.settings.currency)
-        await write_products(tx, [Change(product, after, actor_id)])
+        await write_products(tx, [Change(product, after, message)])
         return self.view(after)
 
     def view(self, product: Product) -> ProductView:

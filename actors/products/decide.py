@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -227,6 +228,26 @@ def price_changes(
         for variant in after.variants
         if variant.sku in old and old[variant.sku].price != variant.price
     ]
+
+
+def product_facts(product: Product) -> dict[str, Any]:
+    """What the audit log tells of a product: all but its texts."""
+    return {
+        "status": product.status,
+        "slug": product.slug,
+        "category_id": product.category_id,
+        "prices": {each.sku: each.price.amount for each in product.variants},
+        "images": [image.id for image in product.images],
+    }
+
+
+def category_facts(category: CategoryView) -> dict[str, Any]:
+    """What the audit log tells of a category."""
+    return {
+        "name": category.name,
+        "slug": category.slug,
+        "parent_id": category.parent_id,
+    }
 
 
 def placed_category(

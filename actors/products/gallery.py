@@ -1,7 +1,5 @@
 """Pictures of products: hung, ordered, renamed and taken down."""
 
-import msgspec
-
 from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.products import decide
@@ -51,8 +49,7 @@ class Gallery(Catalogue):
         images = decide.with_image(product, message.image)
         if isinstance(images, Refusal):
             raise images
-        changed = msgspec.structs.replace(product, images=images)
-        return await self.save(tx, changed, ProductChanges())
+        return await self.save(tx, message, product, ProductChanges(), images)
 
     @handles(RemoveImage)
     async def remove_image(self, tx: Tx, message: RemoveImage) -> ProductView:
@@ -61,8 +58,7 @@ class Gallery(Catalogue):
         images = tuple(each for each in product.images if each.id != message.file_id)
         if len(images) == len(product.images):
             raise unknown_image()
-        changed = msgspec.structs.replace(product, images=images)
-        return await self.save(tx, changed, ProductChanges())
+        return await self.save(tx, message, product, ProductChanges(), images)
 
     @handles(UpdateImage)
     async def update_image(self, tx: Tx, message: UpdateImage) -> ProductView:
@@ -71,5 +67,4 @@ class Gallery(Catalogue):
         images = decide.with_changed_image(
             product.images, message.file_id, message.alt, message.position
         )
-        changed = msgspec.structs.replace(product, images=images)
-        return await self.save(tx, changed, ProductChanges())
+        return await self.save(tx, message, product, ProductChanges(), images)

@@ -60,7 +60,7 @@ class ImportedGoods(Domain):
                 answers[id(message)] = Imported("unchanged")
                 continue
             answers[id(message)] = Imported("updated" if before else "created")
-            changes.append(Change(before, after, message.actor_id))
+            changes.append(Change(before, after, message))
             if pieces := new_pieces(before, message.sheet):
                 tx.tell(
                     StockStated(

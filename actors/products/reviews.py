@@ -86,6 +86,12 @@ class Reviews(Domain):
         await moderate_review(
             tx, review, message.status, message.reason, message.moderator_id
         )
+        tx.audit(
+            message,
+            review.id,
+            {"status": review.status},
+            {"status": message.status, "product_id": review.product_id},
+        )
         stars, count = decide.rating_moves(review.status, message.status, review.rating)
         if count:
             await move_rating(tx, review.product_id, stars, count)

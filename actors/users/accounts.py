@@ -174,6 +174,7 @@ class Accounts(People):
             raise last_admin()
         version = await change_role(tx, m.user_id, m.role)
         tx.tell(RoleChanged(user_id=m.user_id, role=m.role), m)
+        tx.audit(m, m.user_id, {"role": before}, {"role": m.role})
         await revoke_tokens(tx, m.user_id, "role")
         return Saved(version)
 
@@ -190,6 +191,7 @@ class Accounts(People):
             raise last_admin()
         version = await change_status(tx, m.user_id, m.status)
         tx.tell(StatusChanged(user_id=m.user_id, status=m.status), m)
+        tx.audit(m, m.user_id, {"status": before}, {"status": m.status})
         if m.status is Status.BLOCKED:
             await end_all_sessions(tx, m.user_id, "status")
         else:

@@ -231,6 +231,9 @@ class Codes(Sessions):
         await self._end_others(tx, m)
         await forget_tries(tx, m.user_id)
         tx.tell(PasswordChanged(user_id=m.user_id), m)
+        allowed_by = "password" if m.code is None else "code"
+        facts = {"changed": ["password"], "allowed_by": allowed_by}
+        tx.audit(m, m.user_id, after=facts)
         notice = MailPasswordChanged(user_id=m.user_id)
         tx.due(f"password:{m.user_id}", tx.now, notice)
         return Done()

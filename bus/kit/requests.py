@@ -9,6 +9,7 @@ import msgspec
 import nats.errors
 
 from bus.kit.addressing import new_id
+from bus.kit.audit import SERVICE
 from bus.kit.context import Context
 from bus.kit.problems import problem_document
 from bus.kit.refusals import STATUS, FieldError, Refusal, Unavailable, Unknown
@@ -41,6 +42,7 @@ class Incoming:
         self.context = Context(
             given if _REQUEST_ID.fullmatch(given) else str(new_id()),
             trace if _TRACEPARENT.fullmatch(trace) else None,
+            SERVICE,
         )
 
     async def respond(

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -13,11 +13,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from bus.kit.callers import parse_callers
+from bus.kit.outside import parse_limits, parse_origins, parse_proxies
 from bus.kit.smtp_urls import SmtpUrl
 
 PREFIX = "SOUK_"
@@ -29,6 +31,11 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Shards = Annotated[int, Field(ge=1, le=64)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Secret = Annotated[str, Field(repr=False)]
+_READ: dict[str, Callable[[str], object]] = {
+    "rate_limits": parse_limits,
+    "cors_origins": parse_origins,
+    "trusted_proxies": parse_proxies,
+}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -219,6 +226,12 @@ class Settings(BaseModel):
     """Event streams that one replica holds open."""
     streams_each_max: Count = 5
     """Event streams of one person, or guest, on one replica."""
+    rate_limits: str = ""
+    """Changed rate limits, by comma: `POST /auth/login=10/60`; `off`: none at all."""
+    cors_origins: str = ""
+    """Origins whose pages may read the API, by comma: `https://shop.example`."""
+    trusted_proxies: str = ""
+    """Networks of proxies before the shop, by comma, or how many there are."""
     haproxy_connections_max: Count = 8_192
     """Connections that the edge holds open."""
     haproxy_threads: Count = 1
@@ -334,6 +347,12 @@ class Settings(BaseModel):
     def _callers_can_be_read(cls, text: str) -> str:
         if text:
             parse_callers(text)
+        return text
+
+    @field_validator("rate_limits", "cors_origins", "trusted_proxies")
+    @classmethod
+    def _can_be_read(cls, text: str, info: ValidationInfo) -> str:
+        _READ[info.field_name or ""](text)
         return text
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ def domain_metadata(domain: str) -> sa.MetaData:
     _outbox(metadata)
     _handled(metadata)
     _claims_and_due(metadata)
+    _audit(metadata)
     return metadata
 
 
@@ -98,4 +99,24 @@ def _claims_and_due(metadata: sa.MetaData) -> None:
         sa.Column("message", sa.LargeBinary, nullable=False),
         sa.Index("due_by_time", "slot", "at"),
         comment="Messages that the slot's owner sends itself when their time comes.",
+    )
+
+
+def _audit(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "audit",
+        metadata,
+        sa.Column("id", pg.UUID, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("entity", sa.Text, nullable=False),
+        sa.Column("before", pg.JSONB),
+        sa.Column("after", pg.JSONB),
+        sa.Column("request_id", sa.Text),
+        sa.Index("audit_by_entity", "entity", "id"),
+        sa.Index("audit_by_actor", "actor", "id"),
+        comment="Who did what to which entity, ids and facts only; kept 400 days.",
+        postgresql_partition_by=BY_DAY,
     )

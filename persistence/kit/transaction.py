@@ -8,9 +8,11 @@ from uuid import UUID
 import asyncpg
 
 from bus.kit.addressing import new_id
+from bus.kit.audit import SYSTEM, AuditEntry
 from bus.kit.messages import Event, Message
 from bus.kit.values import Value
-from persistence.kit import claims, due
+from persistence.kit import audit, claims, due
+from persistence.kit.audit import Facts
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
 from persistence.kit.due import Due
@@ -31,6 +33,7 @@ class Meta(Value, frozen=True, kw_only=True):
     sequence: int = 0
     request_id: str | None = None
     traceparent: str | None = None
+    actor: str | None = None
 
 
 class Tx(Db):
@@ -50,6 +53,7 @@ class Tx(Db):
         super().__init__(connection)
         self.now = now
         self.told: list[Told] = []
+        self.audited: list[AuditEntry] = []
         self.dues: dict[str, Due | None] = {}
         self.kept: dict[tuple[str, Any], Any] = {}
         self.touched: set[tuple[str, Any]] = set()
@@ -96,6 +100,27 @@ class Tx(Db):
         meta = self.metas.get(id(about)) if about is not None else None
         trace = meta.traceparent if meta else self._traceparent
         self.told.append(Told(slot, event, trace))
+        self.writes += 1
+
+    def audit(
+        self,
+        about: Message,
+        entity: object,
+        before: Facts | None = None,
+        after: Facts | None = None,
+    ) -> None:
+        """Write down that `about` has changed `entity`, and who asked for it.
+
+        `before` and `after` hold ids, numbers and states by name, of a person's own
+        data the names alone: the log outlives the person. None: there was, or is,
+        nothing.
+        """
+        meta = self.meta(about)
+        # A process that goes on after a crash knows of its request what it was told.
+        actor = meta.actor or getattr(about, "actor_id", None) or SYSTEM
+        who = (str(actor), meta.request_id)
+        what = (about.kind(), entity)
+        self.audited.append(audit.entry(new_id(), self.now, who, what, before, after))
         self.writes += 1
 
     def due(self, name: str, at: datetime, message: Message) -> None:

@@ -96,6 +96,9 @@ class Replica:
         if settings.jwt_keys_file:
             turning = follow_keys(self._gateway.tokens.keys, settings)
             self._following.append(asyncio.create_task(turning))
+        if settings.gateway_replicas > 1:
+            sharing = self._gateway.sharing.follow(self._hearing)
+            self._following.append(asyncio.create_task(sharing))
         self._app: ASGIApp = parts.build(self._gateway, domains)
         answer_here(self._gateway)
         memory.settle()
@@ -106,9 +109,9 @@ class Replica:
         return self._app
 
     def check_health(self) -> None:
-        """Serve replaces a replica that follows the epochs, or its keys, no more."""
+        """Serve replaces a replica whose tasks beside the requests have ended."""
         if any(task.done() for task in self._following):
-            raise RuntimeError("the epochs or the keys are not followed")
+            raise RuntimeError("epochs, keys or limits are not followed")
 
     async def __del__(self) -> None:
         self._gateway.draining = True

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.kit import logs
+from bus.kit.audit import GUEST
 from bus.kit.context import CURRENT, Context
 from serve_app.kit.answers import matches
 from serve_app.kit.asking import ASKER
@@ -78,6 +79,9 @@ class Edge:
         exchange = Exchange(scope, send, caller, measures)
         if gateway is None:
             await exchange.problem(unavailable("The shop is starting."))
+            return
+        exchange.shields = gateway.shields
+        if gateway.cors.varies and await _cross_origin(gateway, head, exchange):
             return
         stream = gateway.streams.route_of(scope)
         if stream is not None:
@@ -186,17 +190,47 @@ async def _finish(exchange: Exchange, answering: Awaitable[None]) -> None:
         exchange.finish()
 
 
+async def _cross_origin(
+    gateway: Gateway, head: RequestHead, exchange: Exchange
+) -> bool:
+    """Answer a preflight of an origin that may ask; True if that was all."""
+    cors, scope = gateway.cors, exchange.scope
+    exchange.varies = True
+    asks = scope["method"] == "OPTIONS" and any(
+        name == b"access-control-request-method" for name, _ in scope["headers"]
+    )
+    if not asks:
+        exchange.origin_headers = cors.headers(head.origin)
+        return False
+    allowed = cors.preflight(head.origin)
+    if not allowed:
+        return False
+    scope["souk.template"] = "preflight"
+    start = {"type": "http.response.start", "status": 204, "headers": [*allowed]}
+    await exchange.send(start)
+    await exchange.send({"type": "http.response.body", "body": b""})
+    exchange.finish()
+    return True
+
+
 async def _begin(
     gateway: Gateway, head: RequestHead, exchange: Exchange
 ) -> Identity | None:
     """Tell those further in who asks; raises Problem for a request that is none."""
     caller, scope = exchange.caller, exchange.scope
-    CURRENT.set(Context(caller.request_id, caller.traceparent))
+    CURRENT.set(Context(caller.request_id, caller.traceparent, GUEST))
     CALLER.set(caller)
     ASKER.set(gateway.asker)
     TOKENS.set(gateway.tokens)
     FACTS.set(gateway.facts)
+    client = scope["souk.client"] = gateway.clients.of(scope, head.forwarded)
+    counted = exchange.counted = gateway.limits.begin(scope["method"], scope["path"])
+    gateway.limits.count_address(counted, client)
     identity = await _identify(gateway, head, caller)
+    if identity is not None:
+        actor = str(identity.user_id)
+        CURRENT.set(Context(caller.request_id, caller.traceparent, actor))
+    gateway.limits.count_caller(counted, client, caller.user_id)
     if head.nul_in_query(scope["query_string"]) or "\x00" in scope["path"]:
         raise Problem(422, "invalid-request", "NUL is not allowed.")
     return identity

@@ -9,18 +9,24 @@ from starlette.types import Message, Receive, Scope, Send
 from bus.kit import logs
 from serve_app.kit.answers import matches
 from serve_app.kit.caller import Caller
+from serve_app.kit.limits import Counted
 from serve_app.kit.measures import Measures
 from serve_app.kit.near_cache import Headers, NearCache
 from serve_app.kit.problems import MEDIA_TYPE, Problem
+from serve_app.kit.shields import (
+    CROSS_ORIGIN,
+    DEFAULT,
+    NO_STORE,
+    POLICY,
+    SAME_ORIGIN,
+    Shields,
+)
 
 SLOW_SECONDS = 2.0
 # A form's own lines around the file that it carries.
 FORM_BYTES_MAX = 64 << 10
 
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
-_REFERRER = (b"referrer-policy", b"no-referrer")
-_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_OPENER = (b"cross-origin-opener-policy", b"same-origin")
+_VARY = (b"vary", b"Origin")
 _log = logs.get("gateway")
 
 
@@ -74,11 +80,15 @@ class Exchange:
         "_near_key",
         "_send",
         "caller",
+        "counted",
         "if_none_match",
+        "origin_headers",
         "scope",
+        "shields",
         "started",
         "status",
         "streams",
+        "varies",
     )
 
     def __init__(
@@ -87,6 +97,10 @@ class Exchange:
         self.scope = scope
         self.caller = caller
         self.if_none_match = ""
+        self.counted: Counted | None = None
+        self.shields: Shields = DEFAULT
+        self.origin_headers: Shields = ()
+        self.varies = False
         self.started = False
         self.status = 0
         self._send = send
@@ -179,12 +193,25 @@ class Exchange:
                 self.status, self._muted = 304, True
                 given = [each for each in given if not each[0].startswith(b"content-")]
         headers = [each for each in given if each[0] != b"x-request-id"]
-        headers += (_NOSNIFF, _REFERRER, _OPENER)
-        if b"content-security-policy" not in names:
-            headers.append(_POLICY)
+        headers += self._besides(given, names)
         headers.append((b"x-request-id", self.caller.request_id.encode()))
         message["headers"] = headers
         message["status"] = self.status
+
+    def _besides(self, given: Headers, names: set[bytes]) -> Headers:
+        """The headers that the gateway adds to every answer, whoever made it."""
+        headers: Headers = [*self.shields]
+        if b"content-security-policy" not in names:
+            headers.append(POLICY)
+        if b"cache-control" not in names:
+            headers.append(NO_STORE)
+        headers.append(CROSS_ORIGIN if _is_picture(given) else SAME_ORIGIN)
+        if self.counted is not None:
+            headers += self.counted.headers()
+        headers += self.origin_headers
+        if self.varies:
+            headers.append(_VARY)
+        return headers
 
     def _keep(self, near: NearCache, message: Message) -> None:
         age_seconds, tags = self.scope.pop("souk.keep")
@@ -204,6 +231,13 @@ class Exchange:
             tags=tags,
             began_at=self._near_began_at,
         )
+
+
+def _is_picture(headers: Headers) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith(b"image/")
+    return False
 
 
 def _bytes(body: Any) -> bytes:

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 
+from bus.kit.outside import parse_limits, parse_origins, parse_proxies
 from bus.kit.settings import Settings
 from serve_app.kit.asking import Asker
+from serve_app.kit.clients import Clients
+from serve_app.kit.cors import Cors
 from serve_app.kit.epochs import Epochs, Sessions
 from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
+from serve_app.kit.limits import Limits
 from serve_app.kit.measures import Measures
 from serve_app.kit.near_cache import NearCache
+from serve_app.kit.sharing import Sharing
+from serve_app.kit.shields import Shields, shields
 from serve_app.kit.streams import Streams
 
 
@@ -24,6 +31,11 @@ class Gateway:
     near: NearCache
     measures: Measures
     streams: Streams
+    clients: Clients
+    cors: Cors
+    limits: Limits
+    sharing: Sharing
+    shields: Shields
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
     draining: bool = False
@@ -36,6 +48,14 @@ class Gateway:
         tokens = Tokens.of(settings)
         epochs = Epochs(sessions, life_seconds=tokens.life_seconds)
         measures = Measures(replica)
+        secret = sha256(b"souk clients" + settings.jwt_keys.encode()).digest()
+        limits = Limits(
+            parse_limits(settings.rate_limits).values(),
+            shared=settings.gateway_replicas > 1,
+            refused=lambda name: measures.count(
+                "gateway_limited_total", "Requests past a rate limit.", limit=name
+            ),
+        )
         return cls(
             settings=settings,
             asker=asker,
@@ -47,4 +67,9 @@ class Gateway:
             ),
             measures=measures,
             streams=Streams(settings, epochs, measures),
+            clients=Clients(parse_proxies(settings.trusted_proxies), secret),
+            cors=Cors(parse_origins(settings.cors_origins)),
+            limits=limits,
+            sharing=Sharing(limits, replica, measures),
+            shields=shields(settings),
         )

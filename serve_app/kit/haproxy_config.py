@@ -35,6 +35,19 @@ _ERRORS = {
     504: _UNKNOWN,
 }
 
+# As `serve_app.kit.shields`; this file is run by itself and can import nothing of ours.
+SHIELDS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()"
+    ),
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
 _TIMEOUTS = f"""
     timeout http-request {HEAD_SECONDS_MAX}s
     timeout client {IDLE_SECONDS_MAX}s
@@ -42,9 +55,7 @@ _TIMEOUTS = f"""
     timeout queue {HEAD_SECONDS_MAX}s
 """
 
-# Whatever the client says of where it is, the edge is told the address that it has.
 _EVERY_EXCHANGE = """
-    http-request set-header X-Forwarded-For %[src]
     unique-id-format %[uuid()]
     http-after-response set-status 504 if { status 502 }
     http-after-response del-header Server
@@ -53,12 +64,12 @@ _EVERY_EXCHANGE = """
 """
 
 
-def closed(config: str, *, host: str, files_max: int) -> str:
+def closed(config: str, *, host: str, files_max: int, proxies: str = "") -> str:
     """The configuration with its doors closed.
 
     A connection takes two and a half file descriptors (client, server, and a pipe for
     every fourth), and HAProxy refuses to start with more than the `files_max` it may
-    open.
+    open. `proxies` are those before it that are believed: networks, or how many.
     """
     config = re.sub(
         r"(\n\s+maxconn) (\d+)",
@@ -75,7 +86,10 @@ def closed(config: str, *, host: str, files_max: int) -> str:
     )
     config = re.sub(
         r"(frontend http_frontend\n\s+bind) \S+:(\d+)[^\n]*\n",
-        lambda found: f"{found[1]} {_bind(host)}:{found[2]}\n{_EVERY_EXCHANGE}",
+        lambda found: (
+            f"{found[1]} {_bind(host)}:{found[2]}\n{_forwarded(proxies)}"
+            f"{_EVERY_EXCHANGE}"
+        ),
         config,
         count=1,
     )
@@ -99,6 +113,21 @@ def closed(config: str, *, host: str, files_max: int) -> str:
     return config.replace("\ndefaults\n", f"\ndefaults\n{_TIMEOUTS}{_errors()}", 1)
 
 
+def _forwarded(proxies: str) -> str:
+    """Who is said to ask: the address seen here, whatever a client says of itself.
+
+    What a trusted proxy says stays before it; the edge looks through both
+    (`serve_app.kit.clients`).
+    """
+    name = "X-Forwarded-For"
+    trusted = " ".join(proxies.replace(",", " ").split())
+    if trusted in ("", "0"):
+        return f"    http-request set-header {name} %[src]\n"
+    seen = "" if trusted.isdecimal() else f" unless {{ src {trusted} }}"
+    forget = f"    http-request del-header {name}{seen}\n" if seen else ""
+    return f"{forget}    http-request add-header {name} %[src]\n"
+
+
 def _errors() -> str:
     lines = [
         f"    http-error {_reply(status, code, detail, event)}\n"
@@ -112,10 +141,11 @@ def _reply(status: int, code: str, detail: str, event: int | None = None) -> str
     document = {**_document(status, code, detail), "request_id": "%[unique-id]"}
     # Each response status is the event's own; set-status turns 502 into 504 later.
     text = json.dumps(document).replace("'", "")
+    shields = " ".join(f'hdr {name} "{value}"' for name, value in SHIELDS.items())
     return (
         f"status {event or status} content-type application/problem+json "
         f"lf-string '{text}' hdr Cache-Control no-store "
-        f"hdr X-Content-Type-Options nosniff hdr Retry-After 1"
+        f"hdr Retry-After 1 {shields}"
     )
 
 
@@ -155,7 +185,11 @@ def main(arguments: list[str]) -> None:
         _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files_max == resource.RLIM_INFINITY:
             files_max = FILES_MAX
-        path.write_text(closed(path.read_text(), host=host, files_max=files_max))
+        proxies = os.environ.get("SOUK_TRUSTED_PROXIES", "")
+        config = closed(
+            path.read_text(), host=host, files_max=files_max, proxies=proxies
+        )
+        path.write_text(config)
     binary = _binary()
     os.execvp(binary, [binary, *arguments])  # noqa: S606 - it becomes HAProxy
 

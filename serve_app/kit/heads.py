@@ -38,6 +38,8 @@ class RequestHead(msgspec.Struct):
     cart_token: str
     order_token: str
     if_none_match: str
+    origin: bytes
+    forwarded: tuple[bytes, ...]
     no_cache: bool
     content_length: int | None
 
@@ -63,6 +65,8 @@ class RequestHead(msgspec.Struct):
             get(b"x-cart-token", b"").decode("latin-1"),
             get(b"x-order-token", b"").decode("latin-1"),
             get(b"if-none-match", b"").decode("latin-1"),
+            get(b"origin", b""),
+            _forwarded(headers, found),
             b"no-cache" in get(b"cache-control", b""),
             int(length) if length.isdigit() else None,
         )
@@ -71,6 +75,16 @@ class RequestHead(msgspec.Struct):
     def nul_in_query(query: bytes) -> bool:
         """True if the query holds an escaped NUL."""
         return b"%00" in query
+
+
+def _forwarded(headers: Headers, found: dict[bytes, bytes]) -> tuple[bytes, ...]:
+    """Every `X-Forwarded-For`, in order; most heads name nothing twice."""
+    last = found.get(b"x-forwarded-for")
+    if last is None:
+        return ()
+    if len(found) == len(headers):
+        return (last,)
+    return tuple(value for name, value in headers if name == b"x-forwarded-for")
 
 
 def _request_id(given: bytes) -> str:

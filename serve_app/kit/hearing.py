@@ -44,6 +44,7 @@ class Hearing:
         self._kinds: dict[str, set[str]] = {"": set()}
         self._subscriptions: dict[str, Subscription] = {}
         self._losses: list[Callable[[], None]] = [near.clear]
+        self._plain: dict[str, Callable[[bytes], None]] = {}
 
     def on(
         self, event: type[Event], call: Callable[[Any], None], *, kind: str = ""
@@ -56,6 +57,19 @@ class Hearing:
         self._types[subject] = event
         self._calls.setdefault(subject, []).append(call)
         self._kinds.setdefault(kind, set()).add(subject)
+
+    def on_plain(self, subject: str, call: Callable[[bytes], None]) -> None:
+        """Call `call` with what is said under a subject that is no event's."""
+        self._plain[subject] = call
+
+    async def say(self, subject: str, payload: bytes) -> None:
+        """Tell all who listen, at most once; raises OSError where that cannot be."""
+        if self._client is None or not self._client.is_connected:
+            raise ConnectionError("the bus is away")
+        try:
+            await self._client.publish(subject, payload)
+        except nats.errors.Error as error:
+            raise ConnectionError(repr(error)) from error
 
     def on_loss(self, call: Callable[[], None]) -> None:
         """Call `call` when events may have been missed."""
@@ -77,6 +91,8 @@ class Hearing:
             error_cb=self._failed,
         )
         await self._subscribe(self._client, "")
+        for subject in sorted(self._plain):
+            await self._client.subscribe(subject, cb=self._hear_plain)
         await self._client.flush()
 
     async def listen(self, kind: str) -> None:
@@ -123,6 +139,9 @@ class Hearing:
             return
         for call in self._calls[message.subject]:
             call(told)
+
+    async def _hear_plain(self, message: Msg) -> None:
+        self._plain[message.subject](message.data)
 
     def _forget_all(self) -> None:
         for call in self._losses:

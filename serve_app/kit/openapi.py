@@ -179,13 +179,11 @@ def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
     A token that is not good is refused on public routes too.
     """
     parameters = operation.get("parameters", [])
-    statuses = {401, 422, 500, 503, 504, *declared.also}
+    statuses = {401, 422, 429, 500, 503, 504, *declared.also}
     if declared.access is not Access.PUBLIC:
         statuses.add(403)
     if any(each["in"] == "path" for each in parameters):
         statuses.add(404)
-    if declared.stream:
-        statuses.add(429)
     if declared.body is not None or declared.upload:
         statuses |= {409, 413, 415}
     if declared.body is not None:

@@ -29,6 +29,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "SOUK_PYTHON": sys.executable,
         "SOUK_HTTP_HOST": settings.http_host,
+        "SOUK_TRUSTED_PROXIES": settings.trusted_proxies,
     }
     if not has_haproxy():
         return variables

@@ -25,7 +25,8 @@ from ray.serve.config import HTTPOptions
 from bus.kit.settings import Settings
 from serve_app.kit import serving
 from serve_app.kit.following import Pace
-from serve_app.kit.haproxy_config import IDLE_SECONDS_MAX, _binary, closed
+from serve_app.kit.haproxy_config import IDLE_SECONDS_MAX, SHIELDS, _binary, closed
+from serve_app.kit.shields import DEFAULT, POLICY, SAME_ORIGIN
 from tests.conftest import free_port
 
 
@@ -159,11 +160,11 @@ def edge(written: Path, port: int) -> Iterator[int]:
 
 
 @contextmanager
-def running(written: Path, port: int, *command: str) -> Iterator[None]:
+def running(written: Path, port: int, *command: str, **settings: str) -> Iterator[None]:
     """The real HAProxy, behind our wrapper if no other command is given."""
     process = subprocess.Popen(
         [*(command or [str(serving.HAPROXY)]), "-db", "-f", str(written), "-dR"],
-        env={**os.environ, "SOUK_PYTHON": sys.executable},
+        env={**os.environ, "SOUK_PYTHON": sys.executable, **settings},
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -198,6 +199,10 @@ def test_the_real_haproxy_takes_it_and_answers_problems(
     document = json.loads(body)
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1" in head.lower()
+    always = {name.lower().encode(): value.encode() for name, value in SHIELDS.items()}
+    assert always == dict((*DEFAULT, POLICY, SAME_ORIGIN))
+    for name, value in always.items():
+        assert b"%b: %b\r\n" % (name, value) in head + b"\r\n"
     assert document["code"] == "unavailable"
     assert f"x-request-id: {document['request_id']}".encode() in head.lower()
     head, _ = said(edge, b"NONSENSE\r\n\r\n")
@@ -216,6 +221,28 @@ def test_the_edge_is_told_the_address_that_the_client_has(edge: int, sent: str) 
     head, body = said(edge, request.encode())
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body == b"127.0.0.1"
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+@pytest.mark.usefixtures("replica")
+@pytest.mark.parametrize(
+    ("proxies", "told"),
+    [
+        ("127.0.0.0/8, 10.0.0.0/8", b"198.51.100.9\n127.0.0.1"),
+        ("10.0.0.0/8", b"127.0.0.1"),
+        ("1", b"198.51.100.9\n127.0.0.1"),
+    ],
+)
+def test_a_proxy_before_it_has_its_word_only_if_it_is_trusted(
+    written: Path, port: int, proxies: str, told: bytes
+) -> None:
+    request = (
+        b"GET /x HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.9\r\n"
+        b"Connection: close\r\n\r\n"
+    )
+    with running(written, port, SOUK_TRUSTED_PROXIES=proxies):
+        _, body = said(port, request)
+    assert body == told
 
 
 @pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")

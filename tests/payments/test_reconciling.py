@@ -84,6 +84,10 @@ async def test_books_that_agree_have_no_discrepancy(shop, own_bank) -> None:
         assert (again.matched, again.found) == (5, 0)
         assert again.since <= view.until
         assert await mismatches(s) == 0
+        audit = """SELECT entity, actor, after ->> 'matched' AS matched FROM audit
+                   WHERE action = 'payments.close_reconcile'"""
+        entry = {"entity": "sandbox", "actor": "system", "matched": "5"}
+        assert await s.rows("payments", audit) == [entry, entry]
 
 
 async def test_money_that_the_ledger_does_not_know_is_found(shop, own_bank) -> None:
