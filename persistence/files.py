@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlmodel import Field, SQLModel
 
-from bus.files import Rendition
+from bus.files import PUBLIC_ENTITY_TYPES, Rendition
 from bus.kit.values import Value
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
@@ -50,20 +50,33 @@ class File(Value, frozen=True, kw_only=True):
     created_at: datetime
 
 
+_COLUMNS = "id, owner_id, entity_type, entity_id, renditions, deleted, created_at"
 _read_renditions = msgspec.json.Decoder(dict[str, Rendition]).decode
 
 
 async def load_file(db: Db | Tx, file_id: UUID) -> File | None:
     """One file, deleted ones included, or None."""
     row = await db.fetchrow(
-        """SELECT id, owner_id, entity_type, entity_id, renditions, deleted, created_at
-           FROM files WHERE id = $1""",
+        f"SELECT {_COLUMNS} FROM files WHERE id = $1",
         file_id,
     )
-    if row is None:
-        return None
-    values: dict[str, Any] = dict(row)
-    return File(**values | {"renditions": _read_renditions(row["renditions"])})
+    return None if row is None else _file(row)
+
+
+async def private_files_of(
+    db: Db, owner_id: UUID, *, after: UUID | None, limit: int
+) -> list[File]:
+    """A person's files that the public does not see, by their ids."""
+    rows = await db.fetch(
+        f"""SELECT {_COLUMNS} FROM files
+           WHERE owner_id = $1 AND NOT deleted AND NOT entity_type = ANY($2::text[])
+             AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4""",
+        owner_id,
+        sorted(PUBLIC_ENTITY_TYPES),
+        after,
+        limit,
+    )
+    return [_file(row) for row in rows]
 
 
 async def insert_files(tx: Tx, files: list[File]) -> set[UUID]:
@@ -98,3 +111,8 @@ async def mark_deleted(tx: Tx, file_id: UUID) -> bool:
 async def drop_file(tx: Tx, file_id: UUID) -> None:
     """Remove the row of a deleted file."""
     await tx.execute("DELETE FROM files WHERE id = $1 AND deleted", file_id)
+
+
+def _file(row: Any) -> File:
+    values: dict[str, Any] = dict(row)
+    return File(**values | {"renditions": _read_renditions(row["renditions"])})

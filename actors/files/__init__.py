@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import BinaryIO
 from uuid import UUID
 
+from actors.files.erasing import Erasing
 from actors.files.pictures import MEDIA_TYPE, Encoded, render
 from actors.files.store import Store, folder_of
 from actors.files.uploads import Uploads
-from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from bus.files import (
     ENTITY_TYPES,
@@ -27,6 +28,7 @@ from bus.files import (
     FileView,
     GetContent,
     GetFile,
+    ListFiles,
     RecordFile,
     RemoveContents,
     Rendition,
@@ -38,16 +40,19 @@ from bus.files import (
     too_many_uploads,
     unknown_size,
 )
-from bus.kit.refusals import Unavailable, invalid
-from bus.kit.values import Done
+from bus.kit.cursors import id_of
+from bus.kit.refusals import Refusal, Unavailable, invalid
+from bus.kit.values import Done, Page
 from persistence.files import (
     File,
     drop_file,
     insert_files,
     load_file,
     mark_deleted,
+    private_files_of,
 )
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_among
 from persistence.kit.transaction import Tx
 
 WORKERS_MAX = 2
@@ -56,7 +61,7 @@ RENDER_SECONDS_MAX = 30.0
 UNRECORDED_MINUTES_MAX = 10
 
 
-class Files(Domain):
+class Files(Erasing):
     """Pictures: their rows here, their bytes in the store."""
 
     name = "files"
@@ -124,10 +129,17 @@ class Files(Domain):
         return [Done()] * len(messages)
 
     @handles_many(RecordFile)
-    async def record_file(self, tx: Tx, messages: list[RecordFile]) -> list[FileView]:
-        """Write pictures down, insert-once, and tell of the new ones."""
-        files = {message.file_id: _file(tx, message) for message in messages}
-        new = await insert_files(tx, list(files.values()))
+    async def record_file(
+        self, tx: Tx, messages: list[RecordFile]
+    ) -> list[FileView | Refusal]:
+        """Write pictures down, insert-once, and tell of the new ones.
+
+        Those of somebody who is gone are not: their contents are removed when due.
+        """
+        gone = await erased_among(tx, [m.owner_id for m in messages if m.owner_id])
+        kept = [message for message in messages if message.owner_id not in gone]
+        files = {message.file_id: _file(tx, message) for message in kept}
+        new = await insert_files(tx, list(files.values())) if files else set()
         for file in files.values():
             tx.cancel_due(_removal(file.id))
             if file.id in new:
@@ -138,7 +150,10 @@ class Files(Domain):
                         entity_type=file.entity_type,
                     )
                 )
-        return [self._view(files[message.file_id]) for message in messages]
+        return [
+            no_file() if m.file_id not in files else self._view(files[m.file_id])
+            for m in messages
+        ]
 
     @handles(DeleteFile)
     async def delete_file(self, tx: Tx, message: DeleteFile) -> Done:
@@ -175,6 +190,14 @@ class Files(Domain):
     async def get_file(self, db: Db, query: GetFile) -> FileView:
         """What is known of a file."""
         return self._view(await self._seen(db, query))
+
+    @handles(ListFiles)
+    async def list_files(self, db: Db, query: ListFiles) -> Page[FileView]:
+        """A person's private files."""
+        after, limit = id_of(query.cursor), query.limit
+        found = await private_files_of(db, query.owner_id, after=after, limit=limit + 1)
+        cursor = str(found[limit - 1].id) if len(found) > limit else None
+        return Page(tuple(self._view(file) for file in found[:limit]), cursor)
 
     @handles(GetContent)
     async def get_content(self, db: Db, query: GetContent) -> Content:

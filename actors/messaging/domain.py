@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.domain import handles, handles_many
 from actors.messaging.decisions import next_attempt
+from actors.messaging.erasing import Erasing
 from actors.messaging.letter import (
     Letter,
     UnusableAddress,
@@ -46,6 +47,7 @@ from bus.messaging import (
 )
 from persistence import messaging as store
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.messaging import Attempt, NewMessage, Queued
 
@@ -55,7 +57,7 @@ TRIM_EVERY = 1_000
 DONE = Done()
 
 
-class Messaging(Domain):
+class Messaging(Erasing):
     """Mails and SMS, each handed over at least once and marked once.
 
     A crash between the server's 250 and the mark sends a mail again, with the same
@@ -90,7 +92,10 @@ class Messaging(Domain):
     async def send_email(
         self, tx: Tx, messages: list[SendEmail]
     ) -> list[Done | Refusal]:
-        """Queue mails; they are handed to SMTP behind this transaction."""
+        """Queue mails; they are handed to SMTP behind this transaction.
+
+        What is meant for somebody who is gone is done by being dropped.
+        """
         refused = {
             id(message): refusal
             for message in messages
@@ -109,6 +114,9 @@ class Messaging(Domain):
     async def _queue(
         self, tx: Tx, messages: Sequence[SendEmail | SendSms], channel: str
     ) -> None:
+        people = {m.user_id for m in messages if m.user_id is not None}
+        gone = await erased_here(tx, people)
+        messages = [m for m in messages if m.user_id not in gone]
         new = await store.queue_messages(tx, (_row(m, channel) for m in messages))
         for security in (True, False):
             self.outgoing.add(
@@ -223,6 +231,7 @@ class Messaging(Domain):
             db,
             recipient=query.recipient,
             status=query.status,
+            user_id=query.user_id,
             before=id_of(query.cursor),
             limit=query.limit,
         )

@@ -51,6 +51,7 @@ from bus.users import (
 )
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.users import (
     change_profile,
@@ -135,7 +136,12 @@ class Accounts(People):
         self, tx: Tx, messages: list[OpenAccount]
     ) -> list[AccountOpened | Refusal]:
         """Insert those whose address is theirs."""
-        own = [m for m in messages if tx.claimed("email", m.email, m.user_id)]
+        gone = await erased_here(tx, [m.user_id for m in messages])
+        own = [
+            m
+            for m in messages
+            if m.user_id not in gone and tx.claimed("email", m.email, m.user_id)
+        ]
         new = await insert_accounts(tx, own) if own else set()
         passwords = await find_passwords(tx, [m.user_id for m in own])
         for m in own:

@@ -19,6 +19,12 @@ from bus.users.commands import (
     UpdateProfile,
     VerifyEmail,
 )
+from bus.users.erasing import (
+    EraseUser,
+    UserErased,
+    last_administrator,
+    sign_in_again,
+)
 from bus.users.events import (
     EmailVerified,
     PasswordChanged,
@@ -27,6 +33,7 @@ from bus.users.events import (
     StatusChanged,
     UserRegistered,
 )
+from bus.users.exporting import ListSessions, SessionSeen
 from bus.users.queries import (
     FindAccount,
     FindStaff,
@@ -104,6 +111,7 @@ __all__ = [
     "CreateAccount",
     "DeleteAddress",
     "EmailVerified",
+    "EraseUser",
     "ExpireSession",
     "FindAccount",
     "FindStaff",
@@ -116,6 +124,7 @@ __all__ = [
     "IssueCode",
     "ListAddresses",
     "ListRaisedEpochs",
+    "ListSessions",
     "ListUsers",
     "LogIn",
     "LogOut",
@@ -135,6 +144,7 @@ __all__ = [
     "RoleChanged",
     "Saved",
     "SendCode",
+    "SessionSeen",
     "SessionStart",
     "SessionsRevoked",
     "SetPassword",
@@ -148,6 +158,7 @@ __all__ = [
     "TryLogin",
     "UpdateAddress",
     "UpdateProfile",
+    "UserErased",
     "UserIds",
     "UserRegistered",
     "UserView",
@@ -157,7 +168,9 @@ __all__ = [
     "invalid_code",
     "invalid_credentials",
     "invalid_token",
+    "last_administrator",
     "own_account",
+    "sign_in_again",
     "token_reused",
     "too_many_addresses",
     "too_many_tries",

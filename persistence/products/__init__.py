@@ -15,6 +15,7 @@ from persistence.products.categories import (
     list_categories,
     save_category,
 )
+from persistence.products.erasing import erase_words, worded_reviews
 from persistence.products.reviews import (
     find_reviews,
     insert_review,
@@ -32,6 +33,7 @@ __all__ = [
     "category_in_use",
     "count_facets",
     "drop_category",
+    "erase_words",
     "find_product",
     "find_products",
     "find_reviews",
@@ -49,4 +51,5 @@ __all__ = [
     "save_products",
     "save_purchases",
     "save_stock",
+    "worded_reviews",
 ]

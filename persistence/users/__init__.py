@@ -35,6 +35,12 @@ from persistence.users.codes import (
     spend_try,
     use_code,
 )
+from persistence.users.erasing import (
+    ERASED_EPOCH,
+    delete_account,
+    other_administrators,
+)
+from persistence.users.exporting import find_sessions
 from persistence.users.sessions import (
     count_try,
     drop_session,
@@ -50,6 +56,7 @@ from persistence.users.sessions import (
 from persistence.users.tables import metadata
 
 __all__ = [
+    "ERASED_EPOCH",
     "address_view",
     "change_profile",
     "change_role",
@@ -57,6 +64,7 @@ __all__ = [
     "change_verified",
     "code_of",
     "count_try",
+    "delete_account",
     "delete_address",
     "drop_session",
     "drop_sessions",
@@ -67,6 +75,7 @@ __all__ = [
     "find_contact",
     "find_passwords",
     "find_session",
+    "find_sessions",
     "find_staff",
     "find_standing",
     "find_user",
@@ -80,6 +89,7 @@ __all__ = [
     "living_sessions",
     "mark_ended",
     "metadata",
+    "other_administrators",
     "raise_epoch",
     "raised_epochs",
     "replace_address",

@@ -42,6 +42,11 @@ class Message(Table, table=True):
             "messages_queued", "slot", postgresql_where=sa.text("status='QUEUED'")
         ),
         sa.Index("messages_recipient", "recipient", "message_id"),
+        sa.Index(
+            "messages_by_user",
+            "user_id",
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
         sa.CheckConstraint("channel IN ('email', 'sms')", name="messages_channel"),
         sa.CheckConstraint(
             "status IN ('QUEUED', 'SENT', 'FAILED')", name="messages_status"
@@ -308,6 +313,7 @@ async def list_messages(
     *,
     recipient: str | None,
     status: str | None,
+    user_id: UUID | None,
     before: UUID | None,
     limit: int,
 ) -> Page[MessageView]:
@@ -316,10 +322,12 @@ async def list_messages(
         f"""SELECT {_COLUMNS} FROM messages
            WHERE ($1::text IS NULL OR recipient = $1)
              AND ($2::text IS NULL OR status = $2)
-             AND ($3::uuid IS NULL OR message_id < $3)
-           ORDER BY message_id DESC LIMIT $4""",
+             AND ($3::uuid IS NULL OR user_id = $3)
+             AND ($4::uuid IS NULL OR message_id < $4)
+           ORDER BY message_id DESC LIMIT $5""",
         recipient,
         status,
+        user_id,
         before,
         limit + 1,
     )
