@@ -1,7 +1,6 @@
 """A person takes their data home, then leaves: nothing of them is found any more."""
 
 from pathlib import Path
-from typing import Any
 
 from tests.edge.front import CARD, Front, Person, order
 from tests.files.test_files import picture

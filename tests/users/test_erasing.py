@@ -1,0 +1,144 @@
+"""Leaving for good: at once, once, and never so that nobody can run the shop."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from bus.kit.addressing import new_id
+from bus.kit.values import Done
+from bus.users import (
+    AddAddress,
+    CreateAccount,
+    EraseUser,
+    GetContact,
+    GetStanding,
+    GetUser,
+    ListAddresses,
+    ListRaisedEpochs,
+    ListSessions,
+    ListUsers,
+    RegisterUser,
+    Role,
+    SignedIn,
+)
+from persistence.users import ERASED_EPOCH
+from tests.users.persons import EMAIL, HOME, PASSWORD, log_in, refused, register
+from tests.users.test_addresses import HOUSE
+
+Shop = Callable[..., Any]
+OLDER = (
+    """UPDATE sessions SET created_at = now() - interval '61 minutes' WHERE id = $1"""
+)
+ROWS = """SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
+  + (SELECT count(*) FROM addresses) + (SELECT count(*) FROM codes)
+  + (SELECT count(*) FROM claims) AS n"""
+
+
+def leaves(person: SignedIn) -> EraseUser:
+    return EraseUser(user_id=person.user.id, session_id=person.session_id)
+
+
+async def administrator(s: Any, email: str) -> SignedIn:
+    """Somebody who may run the shop, signed in."""
+    account = CreateAccount(
+        user_id=new_id(),
+        email=email,
+        password=PASSWORD,
+        first_name="Root",
+        last_name="Admin",
+        role=Role.ADMIN,
+    )
+    await s.ask(account)
+    return await log_in(s, email=email)
+
+
+async def rows(s: Any) -> int:
+    """How many rows there are of people and what is theirs."""
+    count: int = (await s.rows("users", ROWS))[0]["n"]
+    return count
+
+
+async def test_who_leaves_is_nobody_at_once_and_the_address_is_free(shop: Shop) -> None:
+    async with shop("users") as s:
+        since = datetime.now(UTC) - timedelta(minutes=1)
+        ada = await register(s)
+        user_id = ada.user.id
+        entry = AddAddress(user_id=user_id, address_id=new_id(user_id), address=HOUSE)
+        await s.ask(entry)
+        (seen,) = (await s.ask(ListSessions(user_id=user_id))).items
+        assert (seen.id, seen.ended_at) == (ada.session_id, None)
+        assert await s.ask(leaves(ada)) == Done()
+        assert await s.ask(leaves(ada)) == Done()
+        assert await rows(s) == 0
+        for query in (
+            GetUser(user_id=user_id),
+            GetContact(user_id=user_id),
+            GetStanding(user_id=user_id, session_id=ada.session_id),
+        ):
+            assert (await refused(s.ask(query))).code == "not-found"
+        assert (await s.ask(ListUsers())).items == ()
+        assert (await s.ask(ListAddresses(user_id=user_id))).items == ()
+        raised = await s.ask(ListRaisedEpochs(since=since))
+        assert raised.epochs == {user_id: ERASED_EPOCH}
+        assert (await refused(log_in(s))).code == "invalid-credentials"
+        types = [event["type"] for event in await s.events("users")]
+        assert types == [
+            "users.user_registered.v1",
+            "users.sessions_revoked.v1",
+            "users.user_erased.v1",
+        ]
+        again = await register(s)
+        assert (again.user.email, again.user.id != user_id) == (EMAIL, True)
+
+
+async def test_an_account_that_comes_late_is_not_made_for_who_has_left(
+    shop: Shop,
+) -> None:
+    async with shop("users") as s:
+        ada = await register(s)
+        await s.ask(leaves(ada))
+        late = RegisterUser(
+            user_id=ada.user.id,
+            email=EMAIL,
+            password=PASSWORD,
+            first_name="Ada",
+            last_name="Lovelace",
+            client=HOME,
+        )
+        assert (await refused(s.ask(late))).code == "email-taken"
+        assert await rows(s) == 0
+        await register(s)
+
+
+async def test_it_takes_a_session_of_ones_own_that_has_just_begun(shop: Shop) -> None:
+    async with shop("users") as s:
+        ada, eve = await register(s), await register(s, "eve@example.com")
+        before = await rows(s)
+        for session_id in (eve.session_id, new_id(ada.user.id)):
+            tried = EraseUser(user_id=ada.user.id, session_id=session_id)
+            assert (await refused(s.ask(tried))).code == "sign-in-again"
+        await s.rows("users", OLDER, ada.session_id)
+        assert (await refused(s.ask(leaves(ada)))).code == "sign-in-again"
+        assert await rows(s) == before
+        assert "users.user_erased.v1" not in {
+            event["type"] for event in await s.events("users")
+        }
+        assert await s.ask(leaves(await log_in(s))) == Done()
+        stranger = EraseUser(user_id=new_id(), session_id=eve.session_id)
+        assert (await refused(s.ask(stranger))).code == "not-found"
+
+
+async def test_of_two_administrators_who_leave_at_once_one_has_to_stay(
+    shop: Shop,
+) -> None:
+    async with shop("users", shards=2) as s:
+        people = [await administrator(s, f"root{n}@example.com") for n in range(4)]
+        ends = await asyncio.gather(
+            *(s.ask(leaves(one)) for one in people), return_exceptions=True
+        )
+        stayed = [end for end in ends if end != Done()]
+        assert [getattr(end, "code", end) for end in stayed] == ["last-administrator"]
+        left: list[UUID] = [user.id for user in (await s.ask(ListUsers())).items]
+        assert len(left) == 1
