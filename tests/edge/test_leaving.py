@@ -146,6 +146,12 @@ async def test_who_leaves_is_found_nowhere_and_the_books_are_the_same(
 
     await me.call("DELETE /users/profile", 204)
     await front.shop.deliver()
+    await _comes_too_late(front, me)
+    await front.shop.rows(  # as if it was being written when the person went
+        "products",
+        "UPDATE reviews SET comment = 'Zugzwang' WHERE user_id = $1",
+        me.user_id,
+    )
     names = [f"{what}:{me.user_id}" for what in ("recipients", "reviews", "files")]
     await come_due(front, *names, f"erase:{me.user_id}")
     await front.shop.deliver()
@@ -194,6 +200,35 @@ async def _takes_it_home(me: Person, other: Person) -> None:
     assert mine["truncated"] == []
     theirs = await other.call("GET /users/export", 200)
     assert theirs["orders"] == theirs["messages"] == theirs["files"] == []
+
+
+async def _comes_too_late(front: Front, me: Person) -> None:
+    """What was on its way with a token that still counted is taken by nobody.
+
+    The gateway of these tests has not heard that the session ended.
+    """
+    words = {"rating": 1, "comment": "By Xanthippe"}
+    other = (await front.goods(1))[0]
+    page = await front.guest.call(f"GET /products?q={other}", 200)
+    elsewhere = next(one["id"] for one in page["items"] if one["name"] == other)
+    for line, body in (
+        ("POST /users/addresses", HOUSE),
+        ("PUT /users/profile", {**NAME, "phone": PHONE}),
+        ("POST /payments/methods", CARD),
+        ("POST /orders", order((other, 1), shipping_address=HOUSE)),
+        (f"POST /products/{elsewhere}/reviews", words),
+        ("PUT /notifications/preferences", {"types": {"PROMOTION": {"sms": True}}}),
+        ("GET /users/export", None),
+    ):
+        assert await me.code(line, 404, body) == "not-found", line
+    sent = await front.http.post(
+        "/upload",
+        files={"file": ("me.jpg", picture(200, 100))},
+        data={"entity_type": "user", "entity_id": "Xanthippe"},
+        headers=me._headers,
+    )
+    assert sent.status_code == 404, sent.text
+    assert await front.available(other) == 1
 
 
 async def _left_behind(front: Front, admin: Person, me: Person, place: str) -> None:
