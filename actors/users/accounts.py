@@ -47,6 +47,7 @@ from bus.users import (
     UserRegistered,
     UserView,
     email_taken,
+    last_administrator,
     own_account,
 )
 from persistence.kit.claims import Claim
@@ -67,6 +68,7 @@ from persistence.users import (
     find_user_id,
     find_users,
     insert_accounts,
+    other_administrators,
     raised_epochs,
 )
 
@@ -172,6 +174,8 @@ class Accounts(People):
         version, before, _ = await self._current(tx, m.user_id, m.expected_version)
         if before is m.role:
             return Saved(version)
+        if before is Role.ADMIN:
+            await self._others_stay(tx, m.user_id)
         version = await change_role(tx, m.user_id, m.role)
         tx.tell(RoleChanged(user_id=m.user_id, role=m.role), m)
         await revoke_tokens(tx, m.user_id, "role")
@@ -182,9 +186,11 @@ class Accounts(People):
         """Block a person, which ends the sessions, or let them in again."""
         if m.actor_id == m.user_id:
             raise own_account()
-        version, _, before = await self._current(tx, m.user_id, m.expected_version)
+        version, role, before = await self._current(tx, m.user_id, m.expected_version)
         if before is m.status:
             return Saved(version)
+        if role is Role.ADMIN and m.status is Status.BLOCKED:
+            await self._others_stay(tx, m.user_id)
         version = await change_status(tx, m.user_id, m.status)
         tx.tell(StatusChanged(user_id=m.user_id, status=m.status), m)
         if m.status is Status.BLOCKED:
@@ -240,6 +246,11 @@ class Accounts(People):
     async def find_staff(self, db: Db, q: FindStaff) -> UserIds:
         """The active people of a role."""
         return UserIds(await find_staff(db, q.role))
+
+    async def _others_stay(self, tx: Tx, user_id: UUID) -> None:
+        """Refuse to take the last administrator away: who asks may be leaving."""
+        if not await other_administrators(tx, user_id):
+            raise last_administrator()
 
     async def _current(
         self, tx: Tx, user_id: UUID, expected_version: int | None

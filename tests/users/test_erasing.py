@@ -10,6 +10,8 @@ from bus.kit.addressing import new_id
 from bus.kit.values import Done
 from bus.users import (
     AddAddress,
+    ChangeRole,
+    ChangeStatus,
     CreateAccount,
     EraseUser,
     GetContact,
@@ -22,6 +24,7 @@ from bus.users import (
     RegisterUser,
     Role,
     SignedIn,
+    Status,
 )
 from persistence.users import ERASED_EPOCH
 from tests.users.persons import EMAIL, HOME, PASSWORD, log_in, refused, register
@@ -32,8 +35,7 @@ OLDER = (
     """UPDATE sessions SET created_at = now() - interval '61 minutes' WHERE id = $1"""
 )
 ROWS = """SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
-  + (SELECT count(*) FROM addresses) + (SELECT count(*) FROM codes)
-  + (SELECT count(*) FROM claims) AS n"""
+  + (SELECT count(*) FROM addresses) + (SELECT count(*) FROM claims) AS n"""
 
 
 def leaves(person: SignedIn) -> EraseUser:
@@ -142,3 +144,26 @@ async def test_of_two_administrators_who_leave_at_once_one_has_to_stay(
         assert [getattr(end, "code", end) for end in stayed] == ["last-administrator"]
         left: list[UUID] = [user.id for user in (await s.ask(ListUsers())).items]
         assert len(left) == 1
+
+
+async def test_who_leaves_takes_no_other_administrator_along(shop: Shop) -> None:
+    async with shop("users", shards=2) as s:
+        for n in range(6):
+            ada = await administrator(s, f"ada{n}@example.com")
+            bob = await administrator(s, f"bob{n}@example.com")
+            down = ChangeRole(
+                user_id=bob.user.id, role=Role.CUSTOMER, actor_id=ada.user.id
+            )
+            block = ChangeStatus(
+                user_id=bob.user.id, status=Status.BLOCKED, actor_id=ada.user.id
+            )
+            ends = await asyncio.gather(
+                s.ask(leaves(ada)),
+                s.ask(down if n % 2 else block),
+                return_exceptions=True,
+            )
+            codes = [getattr(end, "code", None) for end in ends]
+            assert codes.count("last-administrator") == 1
+            active = ListUsers(role=Role.ADMIN, status=Status.ACTIVE)
+            assert len((await s.ask(active)).items) == 1
+            await s.rows("users", "UPDATE users SET role = 'CUSTOMER'")
