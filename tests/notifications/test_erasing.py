@@ -54,6 +54,28 @@ async def come_due(s: Any, user_id: UUID) -> None:
     await eventually(over)
 
 
+async def comes_late(s: Any, ann: UUID, choice: Any) -> None:
+    """All that can still be said to, or of, somebody who is gone."""
+    await happens(s, order_confirmed(ann))
+    notice = SendNotification(
+        notification_id=new_id(ann),
+        user_id=ann,
+        type=NotificationType.PROMOTION,
+        title="Come back, Ann",
+        body="",
+    )
+    identity = notice.notification_id
+    assert await s.ask(notice) == Told(id=identity, email=False, sms=False)
+    carry = CarryNotification(user_id=ann, notification_id=identity)
+    assert await s.ask(carry) == Told(id=identity, email=False, sms=False)
+    mail = SendEmail(
+        message_id=new_id(ann), to="ann@example.com", template="x", user_id=ann
+    )
+    await s.ask(mail)
+    again = SetPreferences(user_id=ann, types=choice)
+    assert (await refused(s.ask(again))).code == "not-found"
+
+
 async def test_of_who_is_gone_nothing_is_left_and_nothing_new_is_written(
     told_shop: Any,
 ) -> None:
@@ -89,24 +111,7 @@ async def test_of_who_is_gone_nothing_is_left_and_nothing_new_is_written(
             late,
         )
 
-        await happens(s, order_confirmed(ann))
-        notice = SendNotification(
-            notification_id=new_id(ann),
-            user_id=ann,
-            type=NotificationType.PROMOTION,
-            title="Come back, Ann",
-            body="",
-        )
-        identity = notice.notification_id
-        assert await s.ask(notice) == Told(id=identity, email=False, sms=False)
-        carry = CarryNotification(user_id=ann, notification_id=identity)
-        assert await s.ask(carry) == Told(id=identity, email=False, sms=False)
-        mail = SendEmail(
-            message_id=new_id(ann), to="ann@example.com", template="x", user_id=ann
-        )
-        await s.ask(mail)
-        again = SetPreferences(user_id=ann, types=choice)
-        assert (await refused(s.ask(again))).code == "not-found"
+        await comes_late(s, ann, choice)
         await come_due(s, ann)
         await erase(s, ann)
         await come_due(s, ann)
