@@ -98,7 +98,7 @@ class Erasing(Domain):
             *(
                 run.ask(
                     CancelOrder(order_id=order_id, viewer=viewer, reason=REASON),
-                    id=derived_id(run.id, "cancel", order_id),
+                    id=derived_id(run.id, f"cancel:{order_id}", order_id),
                     timeout_seconds=CANCEL_SECONDS_MAX,
                 )
                 for order_id in order_ids
