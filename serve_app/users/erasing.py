@@ -6,7 +6,7 @@ from serve_app.kit.routing import SIGNED_IN, Caller, ask
 from serve_app.users.routes import router
 
 
-@router.delete("/users/profile", access=SIGNED_IN)
+@router.delete("/users/profile", access=SIGNED_IN, also=(404, 409))
 async def erase_user(caller: Caller) -> Done:
     """Leave for good: the account and all that the shop holds of you is erased.
 

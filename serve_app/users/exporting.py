@@ -71,7 +71,7 @@ class PersonExport(msgspec.Struct, frozen=True, kw_only=True):
     truncated: tuple[str, ...]
 
 
-@router.get("/users/export", access=SIGNED_IN)
+@router.get("/users/export", access=SIGNED_IN, also=(404,))
 async def export_person(caller: Caller) -> Answer[PersonExport]:
     """Take home all that the shop holds of you, as one JSON file.
 
