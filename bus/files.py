@@ -5,7 +5,7 @@ from uuid import UUID
 
 from bus.kit.messages import ANY, Command, Event, Query, by
 from bus.kit.refusals import Refusal, RefusalKind, invalid, not_found
-from bus.kit.values import Done, Value
+from bus.kit.values import LIMIT_DEFAULT, Done, Page, Value
 
 CHUNK_BYTES_MAX = 512 * 1024
 PICTURE_SIZES = {"thumb": 150, "small": 320, "medium": 800, "large": 1600}
@@ -227,7 +227,33 @@ class ScheduleSweep(Command[Done], frozen=True, kw_only=True):
     first: bool = False
 
 
+class ForgetOwner(Command[Done], frozen=True, kw_only=True):
+    """Write down no file of this person any more, who was erased."""
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+    again: bool
+
+
+class EraseFiles(Command[Done], frozen=True, kw_only=True):
+    """Look again for files that came while their person went (a due message)."""
+
+    key = by("user_id")
+    remembered = False
+    user_id: UUID
+
+
 # queries
+
+
+class ListFiles(Query[Page[FileView]], frozen=True, kw_only=True):
+    """A person's own files, the private ones, by their ids."""
+
+    key = ANY
+    owner_id: UUID
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
 
 
 class GetFile(Query[FileView], frozen=True, kw_only=True):

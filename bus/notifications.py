@@ -234,6 +234,7 @@ class ListNotifications(Query[Page[NotificationView]], frozen=True, kw_only=True
     key = by("user_id")
     user_id: UUID
     unread: bool | None = None
+    also_mailed: bool = False
     limit: int = 20
     cursor: str | None = None
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlmodel import Field, SQLModel
 
-from bus.files import Rendition
+from bus.files import PUBLIC_ENTITY_TYPES, Rendition
 from bus.kit.values import Value
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
@@ -74,6 +74,8 @@ class Kept(Value, frozen=True):
     size_bytes: int = 0
 
 
+_COLUMNS = """id, owner_id, entity_type, entity_id, media_type, size_bytes,
+  renditions, stored, deleted, created_at"""
 _read_renditions = msgspec.json.Decoder(dict[str, Rendition]).decode
 
 
@@ -85,12 +87,26 @@ async def load_file(db: Db | Tx, file_id: UUID) -> File | None:
 async def load_files(db: Db | Tx, file_ids: Iterable[UUID]) -> dict[UUID, File]:
     """Those of the files that have a row, by id."""
     rows = await db.fetch(
-        """SELECT id, owner_id, entity_type, entity_id, media_type, size_bytes,
-             renditions, stored, deleted, created_at
-           FROM files WHERE id = ANY($1)""",
-        sorted(file_ids),
+        f"SELECT {_COLUMNS} FROM files WHERE id = ANY($1)", sorted(file_ids)
     )
     return {row["id"]: _file(dict(row)) for row in rows}
+
+
+async def private_files_of(
+    db: Db, owner_id: UUID, *, after: UUID | None, limit: int
+) -> list[File]:
+    """A person's files that are there and the public does not see, by their ids."""
+    rows = await db.fetch(
+        f"""SELECT {_COLUMNS} FROM files
+           WHERE owner_id = $1 AND stored AND NOT deleted
+             AND NOT entity_type = ANY($2::text[])
+             AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4""",
+        owner_id,
+        sorted(PUBLIC_ENTITY_TYPES),
+        after,
+        limit,
+    )
+    return [_file(dict(row)) for row in rows]
 
 
 async def known_ids(db: Db, file_ids: Iterable[UUID]) -> set[UUID]:

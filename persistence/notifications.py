@@ -51,6 +51,12 @@ class NotificationRow(Table, table=True):
             unique=True,
             postgresql_where=sa.text("in_app"),
         ),
+        sa.Index(
+            "notifications_mailed",
+            "user_id",
+            "id",
+            postgresql_where=sa.text("NOT in_app"),
+        ),
         sa.Index("notifications_by_age", "created_at", postgresql_using="brin"),
         {"comment": "What people were told, once by event."},
     )
@@ -195,26 +201,32 @@ async def carried(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Carried]:
     return {row["id"]: Carried(row["email"], row["sms"]) for row in rows}
 
 
-async def load_notification(db: Db, notification_id: UUID) -> Notification:
-    """A notification as it was written; raises KeyError where there is none."""
+async def find_written(db: Db, notification_id: UUID) -> Notification | None:
+    """A notification as it was written."""
     row = await db.fetchrow(
         """SELECT id, user_id, type, title, body, data, in_app, email, sms
            FROM notifications WHERE id = $1""",
         notification_id,
     )
     if row is None:
-        raise KeyError(notification_id)
+        return None
     values = {**row, "type": NotificationType(row["type"])}
     return Notification(**{**values, "data": _DATA.decode(row["data"])})
 
 
 async def list_notifications(
-    db: Db, user_id: UUID, *, unread: bool | None, before: UUID | None, limit: int
+    db: Db,
+    user_id: UUID,
+    *,
+    unread: bool | None,
+    before: UUID | None,
+    limit: int,
+    also_mailed: bool = False,
 ) -> Page[NotificationView]:
-    """A person's notifications, newest id first."""
+    """A person's notifications, newest id first; those that were only mailed, too."""
     rows = await db.fetch(
         f"""SELECT {_COLUMNS} FROM notifications
-           WHERE user_id = $1 AND in_app
+           WHERE user_id = $1 AND {"true" if also_mailed else "in_app"}
              AND ($2::bool IS NULL OR (read_at IS NULL) = $2)
              AND ($3::uuid IS NULL OR id < $3)
            ORDER BY id DESC LIMIT $4""",
@@ -285,6 +297,12 @@ async def read_after(
         limit,
     )
     return tuple(_view(row) for row in (reversed(rows) if after is None else rows))
+
+
+async def forget_person(tx: Tx, user_id: UUID) -> None:
+    """Delete all that a person was told, and their choices."""
+    await tx.execute("DELETE FROM notifications WHERE user_id = $1", user_id)
+    await tx.execute("DELETE FROM preferences WHERE user_id = $1", user_id)
 
 
 async def sweep(tx: Tx) -> None:

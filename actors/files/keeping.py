@@ -43,6 +43,7 @@ from persistence.files import (
     load_files,
     mark_stored,
 )
+from persistence.kit.erased import erased_among
 from persistence.kit.transaction import Tx
 
 UNRECORDED_MINUTES_MAX = 10
@@ -88,8 +89,9 @@ class Keeping(Shelf):
     ) -> list[Done | Refusal]:
         """Write files down, insert-once, as far as their owners may keep more.
 
-        Should nobody record one, it is removed.
+        Should nobody record one, it is removed. None is written of who is gone.
         """
+        gone = await erased_among(tx, [m.owner_id for m in messages if m.owner_id])
         known = await load_files(tx, {message.file_id for message in messages})
         owners = {m.owner_id for m in messages if m.owner_id is not None}
         kept = await hold_kept(tx, owners, tx.now - DAY) if owners else {}
@@ -97,6 +99,9 @@ class Keeping(Shelf):
         answers: list[Done | Refusal] = []
         for message in messages:
             file = known.get(message.file_id) or new.get(message.file_id)
+            if file is None and message.owner_id in gone:
+                answers.append(no_file())
+                continue
             if file is None:
                 file = _expected(message, tx.now)
                 refused = self._beyond(kept, file)
@@ -117,10 +122,15 @@ class Keeping(Shelf):
     ) -> list[FileView | Refusal]:
         """Show files whose contents are stored, and tell of each once.
 
-        One that has been given up meanwhile, or deleted, is not brought back.
+        One that has been given up meanwhile, or deleted, is not brought back; nor is
+        one of somebody who is gone: its contents are removed when that is due.
         """
-        new = await mark_stored(tx, {message.file_id for message in messages})
         files = await load_files(tx, {message.file_id for message in messages})
+        owners = {file.owner_id for file in files.values()}
+        gone = await erased_among(tx, [owner for owner in owners if owner])
+        kept = [one.id for one in files.values() if one.owner_id not in gone]
+        new = await mark_stored(tx, kept)
+        files |= await load_files(tx, new)
         for file_id in sorted(new):
             file = files[file_id]
             tx.cancel_due(removal(file_id))
@@ -134,10 +144,12 @@ class Keeping(Shelf):
         answers: list[FileView | Refusal] = []
         for message in messages:
             found = files.get(message.file_id)
-            there = found is not None and found.is_there
-            answers.append(
-                self._view(found, signed=True) if found and there else upload_lost()
-            )
+            if found is not None and found.is_there:
+                answers.append(self._view(found, signed=True))
+            elif found is not None and found.owner_id in gone:
+                answers.append(no_file())
+            else:
+                answers.append(upload_lost())
         return answers
 
     async def _store_picture(

@@ -30,8 +30,6 @@ BEGIN_AGAIN_SECONDS = 5.0
 class Shelf(Domain):
     """The store and what stands around it."""
 
-    name = "files"
-
     async def start(self) -> None:
         """Open the store; processes that decode are started by the first picture."""
         folder = self.settings.data_dir / "uploads"

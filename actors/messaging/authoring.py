@@ -31,8 +31,12 @@ from bus.messaging import (
     templates_full,
 )
 from persistence import messaging as store
+from persistence.kit.audit import names_changed
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+
+WORDS = ("subject", "mjml", "text", "description", "sample")
+"""What an author writes; the audit log tells which of it has changed."""
 
 
 class Authoring(Sending):
@@ -49,6 +53,7 @@ class Authoring(Sending):
         )
         if version is None:
             raise template_exists()
+        tx.audit(command, _named(command), after={"version": version})
         return TemplateSaved(version=version)
 
     @handles(ChangeTemplate)
@@ -70,6 +75,8 @@ class Authoring(Sending):
             version = await store.change_template(tx, *about, version=before.version)
         if version is None:
             raise stale()
+        after = {"version": version, "changed": names_changed(before, content, *WORDS)}
+        tx.audit(command, _named(command), {"version": before.version}, after)
         return TemplateSaved(version=version)
 
     @handles(RemoveTemplate)
@@ -85,6 +92,7 @@ class Authoring(Sending):
         )
         if version is None:
             raise stale()
+        tx.audit(command, _named(command), {"version": before.version})
         return TemplateSaved(version=version)
 
     @handles(GetTemplate)
@@ -141,6 +149,11 @@ class Authoring(Sending):
             if found := own.get(step) or shipped_view(name, step):
                 return _shown(found)
         return _shown(own[min(own)] if own else None)
+
+
+def _named(command: CreateTemplate | ChangeTemplate | RemoveTemplate) -> str:
+    """A template in the audit log."""
+    return f"{command.name}/{command.locale}"
 
 
 def _shown(view: TemplateView | None) -> TemplateView:

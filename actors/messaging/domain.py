@@ -7,6 +7,7 @@ import msgspec
 
 from actors.kit.domain import handles
 from actors.messaging.authoring import Authoring
+from actors.messaging.erasing import Erasing
 from actors.messaging.mailbox import read_caught
 from actors.messaging.outgoing import Line, Outgoing
 from actors.messaging.return_paths import ReturnPaths
@@ -35,7 +36,7 @@ KEEP_MAX = 512
 TRIM_EVERY = 1_000
 
 
-class Messaging(Authoring, Returning):
+class Messaging(Authoring, Returning, Erasing):
     """Mails and SMS: made from templates, sent, and known by what became of them."""
 
     name = "messaging"
@@ -96,6 +97,7 @@ class Messaging(Authoring, Returning):
             db,
             recipient=query.recipient,
             status=query.status,
+            user_id=query.user_id,
             before=id_of(query.cursor),
             limit=query.limit,
         )

@@ -82,6 +82,9 @@ class Returning(Sending):
     @handles(RemoveSuppression)
     async def remove_suppression(self, tx: Tx, command: RemoveSuppression) -> Done:
         """The address gets mail again, and its count begins anew."""
-        if not await store.remove_suppression(tx, command.address):
+        owners = await store.remove_suppression(tx, command.address)
+        if not owners:
             raise not_found("suppressed address")
+        # An address says who somebody is: the entry names its person by id, or nobody.
+        tx.audit(command, owners[0] or "suppression", {"suppressed": True})
         return DONE

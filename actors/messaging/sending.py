@@ -34,6 +34,7 @@ from bus.messaging import (
 )
 from persistence import messaging as store
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.messaging import Attempt, NewMessage, Queued
 
@@ -59,7 +60,10 @@ class Sending(Domain):
     async def send_email(
         self, tx: Tx, messages: list[SendEmail]
     ) -> list[Done | Refusal]:
-        """Queue mails; they are handed to SMTP behind this transaction."""
+        """Queue mails; they are handed to SMTP behind this transaction.
+
+        What is meant for somebody who is gone is done by being dropped.
+        """
         checked = [message for message in messages if message.checked]
         await self.take_templates(tx, {message.template for message in checked})
         refused = {
@@ -80,6 +84,9 @@ class Sending(Domain):
     async def _queue(
         self, tx: Tx, messages: Sequence[SendEmail | SendSms], channel: str
     ) -> None:
+        people = {m.user_id for m in messages if m.user_id is not None}
+        gone = await erased_here(tx, people)
+        messages = [m for m in messages if m.user_id not in gone]
         new = await store.queue_messages(tx, (_row(m, channel) for m in messages))
         for message in messages:
             if message.message_id in new:

@@ -9,6 +9,7 @@ from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.notifications.alerts import Alerts
 from actors.notifications.carrying import STAFF
+from actors.notifications.erasing import Erasing
 from actors.notifications.tellings import (
     Telling,
     chosen,
@@ -21,7 +22,7 @@ from actors.notifications.tellings import (
 )
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
-from bus.kit.refusals import invalid, stale
+from bus.kit.refusals import invalid, not_found, stale
 from bus.kit.values import Done, Page
 from bus.notifications import (
     CarryNotification,
@@ -65,6 +66,7 @@ from bus.payments import (
 )
 from persistence import notifications as store
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.notifications import Carried, Notification, Preferences
 
@@ -72,7 +74,7 @@ READ_AT_ONCE_MAX = 500
 SWEEP_EVERY = 1_000
 
 
-class Notifications(Alerts):
+class Notifications(Alerts, Erasing):
     """Tells people what has happened, once by event, by the channels they chose."""
 
     name = "notifications"
@@ -129,7 +131,9 @@ class Notifications(Alerts):
     async def carry_notification(self, run: Run, message: CarryNotification) -> Told:
         """Go on where a crash ended the process that a caller's key began."""
         async with self.read() as db:
-            found = await store.load_notification(db, message.notification_id)
+            found = await store.find_written(db, message.notification_id)
+        if found is None:  # its person was erased
+            return _told_nobody(message.notification_id)
         told = Told(id=found.id, email=found.email, sms=found.sms)
         telling = Telling(
             type=found.type,
@@ -199,6 +203,8 @@ class Notifications(Alerts):
         """Compare-and-set on the version that was seen."""
         if not command.types:
             raise invalid("no-choice", "Name at least one type.")
+        if await erased_here(tx, [command.user_id]):
+            raise not_found("user")
         before = (await self._preferences(tx, [command.user_id]))[command.user_id]
         if command.version not in (None, before.version):
             raise stale()
@@ -214,11 +220,17 @@ class Notifications(Alerts):
     async def record_notification(
         self, tx: Tx, messages: list[RecordNotification]
     ) -> list[Told]:
-        """Insert many, each once; one that was there answers as it did then."""
+        """Insert many, each once; one that was there answers as it did then.
+
+        Nothing is written of people who are gone, whatever is told so late.
+        """
+        gone = await erased_here(tx, [m.user_id for m in messages])
         preferences = await self._preferences(tx, [m.user_id for m in messages])
         rows: dict[UUID, Notification] = {}
         about: dict[UUID, RecordNotification] = {}
         for message in messages:
+            if message.user_id in gone:
+                continue
             choice = chosen(preferences[message.user_id], message.type)
             fields = {
                 **msgspec.structs.asdict(message),
@@ -227,13 +239,18 @@ class Notifications(Alerts):
             identity = fields.pop("notification_id")
             rows.setdefault(identity, Notification(id=identity, **fields))
             about.setdefault(identity, message)
-        new = await store.add_notifications(tx, rows.values())
+        new = await store.add_notifications(tx, rows.values()) if rows else set()
         for identity in sorted(new):
             if rows[identity].in_app:
                 tx.tell(_created(rows[identity]), about=about[identity])
         await self._sweep(tx, len(new))
         before = await store.carried(tx, rows.keys() - new) if rows.keys() - new else {}
-        return [_told(rows[m.notification_id], before) for m in messages]
+        return [
+            _told(rows[m.notification_id], before)
+            if m.user_id not in gone
+            else _told_nobody(m.notification_id)
+            for m in messages
+        ]
 
     async def _sweep(self, tx: Tx, count: int) -> None:
         """Drop what is too old, now and then."""
@@ -262,6 +279,7 @@ class Notifications(Alerts):
             unread=query.unread,
             before=id_of(query.cursor),
             limit=query.limit,
+            also_mailed=query.also_mailed,
         )
 
     @handles(GetNotificationsAfter)
@@ -296,6 +314,10 @@ def _told(row: Notification, before: Mapping[UUID, Carried]) -> Told:
         email=carried.email if carried else row.email,
         sms=carried.sms if carried else row.sms,
     )
+
+
+def _told_nobody(notification_id: UUID) -> Told:
+    return Told(id=notification_id, email=False, sms=False)
 
 
 def _preferences_view(preferences: Preferences) -> PreferencesView:

@@ -3,10 +3,11 @@
 `carts` is what a buyer does before; `placing` the one function that an order's life
 hangs on, `paying` its later attempts; `changes` its steps; `fulfilment` shipping,
 cancelling, refunds, queries; `finding` how a buyer comes back to it; `following` what
-a stream of one reads.
+a stream of one reads; `erasing` takes a person out of their orders.
 """
 
 from actors.orders.changes import Changes
+from actors.orders.erasing import Erasing
 from actors.orders.finding import Finding
 from actors.orders.following import Following
 from actors.orders.fulfilment import Fulfilment
@@ -14,7 +15,7 @@ from actors.orders.known import Known
 from actors.orders.merging import Merging
 
 
-class Orders(Merging, Fulfilment, Changes, Finding, Known, Following):
+class Orders(Merging, Fulfilment, Changes, Finding, Known, Following, Erasing):
     """Owns the carts and orders of its buyers."""
 
     name = "orders"

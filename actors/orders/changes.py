@@ -35,6 +35,7 @@ from bus.orders.steps import (
     ReserveAgain,
 )
 from persistence import orders as store
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.orders import Cart, Order, Stage, Step
 
@@ -51,11 +52,17 @@ class Changes(Domain):
         carts = await store.load_carts(
             tx, {m.request.buyer for m in messages if m.from_cart}
         )
+        gone = await erased_here(
+            tx, {m.request.user_id for m in messages if m.request.user_id}
+        )
         before = dict(carts)
         numbers = iter(await store.next_numbers(tx, len(messages)))
         answers: list[Order | Refusal] = []
         new: list[Order] = []
         for m in messages:
+            if m.request.user_id in gone and known[m.order_id] is None:
+                answers.append(not_found("user"))
+                continue
             order = known[m.order_id] or _accepted(tx, m, next(numbers))
             answer = self._take_cart(m, order, carts) if m.from_cart else order
             answers.append(answer)

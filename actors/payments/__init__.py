@@ -3,6 +3,7 @@
 from actors.kit.domain import handles
 from actors.payments.charges import Charges
 from actors.payments.chores import Chores
+from actors.payments.erasing import Erasing
 from actors.payments.holds import Holds
 from actors.payments.methods import Methods
 from actors.payments.reconciling import Reconciling
@@ -17,7 +18,7 @@ from persistence.payments import load_payments
 __all__ = ["Payments"]
 
 
-class Payments(Charges, Holds, Refunds, Methods, Reconciling, Chores):
+class Payments(Charges, Holds, Refunds, Methods, Reconciling, Chores, Erasing):
     """The domain: all its handlers, and what is read."""
 
     name = "payments"

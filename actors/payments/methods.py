@@ -10,7 +10,7 @@ from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.payments.till import Till
 from actors.payments.views import method_view
-from bus.kit.refusals import Unavailable, stale
+from bus.kit.refusals import Refusal, RefusalKind, Unavailable, not_found, stale
 from bus.kit.values import Done, Page
 from bus.payments import (
     METHODS_MAX,
@@ -34,6 +34,7 @@ from bus.payments import (
     unknown_token,
 )
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.payments import (
     StoredMethod,
@@ -62,21 +63,27 @@ class Methods(Till):
         facts = await provider.describe(token, asked.user_id)
         if facts is None:
             raise unknown_token()
-        return await run.step(
-            SaveMethod(
-                user_id=asked.user_id,
-                method_id=asked.method_id,
-                method=asked.method,
-                token=facts.token or token,
-                facts=facts,
-                make_default=asked.make_default,
-                provider=provider.name,
-            )
+        kept = SaveMethod(
+            user_id=asked.user_id,
+            method_id=asked.method_id,
+            method=asked.method,
+            token=facts.token or token,
+            facts=facts,
+            make_default=asked.make_default,
+            provider=provider.name,
         )
+        try:
+            return await run.step(kept)
+        except Refusal as refusal:
+            if refusal.data.kind is RefusalKind.NOT_FOUND:  # erased meanwhile
+                await provider.forget(kept.token)
+            raise
 
     @handles(SaveMethod)
     async def save_method(self, tx: Tx, message: SaveMethod) -> MethodView:
         """Insert a method, once by its id; a person's first one is the default."""
+        if await erased_here(tx, [message.user_id]):
+            raise not_found("user")
         methods = await methods_of(tx, message.user_id)
         for method in methods:
             if method.id == message.method_id:
@@ -137,7 +144,7 @@ class Methods(Till):
             sealed=gone.sealed,
         )
         at = tx.now + timedelta(seconds=LET_GO_AFTER_SECONDS)
-        tx.due(_letting_go(gone.id), at, let_go)
+        tx.due(letting_go(gone.id), at, let_go)
         return Done()
 
     @handles(LetMethodGo)
@@ -160,7 +167,7 @@ class Methods(Till):
         return Done()
 
     @handles(PutOffLettingGo)
-    async def put_off_letting_go(self, tx: Tx, message: PutOffLettingGo) -> Done:
+    async def put_offletting_go(self, tx: Tx, message: PutOffLettingGo) -> Done:
         """Later and later; after `LET_GO_TRIES_MAX` it stays at the provider."""
         tries = message.tried.tries + 1
         if tries >= LET_GO_TRIES_MAX:
@@ -169,7 +176,7 @@ class Methods(Till):
             return Done()
         seconds = min(LET_GO_AFTER_SECONDS * 2**tries, LET_GO_SECONDS_MAX)
         at = tx.now + timedelta(seconds=seconds)
-        name = _letting_go(message.tried.method_id)
+        name = letting_go(message.tried.method_id)
         tx.due(name, at, replace(message.tried, tries=tries))
         return Done()
 
@@ -190,7 +197,8 @@ class Methods(Till):
         return self._view(method)
 
 
-def _letting_go(method_id: UUID) -> str:
+def letting_go(method_id: UUID) -> str:
+    """The name of the due message that has a provider forget a method."""
     return f"let-go:{method_id}"
 
 

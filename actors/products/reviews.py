@@ -2,7 +2,7 @@
 
 from actors.kit.domain import Domain, handles, handles_many
 from actors.products import decide
-from bus.kit.refusals import stale
+from bus.kit.refusals import not_found, stale
 from bus.kit.values import Done, Page
 from bus.orders import OrderDelivered
 from bus.products import (
@@ -20,6 +20,7 @@ from bus.products import (
     review_exists,
 )
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_among
 from persistence.kit.transaction import Tx
 from persistence.products import (
     find_reviews,
@@ -45,6 +46,8 @@ class Reviews(Domain):
             raise no_product()
         if product.seller_id == message.user_id:
             raise own_product()
+        if await erased_among(tx, [message.user_id]):
+            raise not_found("user")
         review = ReviewView(
             id=message.review_id,
             version=1,

@@ -9,6 +9,7 @@ from actors.users.people import (
     end_all_sessions,
     mail_code,
     new_session,
+    others_stay,
     present,
     revoke_tokens,
 )
@@ -47,11 +48,11 @@ from bus.users import (
     UserRegistered,
     UserView,
     email_taken,
-    last_admin,
     own_account,
 )
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.users import (
     change_profile,
@@ -66,7 +67,6 @@ from persistence.users import (
     find_user,
     find_user_id,
     find_users,
-    has_other_admin,
     insert_accounts,
     raised_epochs,
 )
@@ -139,7 +139,12 @@ class Accounts(People):
         self, tx: Tx, messages: list[OpenAccount]
     ) -> list[AccountOpened | Refusal]:
         """Insert those whose address is theirs."""
-        own = [m for m in messages if tx.claimed("email", m.email, m.user_id)]
+        gone = await erased_here(tx, [m.user_id for m in messages])
+        own = [
+            m
+            for m in messages
+            if m.user_id not in gone and tx.claimed("email", m.email, m.user_id)
+        ]
         new = await insert_accounts(tx, own) if own else set()
         passwords = await find_passwords(tx, [m.user_id for m in own])
         for m in own:
@@ -170,8 +175,8 @@ class Accounts(People):
         version, before, _ = await self._current(tx, m.user_id, m.expected_version)
         if before is m.role:
             return Saved(version)
-        if before is Role.ADMIN and not await has_other_admin(tx, m.user_id):
-            raise last_admin()
+        if before is Role.ADMIN:
+            await others_stay(tx, m.user_id)
         version = await change_role(tx, m.user_id, m.role)
         tx.tell(RoleChanged(user_id=m.user_id, role=m.role), m)
         tx.audit(m, m.user_id, {"role": before}, {"role": m.role})
@@ -186,9 +191,8 @@ class Accounts(People):
         version, role, before = await self._current(tx, m.user_id, m.expected_version)
         if before is m.status:
             return Saved(version)
-        dismissed = role is Role.ADMIN and m.status is Status.BLOCKED
-        if dismissed and not await has_other_admin(tx, m.user_id):
-            raise last_admin()
+        if role is Role.ADMIN and m.status is Status.BLOCKED:
+            await others_stay(tx, m.user_id)
         version = await change_status(tx, m.user_id, m.status)
         tx.tell(StatusChanged(user_id=m.user_id, status=m.status), m)
         tx.audit(m, m.user_id, {"status": before}, {"status": m.status})

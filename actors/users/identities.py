@@ -39,6 +39,7 @@ from bus.users import (
     sign_in_refused,
 )
 from persistence.kit.claims import Claim
+from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.users import (
     change_verified,
@@ -59,9 +60,14 @@ LOOKS_MAX = 3
 CALLBACK = "/auth/google/callback"
 
 
+def identity_claim(issuer: str, subject: str, user_id: UUID) -> Claim:
+    """An identity is one person's, for as long as there is the account."""
+    return Claim("identity", f"{issuer} {subject}", user_id)
+
+
 def identity_claims(m: EnterByIdentity) -> tuple[Claim, ...]:
     """An identity is one person's; so is the address of an account that is made."""
-    identity = Claim("identity", f"{m.issuer} {m.subject}", m.user_id)
+    identity = identity_claim(m.issuer, m.subject, m.user_id)
     if m.person is None:
         return (identity,)
     return (identity, Claim("email", m.person.email, m.user_id))
@@ -160,6 +166,8 @@ class Identities(Sessions):
             tx.claimed(claim.kind, claim.value, claim.owner_id)
             for claim in identity_claims(m)
         ):
+            raise identity_elsewhere()
+        if await erased_here(tx, [m.user_id]):  # else it would make them anew
             raise identity_elsewhere()
         row = await find_account(tx, m.user_id)
         if row is None and m.person is None:

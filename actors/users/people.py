@@ -16,9 +16,15 @@ from bus.users import (
     SendCode,
     SessionsRevoked,
     SessionStart,
+    last_administrator,
 )
 from persistence.kit.transaction import Tx
-from persistence.users import drop_sessions, mark_ended, raise_epoch
+from persistence.users import (
+    drop_sessions,
+    has_other_admin,
+    mark_ended,
+    raise_epoch,
+)
 
 Found = TypeVar("Found")
 
@@ -97,6 +103,12 @@ def mail_code(tx: Tx, user_id: UUID, purpose: Purpose) -> None:
 def new_session(user_id: UUID, client: str) -> SessionStart:
     """A session with a fresh secret, whose id routes like its person's."""
     return SessionStart(session_id=new_id(user_id), secret=new_secret(), client=client)
+
+
+async def others_stay(tx: Tx, user_id: UUID) -> None:
+    """Refuse to take the last administrator away; another may be leaving just now."""
+    if not await has_other_admin(tx, user_id):
+        raise last_administrator()
 
 
 def present(found: Found | None) -> Found:

@@ -1,5 +1,6 @@
 """What messaging says: mails and SMS, their log, their templates, what comes back."""
 
+from bus.messaging.erasing import ForgetRecipients
 from bus.messaging.log import (
     LETTER,
     MAILBOX_LIST_MAX,
@@ -82,6 +83,7 @@ __all__ = [
     "CreateTemplate",
     "EmailSendRequest",
     "EmailSendTemplateRequest",
+    "ForgetRecipients",
     "GetMessage",
     "GetTemplate",
     "KeepCaught",

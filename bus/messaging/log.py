@@ -176,11 +176,12 @@ class GetMessage(Query[MessageView], frozen=True, kw_only=True):
 
 
 class ListMessages(Query[Page[MessageView]], frozen=True, kw_only=True):
-    """The delivery log, newest first."""
+    """The delivery log, newest first; `user_id`: what was written to one person."""
 
     key = ANY
     recipient: str | None = None
     status: MessageStatus | None = None
+    user_id: UUID | None = None
     limit: int = 20
     cursor: str | None = None
 

@@ -86,11 +86,15 @@ class ListCategories(Query[Categories], frozen=True, kw_only=True):
 
 
 class ListReviews(Query[Page[ReviewView]], frozen=True, kw_only=True):
-    """Reviews, newest first, of one product or of all, of one status or of all."""
+    """Reviews, newest first, of one product or of all, of one status or of all.
+
+    `user_id`: those of one person.
+    """
 
     key = ANY
     product_id: UUID | None = None
     status: ReviewStatus | None = "APPROVED"
+    user_id: UUID | None = None
     limit: int = LIMIT_DEFAULT
     cursor: str | None = None
 

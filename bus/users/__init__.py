@@ -19,6 +19,11 @@ from bus.users.commands import (
     UpdateProfile,
     VerifyEmail,
 )
+from bus.users.erasing import (
+    EraseUser,
+    UserErased,
+    sign_in_again,
+)
 from bus.users.events import (
     EmailVerified,
     PasswordChanged,
@@ -26,6 +31,12 @@ from bus.users.events import (
     SessionsRevoked,
     StatusChanged,
     UserRegistered,
+)
+from bus.users.exporting import (
+    IdentitySeen,
+    ListIdentities,
+    ListSessions,
+    SessionSeen,
 )
 from bus.users.identities import (
     BeginSignIn,
@@ -58,7 +69,7 @@ from bus.users.refusals import (
     invalid_credentials,
     invalid_state,
     invalid_token,
-    last_admin,
+    last_administrator,
     not_configured,
     own_account,
     sign_in_refused,
@@ -123,6 +134,7 @@ __all__ = [
     "DeleteAddress",
     "EmailVerified",
     "EnterByIdentity",
+    "EraseUser",
     "ExpireSession",
     "FindAccount",
     "FindStaff",
@@ -134,10 +146,13 @@ __all__ = [
     "GetContact",
     "GetStanding",
     "GetUser",
+    "IdentitySeen",
     "IssueCode",
     "IssuerTrouble",
     "ListAddresses",
+    "ListIdentities",
     "ListRaisedEpochs",
+    "ListSessions",
     "ListUsers",
     "LogIn",
     "LogOut",
@@ -158,6 +173,7 @@ __all__ = [
     "RoleChanged",
     "Saved",
     "SendCode",
+    "SessionSeen",
     "SessionStart",
     "SessionsRevoked",
     "SetPassword",
@@ -174,6 +190,7 @@ __all__ = [
     "UpdateAddress",
     "UpdateProfile",
     "UseSignIn",
+    "UserErased",
     "UserIds",
     "UserRegistered",
     "UserView",
@@ -186,9 +203,10 @@ __all__ = [
     "invalid_credentials",
     "invalid_state",
     "invalid_token",
-    "last_admin",
+    "last_administrator",
     "not_configured",
     "own_account",
+    "sign_in_again",
     "sign_in_refused",
     "token_reused",
     "too_many_addresses",

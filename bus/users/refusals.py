@@ -91,9 +91,10 @@ def own_account() -> Refusal:
     return conflict("own-account", "Another administrator must do this.")
 
 
-def last_admin() -> Refusal:
+def last_administrator() -> Refusal:
     """Without an administrator nobody could ever make one again."""
-    return conflict("last-admin", "The shop's last administrator stays one.")
+    detail = "Make somebody else an administrator first."
+    return conflict("last-administrator", detail)
 
 
 def too_many_addresses(count_max: int) -> Refusal:

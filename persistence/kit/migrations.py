@@ -15,7 +15,7 @@ from persistence.kit import fence
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 LOCK_KEY = 0x534F554B
-KIT_REVISION = "kit_0001"
+KIT_REVISION = "kit_0002"
 
 
 async def migrate(domain: str, url: str, shards: int = 1) -> None:

@@ -14,6 +14,7 @@ def domain_metadata(domain: str) -> sa.MetaData:
     _outbox(metadata)
     _handled(metadata)
     _claims_and_due(metadata)
+    _erased(metadata)
     _audit(metadata)
     return metadata
 
@@ -99,6 +100,17 @@ def _claims_and_due(metadata: sa.MetaData) -> None:
         sa.Column("message", sa.LargeBinary, nullable=False),
         sa.Index("due_by_time", "slot", "at"),
         comment="Messages that the slot's owner sends itself when their time comes.",
+    )
+
+
+def _erased(metadata: sa.MetaData) -> None:
+    sa.Table(
+        "erased",
+        metadata,
+        sa.Column("user_id", pg.UUID, primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Index("erased_by_time", "at"),
+        comment="People who are gone: their ids alone, for good.",
     )
 
 

@@ -1,5 +1,10 @@
 """What messaging remembers: delivery log and queue, mailbox, templates, bounces."""
 
+from persistence.messaging.erasing import (
+    addresses_of,
+    forget_person,
+    forget_recipients,
+)
 from persistence.messaging.log import (
     Attempt,
     NewMessage,
@@ -56,12 +61,15 @@ __all__ = [
     "SuppressedAddress",
     "TemplateKey",
     "Waiting",
+    "addresses_of",
     "change_template",
     "count_bounce",
     "count_own",
     "create_template",
     "day_of_message",
     "find_message",
+    "forget_person",
+    "forget_recipients",
     "keep_caught",
     "list_mailbox",
     "list_messages",

@@ -285,6 +285,7 @@ async def list_messages(
     *,
     recipient: str | None,
     status: str | None,
+    user_id: UUID | None,
     before: UUID | None,
     limit: int,
 ) -> Page[MessageView]:
@@ -293,10 +294,12 @@ async def list_messages(
         f"""SELECT {_COLUMNS} FROM messages
            WHERE ($1::text IS NULL OR recipient = $1)
              AND ($2::text IS NULL OR status = $2)
-             AND ($3::uuid IS NULL OR message_id < $3)
-           ORDER BY message_id DESC LIMIT $4""",
+             AND ($3::uuid IS NULL OR user_id = $3)
+             AND ($4::uuid IS NULL OR message_id < $4)
+           ORDER BY message_id DESC LIMIT $5""",
         recipient,
         status,
+        user_id,
         before,
         limit + 1,
     )

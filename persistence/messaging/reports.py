@@ -16,10 +16,11 @@ async def count_bounce(tx: Tx, message_id: UUID, reason: str, *, hard: bool) -> 
     """One more bounce of a message's address: a hard one, or the fifth, stops mail."""
     await tx.execute(
         """INSERT INTO suppressions AS known
-             (address, reason, bounces, suppressed, created_at, updated_at)
-           SELECT lower(recipient), $2, 1, $3, $4, $4 FROM messages
+             (address, user_id, reason, bounces, suppressed, created_at, updated_at)
+           SELECT lower(recipient), user_id, $2, 1, $3, $4, $4 FROM messages
            WHERE message_id = $1
            ON CONFLICT (address) DO UPDATE SET reason = excluded.reason,
+             user_id = coalesce(excluded.user_id, known.user_id),
              bounces = known.bounces + 1, updated_at = excluded.updated_at,
              suppressed = known.suppressed OR excluded.suppressed
                OR known.bounces + 1 >= $5""",
@@ -43,7 +44,9 @@ async def list_suppressions(db: Db, after: str | None, limit: int) -> Page[Suppr
     return Page(items, items[-1].address if len(rows) > limit else None)
 
 
-async def remove_suppression(tx: Tx, address: str) -> bool:
-    """Forget an address' bounces; False when there are none."""
-    tag = await tx.execute("DELETE FROM suppressions WHERE address = $1", address)
-    return tag == "DELETE 1"
+async def remove_suppression(tx: Tx, address: str) -> list[UUID | None]:
+    """Forget an address' bounces; returns whose they were, if there are any."""
+    rows = await tx.fetch(
+        "DELETE FROM suppressions WHERE address = $1 RETURNING user_id", address
+    )
+    return [row["user_id"] for row in rows]

@@ -31,6 +31,11 @@ class Message(Table, table=True):
         ),
         sa.Index("messages_recipient", "recipient", "message_id"),
         sa.Index(
+            "messages_by_user",
+            "user_id",
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
+        sa.Index(
             "messages_given_up",
             "message_id",
             postgresql_where=sa.text("status IN ('FAILED', 'BOUNCED')"),
@@ -122,9 +127,17 @@ class SuppressedAddress(Table, table=True):
     """An address that mail bounced from; `suppressed` stops all but security mail."""
 
     __tablename__ = "suppressions"
-    __table_args__ = ({"comment": "Addresses that mail bounced from, in lower case."},)
+    __table_args__ = (
+        sa.Index(
+            "suppressions_by_user",
+            "user_id",
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
+        {"comment": "Addresses that mail bounced from, in lower case."},
+    )
 
     address: str = Field(sa_column=sa.Column(sa.Text, primary_key=True))
+    user_id: UUID | None = Field(sa_column=sa.Column(pg.UUID))
     reason: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
     bounces: int = Field(sa_column=sa.Column(sa.Integer, nullable=False))
     suppressed: bool = Field(sa_column=sa.Column(sa.Boolean, nullable=False))

@@ -10,6 +10,7 @@ from persistence.orders.carts import (
     save_carts,
     touched_at,
 )
+from persistence.orders.erasing import ERASED_NAME, erase_orders, unerased_orders
 from persistence.orders.following import read_timelines_after
 from persistence.orders.orders import (
     add_timeline,
@@ -29,12 +30,14 @@ from persistence.orders.states import Link, Order, Stage, Step
 from persistence.orders.tables import metadata
 
 __all__ = [
+    "ERASED_NAME",
     "Cart",
     "Link",
     "Order",
     "Stage",
     "Step",
     "add_timeline",
+    "erase_orders",
     "find_by_number",
     "forget_merges",
     "insert_orders",
@@ -54,5 +57,6 @@ __all__ = [
     "save_carts",
     "save_links",
     "touched_at",
+    "unerased_orders",
     "update_orders",
 ]

@@ -61,7 +61,10 @@ class CartMergeRow(Table, table=True):
 
 
 class OrderRow(Table, table=True):
-    """An order; `stage` is what its process still has to do."""
+    """An order; `stage` is what its process still has to do.
+
+    Where it is `erased` nothing is left of the person who bought it, but the id.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -102,6 +105,9 @@ class OrderRow(Table, table=True):
     cancel_reason: str | None
     shipments: Any = _json()
     links: Any = _json()
+    erased: bool = Field(
+        sa_column=Column(sa.Boolean, nullable=False, server_default=sa.false())
+    )
     version: int
     created_at: datetime = _time()
     updated_at: datetime = _time()

@@ -9,6 +9,11 @@ from persistence.payments.books import (
     save_refunds,
     write_ledger,
 )
+from persistence.payments.erasing import (
+    delete_methods_of,
+    forget_reasons,
+    orders_with_reasons,
+)
 from persistence.payments.methods import (
     delete_method,
     find_methods,
@@ -69,8 +74,10 @@ __all__ = [
     "booked_keys",
     "capture_key",
     "delete_method",
+    "delete_methods_of",
     "failing_providers",
     "find_methods",
+    "forget_reasons",
     "insert_discrepancies",
     "insert_method",
     "insert_reconciliation",
@@ -83,6 +90,7 @@ __all__ = [
     "methods_of",
     "next_version",
     "open_discrepancies",
+    "orders_with_reasons",
     "read_reconciliations",
     "reconcile_times",
     "reseal_methods",

@@ -37,6 +37,11 @@ class Payments(Table, table=True):
 
     __tablename__ = "payments"
     __table_args__ = (
+        sa.Index(
+            "payments_by_user",
+            "user_id",
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
         sa.CheckConstraint(
             "0 <= refunded_minor AND 0 <= refunding_minor"
             " AND refunded_minor + refunding_minor <= captured_minor",

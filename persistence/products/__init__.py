@@ -17,6 +17,7 @@ from persistence.products.categories import (
     list_categories,
     save_category,
 )
+from persistence.products.erasing import erase_words, worded_reviews
 from persistence.products.imports import (
     ImportState,
     append_piece,
@@ -62,6 +63,7 @@ __all__ = [
     "cut_file",
     "drop_category",
     "drop_import",
+    "erase_words",
     "find_import",
     "find_prices",
     "find_product",
@@ -91,4 +93,5 @@ __all__ = [
     "save_purchases",
     "save_stock",
     "take_up_import",
+    "worded_reviews",
 ]

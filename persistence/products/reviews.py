@@ -41,11 +41,13 @@ async def find_reviews(
         + """WHERE ($1::uuid IS NULL OR r.product_id = $1)
                AND ($2::text IS NULL OR r.status = $2)
                AND ($3::timestamptz IS NULL OR (r.created_at, r.id) < ($3, $4::uuid))
-             ORDER BY r.created_at DESC, r.id DESC LIMIT $5""",
+               AND ($5::uuid IS NULL OR r.user_id = $5)
+             ORDER BY r.created_at DESC, r.id DESC LIMIT $6""",
         query.product_id,
         query.status,
         time,
         last,
+        query.user_id,
         query.limit + 1,
     )
     page = tuple(ReviewView(**row) for row in rows[: query.limit])

@@ -37,8 +37,11 @@ from persistence.users.codes import (
     spend_try,
     use_code,
 )
+from persistence.users.erasing import ERASED_EPOCH, delete_account
+from persistence.users.exporting import find_sessions
 from persistence.users.identities import (
     drop_sign_in,
+    find_identities,
     find_identity,
     insert_identity,
     use_sign_in,
@@ -59,6 +62,7 @@ from persistence.users.sessions import (
 from persistence.users.tables import metadata
 
 __all__ = [
+    "ERASED_EPOCH",
     "address_view",
     "change_profile",
     "change_role",
@@ -66,6 +70,7 @@ __all__ = [
     "change_verified",
     "code_of",
     "count_try",
+    "delete_account",
     "delete_address",
     "drop_password",
     "drop_session",
@@ -76,9 +81,11 @@ __all__ = [
     "find_address",
     "find_addresses",
     "find_contact",
+    "find_identities",
     "find_identity",
     "find_passwords",
     "find_session",
+    "find_sessions",
     "find_staff",
     "find_standing",
     "find_user",

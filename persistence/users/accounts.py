@@ -9,6 +9,7 @@ import asyncpg
 from bus.users import Contact, OpenAccount, Role, Standing, Status, UserView
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+from persistence.users.erasing import ERASED_EPOCH
 
 EPOCHS_MAX = 100_000
 STAFF_MAX = 100
@@ -169,10 +170,15 @@ async def raised_epochs(
         "SELECT now() - make_interval(secs => $1)", float(overlap_seconds)
     )
     rows = await db.fetch(
-        """SELECT id, epoch FROM users WHERE epoch_raised_at >= $1
-           ORDER BY epoch_raised_at DESC LIMIT $2""",
+        """SELECT id, epoch FROM
+             (SELECT id, epoch, epoch_raised_at AS at FROM users
+              WHERE epoch_raised_at >= $1
+              UNION ALL SELECT user_id, $3::bigint, at FROM erased WHERE at >= $1)
+             AS raised (id, epoch, at)
+           ORDER BY at DESC LIMIT $2""",
         since,
         EPOCHS_MAX,
+        ERASED_EPOCH,
     )
     return {row["id"]: row["epoch"] for row in rows}, as_of
 

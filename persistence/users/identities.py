@@ -2,8 +2,11 @@
 
 from uuid import UUID
 
+from bus.users import IdentitySeen
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+
+IDENTITIES_MAX = 1_000
 
 
 async def find_identity(db: Db, issuer: str, subject: str) -> UUID | None:
@@ -14,6 +17,17 @@ async def find_identity(db: Db, issuer: str, subject: str) -> UUID | None:
         subject,
     )
     return user_id
+
+
+async def find_identities(db: Db | Tx, user_id: UUID) -> list[IdentitySeen]:
+    """All that a person is at outside issuers, the oldest first."""
+    rows = await db.fetch(
+        """SELECT issuer, subject, created_at AS since FROM identities
+           WHERE user_id = $1 ORDER BY created_at, issuer, subject LIMIT $2""",
+        user_id,
+        IDENTITIES_MAX,
+    )
+    return [IdentitySeen(**dict(row)) for row in rows]
 
 
 async def insert_identity(tx: Tx, issuer: str, subject: str, user_id: UUID) -> bool:

@@ -58,7 +58,7 @@ async def find_session(tx: Tx, session_id: UUID) -> asyncpg.Record | None:
     """A living session with its person's row."""
     return await tx.fetchrow(
         """SELECT s.id AS session_id, s.secret_hash, s.previous_hash, s.nonce,
-             s.client_hash, s.rotated_at, s.expires_at, u.*
+             s.client_hash, s.rotated_at, s.expires_at, s.created_at AS began_at, u.*
            FROM sessions s JOIN users u ON u.id = s.user_id
            WHERE s.id = $1 AND s.expires_at > $2 AND s.ended_at IS NULL""",
         session_id,

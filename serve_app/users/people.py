@@ -157,7 +157,7 @@ async def change_role(
 ) -> UserView:
     """Give a person another role; tokens that name the old one count no more.
 
-    409 `own-account`: nobody changes their own; 409 `last-admin`: one stays.
+    409 `own-account`: nobody changes their own; 409 `last-administrator`: one stays.
     """
     message = ChangeRole(
         user_id=user_id,
@@ -175,7 +175,7 @@ async def change_status(
 ) -> UserView:
     """Block a person (`BLOCKED`), which ends all sessions, or let them in (`ACTIVE`).
 
-    409 `own-account`: nobody changes their own; 409 `last-admin`: one stays.
+    409 `own-account`: nobody changes their own; 409 `last-administrator`: one stays.
     """
     message = ChangeStatus(
         user_id=user_id,

@@ -1,8 +1,10 @@
 """Who did what to which entity: one entry a change, and none where nothing changed."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from bus.kit.addressing import new_id
+from bus.messaging import NoteReport, SendEmail
 from tests.edge.front import Front, Person, key, order
 
 REFUND = {"reason": "broken", "amount": {"amount": 400, "currency": "USD"}}
@@ -168,15 +170,61 @@ async def test_people_and_their_rights(front: Front) -> None:
     change = {"current_password": word, "new_password": new}
     for body, status in (({**change, "new_password": "short"}, 422), (change, 204)):
         await front.guest.call("POST /auth/change-password", status, body, **bearer)
-    (entry,) = await log_of(admin, session["user"]["id"])
-    assert entry["actor"] == session["user"]["id"]
-    assert told([entry]) == [
+    await front.guest.call("DELETE /users/profile", 204, **bearer)
+    entries = await log_of(admin, session["user"]["id"])
+    assert {entry["actor"] for entry in entries} == {session["user"]["id"]}
+    assert told(entries) == [
         (
             "users.set_password",
             None,
             {"changed": ["password"], "allowed_by": "password"},
-        )
+        ),
+        ("users.erase_user", None, None),
     ]
+
+
+async def test_templates_and_addresses_that_bounced(front: Front) -> None:
+    admin, ada = await front.person("ADMIN"), await front.person()
+    words = {"subject": "S", "mjml": "<mj-text>A</mj-text>", "text": "T"}
+    once, new = key(), {"name": "audited", "locale": "de", **words}
+    made = await admin.call("POST /email-templates", 201, new, **once)
+    assert await admin.call("POST /email-templates", 201, new, **once) == made
+    await admin.code("POST /email-templates", 409, new)
+    place = "/email-templates/audited?locale=de"
+    await admin.call(f"PUT {place}", 200, {**words, "subject": "Spring"})
+    await admin.call(f"DELETE {place}", 204)
+    await admin.code(f"DELETE {place}", 404)
+    entries = await log_of(admin, "audited/de")
+    assert told(entries) == [
+        ("messaging.create_template", None, {"version": 1}),
+        (
+            "messaging.change_template",
+            {"version": 1},
+            {"version": 2, "changed": ["subject"]},
+        ),
+        ("messaging.remove_template", {"version": 2}, None),
+    ]
+    assert "Spring" not in str(entries)
+
+    address = f"{uuid4().hex}@bounced.example"
+    mail = SendEmail(
+        message_id=new_id(),
+        to=address,
+        template="letter",
+        data={"subject": "S", "text": "T"},
+        user_id=UUID(str(ada.user_id)),
+    )
+    await front.shop.ask(mail)
+    report = NoteReport(message_id=mail.message_id, end="hard", reason="bounced-5.1.1")
+    await front.shop.ask(report)
+    await admin.call(f"DELETE /messages/suppressions/{address}", 204)
+    await admin.code(f"DELETE /messages/suppressions/{address}", 404)
+    entries = await log_of(admin, ada.user_id)
+    assert told(entries) == [
+        ("messaging.remove_suppression", {"suppressed": True}, None)
+    ]
+    assert [entry["actor"] for entry in entries] == [str(admin.user_id)]
+    assert address not in str(entries)
 
 
 async def test_orders_and_money(front: Front) -> None:

@@ -15,11 +15,11 @@ from tests.kit.local import Databases, LocalShop, local_shop
 from tests.payments.support import Bank, settings_for, until
 from tests.users.persons import PASSWORD, mailed_code
 
-# contract §3; erasure (`user_erased`) comes with the person's rights.
+# contract §3
 CONTRACT = {
     "users": {
         *("user_registered", "email_verified", "password_changed"),
-        *("sessions_revoked", "role_changed"),
+        *("sessions_revoked", "role_changed", "user_erased"),
     },
     "products": {
         *("product_created", "product_updated", "product_archived"),
@@ -89,7 +89,7 @@ async def _told(shop: LocalShop) -> dict[str, set[str]]:
 
 
 async def _people(front: Front, admin: Person) -> None:
-    """Somebody registers, shows whose the address is, and changes the password."""
+    """Somebody registers, shows whose the address is, and after a while leaves."""
     email = "grace@example.com"
     made = await front.guest.call(
         "POST /auth/register",
@@ -109,6 +109,7 @@ async def _people(front: Front, admin: Person) -> None:
     await grace.call("POST /auth/change-password", 204, words)
     role = f"PUT /users/{made['user']['id']}/role"
     await admin.call(role, 200, {"role": "SELLER"})
+    await grace.call("DELETE /users/profile", 204)
 
 
 async def _goods(front: Front, seller: Person, admin: Person) -> str:

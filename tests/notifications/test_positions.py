@@ -128,8 +128,9 @@ async def test_positions_rise_whatever_was_there_before_and_has_gone(
             "WHERE id = $1",
             ids[0],
         )
+        await connection.execute("DROP INDEX notifications_mailed")
         await connection.execute(
-            "UPDATE alembic_version SET version_num = '0001' WHERE version_num = '0002'"
+            "UPDATE alembic_version SET version_num = '0001' WHERE version_num = '0003'"
         )
         await migrate("notifications", s.urls["notifications"])
         found = await after(s, ann, 0)

@@ -10,7 +10,8 @@ from cryptography.fernet import Fernet
 from actors.payments.methods import LET_GO_TRIES_MAX
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
-from bus.payments import AddMethod, RemoveMethod
+from bus.payments import AddMethod, ListMethods, RemoveMethod
+from bus.users import UserErased
 from tests.kit.faults import Doom
 from tests.payments.doubles.stripe import Stripe
 from tests.payments.support import settings_for, until
@@ -133,3 +134,22 @@ async def test_a_kill_while_it_is_let_go_changes_nothing(shop, bank, after) -> N
         await s.restart("payments")
         await nothing_due(s)
         assert double.methods["pm_visa"]["customer"] is None
+
+
+async def test_who_leaves_leaves_no_card_here_or_at_the_provider(shop, bank) -> None:
+    async with keeping(shop, bank) as (s, double):
+        user_id = new_id()
+        await kept(s, user_id)
+        for _ in range(2):
+            gone = UserErased(user_id=user_id)
+            await s.ask(gone, id=new_id(), domain="payments", join=True)
+        assert (await s.ask(ListMethods(user_id=user_id))).items == ()
+        (row,) = await s.rows("payments", DUE)
+        assert b"pm_visa" not in row["message"]
+        await come_due(s)
+        await nothing_due(s)
+        assert double.methods["pm_visa"]["customer"] is None
+        with pytest.raises(Refusal, match="not-found"):
+            await kept(s, user_id)
+        assert double.methods["pm_visa"]["customer"] is None
+        assert (await s.ask(ListMethods(user_id=user_id))).items == ()

@@ -238,7 +238,7 @@ async def test_two_administrators_who_dismiss_each_other_leave_one(
             return_exceptions=True,
         )
         (refusal,) = [end for end in ends if isinstance(end, Refusal)]
-        assert refusal.code == "last-admin"
+        assert refusal.code == "last-administrator"
         sql = "SELECT FROM users WHERE role = 'ADMIN' AND status = 'ACTIVE'"
         assert len(await s.rows("users", sql)) == 1
 

@@ -25,11 +25,12 @@ Telling_ = tuple[str, str, str, str]
 
 
 def notified_once(books: Books) -> Iterator[Finding]:
-    """A fact is told to its person once."""
+    """A fact is told to its person once, unless the person was erased since."""
+    gone = set(_erased(books))
     wanted: Counter[Telling_] = Counter()
     ids: dict[Telling_, UUID] = {}
     for told, event, telling in _tellings(books):
-        if event.user_id is not None:
+        if event.user_id is not None and str(event.user_id) not in gone:
             order_id = str(event.order_id)
             same = (str(event.user_id), str(telling.type), telling.title, order_id)
             wanted[same] += 1
@@ -46,11 +47,17 @@ def notified_once(books: Books) -> Iterator[Finding]:
 
 
 def guest_mailed(books: Books) -> Iterator[Finding]:
-    """A guest gets the mail of every event that tells of the order."""
+    """A guest gets the mail of every event that tells of the order.
+
+    Somebody who was erased since may have been that guest: their mails went along.
+    """
+    erased = max(_erased(books).values(), default=UUID(int=0))
     mailed = {message.message_id for message in books.messages}
     addressed = {order.id for order in books.orders if order.email}
     for told, event, _ in _tellings(books):
         if event.user_id is not None or event.order_id not in addressed:
+            continue
+        if told.row.id < erased:
             continue
         if derived_id(told.row.id, "email", event.order_id) not in mailed:
             yield str(told.row.id), f"{told.kind} of {event.order_id}: no mail"
@@ -139,6 +146,15 @@ def purchase_noted(books: Books) -> Iterator[Finding]:
             for product_id in told.data["product_ids"]:
                 if (UUID(told.data["order_id"]), UUID(product_id)) not in noted:
                     yield str(told.row.id), f"delivered {product_id}, not noted"
+
+
+def _erased(books: Books) -> dict[str, UUID]:
+    """Who was erased, with the event (whose id has its time) that says so."""
+    return {
+        told.data["user_id"]: told.row.id
+        for told in books.told("users")
+        if told.kind == "users.user_erased"
+    }
 
 
 def _tellings(books: Books) -> Iterator[tuple[Told, Any, Telling]]:

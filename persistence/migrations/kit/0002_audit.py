@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "kit_0001"
-down_revision = "kit_0000"
+revision = "kit_0002"
+down_revision = "kit_0001"
 branch_labels = None
 depends_on = None
 
