@@ -1,5 +1,6 @@
 """One gateway: all that a process holds to answer requests, none of it the truth."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from serve_app.kit.asking import Asker
 from serve_app.kit.epochs import Epochs, Sessions
 from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
-from serve_app.kit.measures import Measures
+from serve_app.kit.measures import Collected, Measures
 from serve_app.kit.near_cache import NearCache
 from serve_app.kit.streams import Streams
 
@@ -27,6 +28,8 @@ class Gateway:
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
     draining: bool = False
+    collected: Collected | None = None
+    """What the shards and bridges count, where they can be asked."""
 
     @classmethod
     def of(
@@ -36,6 +39,7 @@ class Gateway:
         tokens = Tokens.of(settings)
         epochs = Epochs(sessions, life_seconds=tokens.life_seconds)
         measures = Measures(replica)
+        collect = getattr(asker, "measures", None)
         return cls(
             settings=settings,
             asker=asker,
@@ -47,4 +51,5 @@ class Gateway:
             ),
             measures=measures,
             streams=Streams(settings, epochs, measures),
+            collected=collect and Collected(collect, time.monotonic),
         )
