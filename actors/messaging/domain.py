@@ -21,6 +21,7 @@ from actors.messaging.sink import Caught, Sink
 from actors.messaging.smtp import Failure, Outcome, SmtpConnection
 from actors.messaging.templates import UnusableTemplate, shop_templates
 from bus.kit.addressing import slot_of
+from bus.kit.context import CURRENT, Context, checked_trace
 from bus.kit.cursors import id_of
 from bus.kit.refusals import Refusal, not_found
 from bus.kit.values import Done, Page
@@ -53,6 +54,8 @@ KEEP_MAX = 512
 TRIM_EVERY = 1_000
 
 DONE = Done()
+TRACE = "~traceparent"
+"""Where the data of a queued message keep the trace that it belongs to."""
 
 
 class Messaging(Domain):
@@ -109,7 +112,9 @@ class Messaging(Domain):
     async def _queue(
         self, tx: Tx, messages: Sequence[SendEmail | SendSms], channel: str
     ) -> None:
-        new = await store.queue_messages(tx, (_row(m, channel) for m in messages))
+        new = await store.queue_messages(
+            tx, (_row(m, channel, tx.meta(m).traceparent) for m in messages)
+        )
         for security in (True, False):
             self.outgoing.add(
                 security,
@@ -174,12 +179,14 @@ class Messaging(Domain):
             )
             for message in messages
         }
+        of = {message.message_id: message for message in messages}
         marked = await store.mark_attempts(tx, attempts.values())
         for message_id, subject in marked.items():
             attempt = attempts[message_id]
             if attempt.next_attempt_at is None:
                 facts = msgspec.structs.asdict(subject)
-                tx.tell(MessageFailed(**facts, reason=attempt.reason))
+                told = MessageFailed(**facts, reason=attempt.reason)
+                tx.tell(told, about=of[message_id])
             else:
                 resume = ResumeMessage(message_id=message_id)
                 tx.due(f"message:{message_id}", attempt.next_attempt_at, resume)
@@ -250,12 +257,17 @@ class Messaging(Domain):
         outcomes |= {
             letter.message_id: end for letter, end in zip(letters, sent, strict=True)
         }
-        marks = [self.send(_mark(one, outcomes[one.message_id])) for one in queued]
+        marks = [self._mark(one, outcomes[one.message_id]) for one in queued]
         ends = await asyncio.gather(self._keep(ids[0]), *marks, return_exceptions=True)
         # The mails are out: to try them again at once would send them twice.
         for error in ends:
             if isinstance(error, BaseException):
                 self.log.error("message-not-marked", error=repr(error))
+
+    async def _mark(self, one: Queued, outcome: Outcome) -> None:
+        """Write a message's end, in the trace that it was queued in."""
+        CURRENT.set(Context(traceparent=checked_trace(one.data.get(TRACE))))
+        await self.send(_mark(one, outcome))
 
     async def _keep(self, message_id: UUID) -> None:
         while self.sink.waiting(1):
@@ -310,7 +322,10 @@ class Messaging(Domain):
         )
 
 
-def _row(message: SendEmail | SendSms, channel: str) -> NewMessage:
+def _row(
+    message: SendEmail | SendSms, channel: str, traceparent: str | None
+) -> NewMessage:
+    data = {**message.data, TRACE: traceparent} if traceparent else message.data
     return NewMessage(
         message_id=message.message_id,
         slot=slot_of(message.message_id),
@@ -320,7 +335,7 @@ def _row(message: SendEmail | SendSms, channel: str) -> NewMessage:
         user_id=message.user_id,
         locale=message.locale,
         security=message.priority == "security",
-        data=msgspec.json.encode(message.data).decode(),
+        data=msgspec.json.encode(data).decode(),
     )
 
 

@@ -52,7 +52,6 @@ def turn_on(settings: Settings, process_name: str, version: str) -> Any:
         default_integrations=False,
         auto_enabling_integrations=False,
         include_local_variables=False,
-        send_default_pii=False,
         max_breadcrumbs=0,
         auto_session_tracking=False,
         shutdown_timeout=SEND_SECONDS_MAX,

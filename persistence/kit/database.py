@@ -121,10 +121,11 @@ class Database:
                     reset=_leave_as_it_is,
                     init=_traced,
                 )
+            readers = self._readers
         began_at = time.perf_counter()
         self.readers_waiting += 1
         try:
-            connection = await self._readers.acquire(timeout=CONNECT_SECONDS_MAX)
+            connection = await readers.acquire(timeout=CONNECT_SECONDS_MAX)
         finally:
             self.readers_waiting -= 1
         self.acquired(time.perf_counter() - began_at)
@@ -133,7 +134,7 @@ class Database:
             yield Db(connection)
         finally:
             self.readers_in_use -= 1
-            await self._readers.release(connection)
+            await readers.release(connection)
 
     async def close(self) -> None:
         """End all connections."""
