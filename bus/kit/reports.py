@@ -52,6 +52,7 @@ def turn_on(settings: Settings, process_name: str, version: str) -> Any:
         default_integrations=False,
         auto_enabling_integrations=False,
         include_local_variables=False,
+        include_source_context=False,
         max_breadcrumbs=0,
         auto_session_tracking=False,
         shutdown_timeout=SEND_SECONDS_MAX,
