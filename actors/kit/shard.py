@@ -87,11 +87,9 @@ class Shard:
         self._tasks: list[asyncio.Task[None]] = []
         self._stream: tuple[str, int] | None = None
         self._tidy = False
-        self._partitioned = 0.0
         self._enough = BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
         self.next_batch: asyncio.Future[None] = _future()
-        self.counts.watch(self)
 
     # --- life ----------------------------------------------------------------
 
@@ -102,6 +100,7 @@ class Shard:
         self.domain.log = self.log
         self.domain.read = self.database.read
         self.domain.send = self.send
+        self.counts.watch(self)
         await self._connect()
         await self.domain.start()
         for loop in (self._work, self._check, self.relay.run, self.timers.run):

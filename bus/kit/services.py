@@ -103,7 +103,7 @@ class Services:
         with traces.within(incoming.context, incoming.subject) as span:
             try:
                 reply = msgspec.json.encode(await self._reply(incoming, kind))
-            except Exception as error:  # noqa: BLE001 - a bug: logged here, and answered
+            except Exception as error:  # noqa: BLE001 - a bug: logged, and answered
                 rejected = Rejected.of(error, incoming.context.request_id)
                 if rejected.status == 500 and not isinstance(error, Failed):
                     self._log.error(

@@ -53,7 +53,7 @@ def openapi() -> dict[str, Any]:
 @cache
 def bodies() -> dict[tuple[str, str], type[BaseModel]]:
     """The model of each route's body, by method and path."""
-    found = {}
+    found: dict[tuple[str, str], type[BaseModel]] = {}
     for route in app().routes:
         declared = declared_of(route)
         if declared is not None and declared.body is not None:

@@ -75,9 +75,10 @@ def fail(words: str) -> None:
 async def test_a_report_says_nothing_of_a_person(reporting, tmp_path) -> None:
     secret = "ada@example.com"
     token = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2ln"
-    said = f"Key (email)=({secret}) of Bearer {token} +44 20 7946 0958"
+    said = f"Key (email)=({secret}) of Bearer {token} +44 20 7946 0958\n"
+    said += "DETAIL:  Failing row contains (Ada Lovelace)."
     try:
-        fail(f"{said}\nDETAIL:  Failing row contains (Ada Lovelace).")
+        fail(said)
     except ValueError:
         logs.get("users").exception("broke", email=secret, token=token)
     (event,) = await reporting.events()

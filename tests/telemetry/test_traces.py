@@ -91,7 +91,7 @@ async def test_what_was_left_for_later_keeps_its_trace(toys) -> None:
 @pytest.mark.parametrize("away", [True, False], ids=["dead", "slow"])
 async def test_a_collector_that_is_dead_or_slow_holds_nobody_up(toys, away) -> None:
     async with collecting("/v1/traces") as collector:
-        collector.slow_seconds = 3.0
+        collector.slow_seconds = 60.0
         url = f"http://127.0.0.1:{free_port()}" if away else collector.url
         async with traced(url) as tracing, toys() as s:
             one = names(0)[0]
@@ -100,7 +100,7 @@ async def test_a_collector_that_is_dead_or_slow_holds_nobody_up(toys, away) -> N
             began_at = time.monotonic()
             for _ in range(3):
                 await asyncio.gather(*(ask(Note(name=one)) for _ in range(200)))
-            assert time.monotonic() - began_at < 5
+            assert time.monotonic() - began_at < 20
             tracing._provider.shutdown = lambda: None  # do not wait for it here
 
 
