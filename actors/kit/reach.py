@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import ray
 from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
 
@@ -142,9 +143,9 @@ class ShopAsker(Asker):
             async with asyncio.timeout(MEASURE_SECONDS_MAX):
                 data = await self._reach.call(name, "measures")
             told = decode(list[Sample], data)
-        except AWAY as error:
+        except (*AWAY, msgspec.MsgspecError) as error:
             log.warning("metrics-missing", part=name, error=type(error).__name__)
-        return [Sample(up.name, tuple(labels.items()), (bool(told),)), *told]
+        return [Sample(up.name, tuple(labels.items()), (float(bool(told)),)), *told]
 
     def _addresses(self) -> list[Address]:
         return [

@@ -80,7 +80,7 @@ class Gauge:
 
     def read(self) -> tuple[float, ...]:
         """The value now."""
-        return (self._look(),)
+        return (float(self._look()),)
 
 
 class Meters:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from bus.kit import families
 from bus.kit.families import FAMILIES
+from bus.kit.messages import decode, encode
 from bus.kit.metrics import SERIES_MAX, Family, Meters, Sample, exposition
 from bus.kit.refusals import Failed, Refusal
 from serve_app.kit.measures import COLLECT_SECONDS, Collected, Measures
@@ -104,6 +106,18 @@ def test_labels_are_bounded_and_escaped() -> None:
     assert len(found) == SERIES_MAX + 1
     assert value(found, "souk_odd_total", x="other") == SERIES_MAX
     assert sum(found.values()) == 2 * SERIES_MAX
+
+
+def test_samples_travel_whatever_a_gauge_looks_at() -> None:
+    meters = Meters(bridge="0")
+    meters.gauge(families.BRIDGE_CONNECTED, lambda: True)
+    meters.gauge(families.BRIDGE_PUBLISHED, lambda: 3)
+    meters.histogram(families.BRIDGE_PUBLISH_SECONDS).observe(0.2)
+    there = decode(list[Sample], encode(meters.samples()))
+    found = read(exposition(FAMILIES, there))
+    assert value(found, "souk_bridge_connected", bridge="0") == 1
+    assert value(found, "souk_bridge_published_total", bridge="0") == 3
+    assert value(found, "souk_bridge_publish_seconds_count", bridge="0") == 1
 
 
 def test_every_family_has_a_name_and_words_as_they_should_be() -> None:
