@@ -100,7 +100,7 @@ class Services:
     async def _answer(self, incoming: Incoming, kind: Any) -> None:
         counts, began_at = self._counts[incoming.subject], time.perf_counter_ns()
         headers: dict[str, str] | None = None
-        with traces.within(incoming.context, incoming.subject) as span:
+        with traces.within(incoming.context, incoming.subject, root=True) as span:
             try:
                 reply = msgspec.json.encode(await self._reply(incoming, kind))
             except Exception as error:  # noqa: BLE001 - a bug: logged, and answered

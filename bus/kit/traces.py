@@ -69,18 +69,28 @@ def are_on() -> bool:
 
 
 def span(name: str, kind: str = "internal", **attributes: Any) -> Span:
-    """A span for a `with` block, whose work is done in its context."""
-    if _begin is None:
+    """A span for a `with` block, whose work is done in its context.
+
+    What nobody's request led to is not traced.
+    """
+    if _begin is None or CURRENT.get().traceparent is None:
         return NO_SPAN
     return _Block(name, kind, CURRENT.get(), (), attributes)
 
 
-def within(context: Context, name: str, kind: str = "server", **more: Any) -> Span:
-    """Like `span`, for work that came with a context of its own."""
-    if _begin is None:
+def within(
+    context: Context,
+    name: str,
+    kind: str = "server",
+    *,
+    root: bool = False,
+    **more: Any,
+) -> Span:
+    """Like `span`, for work that came with a context; a `root` may begin a trace."""
+    if _begin is None or not (context.traceparent or root):
         CURRENT.set(context)
         return NO_SPAN
-    return _Block(name, kind, context, (), more)
+    return _Block(name, kind, context, (), attributes)
 
 
 def joint(name: str, spans: Iterable[Span], **attributes: Any) -> Span:
@@ -100,10 +110,15 @@ def joint(name: str, spans: Iterable[Span], **attributes: Any) -> Span:
 
 
 def begin(
-    name: str, kind: str = "internal", parent: str | None = None, **attributes: Any
+    name: str,
+    kind: str = "internal",
+    parent: str | None = None,
+    *,
+    root: bool = False,
+    **attributes: Any,
 ) -> Span:
-    """A span that goes on until its `end`; the running context stays as it is."""
-    if _begin is None:
+    """A span until its `end`; the running context stays. A `root` begins a trace."""
+    if _begin is None or not (parent or root):
         return NO_SPAN
     return _begin(name, kind, parent, (), attributes)
 

@@ -71,7 +71,7 @@ class Edge:
             return
         head = RequestHead.read(scope["headers"])
         parent = head.traceparent if head.is_traced else None
-        span = traces.begin(scope["method"], "server", parent)
+        span = traces.begin(scope["method"], "server", parent, root=True)
         trace = span.traceparent or head.traceparent
         caller = Caller(request_id=head.request_id, traceparent=trace)
         scope["headers"] = [*head.kept, (b"x-request-id", head.request_id.encode())]

@@ -137,7 +137,8 @@ print([name for name in sys.modules if name.startswith(large)])
 async def test_the_ratio_is_of_those_that_bring_no_decision() -> None:
     async with collecting("/v1/traces") as collector:
         async with traced(collector.url, trace_ratio=0.0):
-            assert not traces.is_sampled(traces.begin("x").traceparent)
+            assert not traces.is_sampled(traces.begin("x", root=True).traceparent)
+            assert traces.begin("nobody asked") is traces.NO_SPAN
             child = traces.begin("y", parent=trace(5))
             assert traces.is_sampled(child.traceparent)
             child.end()
