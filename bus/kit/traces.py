@@ -84,7 +84,7 @@ def within(
     kind: str = "server",
     *,
     root: bool = False,
-    **more: Any,
+    **attributes: Any,
 ) -> Span:
     """Like `span`, for work that came with a context; a `root` may begin a trace."""
     if _begin is None or not (context.traceparent or root):
