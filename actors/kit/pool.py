@@ -57,12 +57,21 @@ class ShardActor:
 
     async def start(self) -> None:
         """Take over, once; asks that come before wait for it."""
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> asyncio.Task[None]:
+        """Whoever calls first begins: Ray loses our own call if it comes too early.
+
+        What an actor sends itself from its constructor is refused while Ray still
+        counts it as restarting.
+        """
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._shard.start())
-        await asyncio.shield(self._starting)
+        return self._starting
 
     async def receive(self, envelope: bytes) -> bytes:
         """Run an envelope of messages."""
+        self._begin()
         return await self._shard.receive(envelope)
 
     async def collect(self, lane: str) -> bytes:
@@ -71,6 +80,7 @@ class ShardActor:
 
     async def health(self) -> bytes:
         """What the shard counts, and whether its database answers."""
+        self._begin()
         calls = {"calls_total": self._transport.calls_total}
         return encode(await self._shard.health() | calls)
 
@@ -129,25 +139,27 @@ class BridgeActor:
             alert=alert() if number == 0 else None,
         )
         memory.settle()
-        self._ready = asyncio.Event()
         self._starting: asyncio.Task[None] | None = None
         ray.get_runtime_context().current_actor.start.remote()
 
     async def start(self) -> None:
-        """Connect and begin, once."""
+        """Connect and begin, once; the first call of any kind does it."""
+        await asyncio.shield(self._begin())
+
+    def _begin(self) -> asyncio.Task[None]:
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._bridge.start())
-        await asyncio.shield(self._starting)
-        self._ready.set()
+        return self._starting
 
     async def publish(self, data: bytes) -> bytes:
         """Publish outbox rows."""
-        await self._ready.wait()
+        await self.start()
         rows = decode(list[OutboxRow], data)
         return encode(Published(*await self._bridge.publish(rows)))
 
     async def health(self) -> bytes:
         """Whether NATS is connected, and what has passed."""
+        self._begin()
         return encode(
             {
                 "connected": self._bridge.connected,
