@@ -217,7 +217,7 @@ async def test_measures_count_by_route_and_not_by_path(front: Front) -> None:
     labels = (
         'replica="0",method="GET",route="/things/{sku}",status="200",domain="trial"'
     )
-    assert f'souk_http_requests_total{{{labels}}} 2' in text
+    assert f"souk_http_requests_total{{{labels}}} 2" in text
     assert 'route="near",status="200",domain="gateway"} 1' in text
     assert "/things/A" not in text
     assert 'souk_gateway_near_hits_total{replica="0"} 1' in text
