@@ -53,6 +53,17 @@ def _provider_url(url: str) -> str:
 ProviderUrl = Annotated[str, AfterValidator(_provider_url)]
 
 
+def _other_url(url: str) -> str:
+    """An address over HTTP, or none."""
+    parts = urlsplit(url)
+    if url and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError("Must be an http or https address")
+    return url
+
+
+OtherUrl = Annotated[str, AfterValidator(_other_url)]
+
+
 class SettingsError(ValueError):
     """A setting that the shop cannot start with; its text is one line for people."""
 
@@ -252,6 +263,15 @@ class Settings(BaseModel):
     """Bytes of finished answers that a replica keeps."""
     near_cache_age_seconds_max: Seconds = 5
     """Age of an answer from memory."""
+
+    otlp_url: OtherUrl = ""
+    """Base of an OTLP/HTTP collector (`http://host:4318`); absent: no traces."""
+    otlp_headers: Secret = ""
+    """Headers for the collector: `name=value`, by comma."""
+    trace_ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of requests that are traced, of those that bring no decision along."""
+    sentry_dsn: Annotated[OtherUrl, Field(repr=False)] = ""
+    """Where bugs are reported (a Sentry DSN); absent: in the logs only."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is written."""
