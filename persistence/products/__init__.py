@@ -15,6 +15,7 @@ from persistence.products.categories import (
     list_categories,
     save_category,
 )
+from persistence.products.facets import count_facets
 from persistence.products.reviews import (
     find_reviews,
     insert_review,
@@ -23,7 +24,7 @@ from persistence.products.reviews import (
     move_rating,
     save_purchases,
 )
-from persistence.products.search import count_facets, find_products
+from persistence.products.search import find_products, prepare_search
 from persistence.products.state import Product
 from persistence.products.tables import metadata
 
@@ -45,6 +46,7 @@ __all__ = [
     "metadata",
     "moderate_review",
     "move_rating",
+    "prepare_search",
     "save_category",
     "save_products",
     "save_purchases",

@@ -1,6 +1,6 @@
 """How the world reaches products: the catalogue, its categories and its reviews."""
 
-from serve_app.products import catalogue, categories, reviews
+from serve_app.products import browsing, catalogue, categories, reviews
 from serve_app.products.router import router
 
-__all__ = ["catalogue", "categories", "reviews", "router"]
+__all__ = ["browsing", "catalogue", "categories", "reviews", "router"]
