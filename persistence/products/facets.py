@@ -156,7 +156,7 @@ async def _categories(db: Db, here: dict[UUID, int]) -> tuple[CategoryCount, ...
     total: Counter[UUID] = Counter()
     for category, count in here.items():
         above: UUID | None = category
-        while above in tree:
+        while above is not None and above in tree:
             total[above] += count
             above = tree[above]["parent_id"]
     order = sorted(total, key=lambda each: (-total[each], tree[each]["name"], each))

@@ -22,14 +22,14 @@ SCOPE_BYTES = 8
 # ranking says. Nothing here depends on other products, so a product keeps its place
 # while pages are turned.
 _SCORE = """(CASE
-    WHEN folded(p.name) = {folded} OR p.id = {sku_of} THEN 50
+    WHEN folded(p.name) = ANY({names}) OR p.id = {sku_of} THEN 50
     WHEN {in_name} THEN 40
     WHEN {anywhere} THEN 30
     WHEN {begun} THEN 20
     WHEN {near} THEN 10
     ELSE 0 END
     + 3 * ({in_name_each})::float8 / {count}
-    + 3 * least(1, length({folded})::float8 / greatest(1, length(p.name)))
+    + 3 * least(1, {letters}::float8 / greatest(1, length(p.name)))
     + ts_rank(p.search, {any_word}))::float8"""
 
 
@@ -142,11 +142,11 @@ async def _mistyped(db: Db, query: ListProducts, words: Words) -> int:
         + ", ".join(exists.format(status, each) for each in [*has, " AND ".join(has)]),
         *filters.values,
     )
-    *each, together = row or ()
-    if together:
+    known = list(row or ())
+    if known.pop():  # some product has all of them
         return 0
-    missing = sum(1 << n for n, known in enumerate(each) if not known)
-    return missing or (1 << len(each)) - 1
+    missing = sum(1 << n for n, there in enumerate(known) if not there)
+    return missing or (1 << len(known)) - 1
 
 
 async def _score(db: Db, filters: Filters, query: ListProducts, words: Words) -> str:
@@ -168,8 +168,10 @@ async def _score(db: Db, filters: Filters, query: ListProducts, words: Words) ->
     names = [query_of(_of_name(word.exact)) for word in words.words]
     inside = [query_of(*map(_of_name, word.queries)) for word in words.words]
     wide = filters.value(" | ".join(word.wide for word in words.words))
+    typed = " ".join(word.text for word in words.words)
     return _SCORE.format(
-        folded=f"{filters.value(words.folded)}::text",
+        names=f"{filters.value([words.folded, typed])}::text[]",
+        letters=len(typed),
         sku_of=f"{filters.value(sku_of)}::uuid",
         in_name=" AND ".join(names) or "false",
         anywhere=all_of("exact"),

@@ -3,9 +3,10 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
+from slugify import slugify
 
 from bus.kit.addressing import derived_id
 from bus.kit.values import Money
@@ -131,6 +132,6 @@ def _choices(dice: random.Random, shelf: Shelf) -> list[dict[str, str]]:
     return [every[place] for place in some]
 
 
-def category_id(path: tuple[str, ...]) -> UUID:
-    """The id of the category of this path, where its maker may choose it."""
-    return uuid5(ROOT, " / ".join(path))
+def slug_of(path: tuple[str, ...]) -> str:
+    """The slug of the category of this path."""
+    return slugify(" ".join(("bench", *path)))
