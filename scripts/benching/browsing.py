@@ -20,37 +20,24 @@ NOOP_SHARE = 0.25
 WARM_SECONDS = 3.0
 METRICS_SECONDS_MAX = 10.0
 
+FIGURES = ("per second", "p50 ms", "p95 ms", "p99 ms")
 SHARES = {"product": 0.70, "list": 0.20, "search": 0.05, "mistyped": 0.05}
 """What people look at: one in twenty searches with a mistake in a word."""
 
 
-class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the visits of one kind took."""
-
-    count: int
-    per_second: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A load with or without the near cache; `near_share` were answered from it."""
-
-    near: bool
-    per_second: float
-    near_share: float
-    kinds: dict[str, Times]
-    errors: dict[str, int]
-
-
 class Browsed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one number of clients, beside a route that does nothing."""
+    """What came of one number of clients, beside a route that does nothing.
+
+    `near` has the near cache, `past` passes it by: by kind of visit how many a second
+    and their latencies in ms; `hits` is the share that was answered from memory.
+    """
 
     clients: int
     noop_per_second: float
     noop_p50_ms: float
-    parts: list[Part]
+    near: dict[str, float]
+    past: dict[str, float]
+    errors: dict[str, int]
 
 
 class BrowseReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,16 +69,17 @@ async def measure_browsing(url: str, clients: int, seconds: float) -> Browsed:
     visits = visits_of(list(wares(PRODUCTS)))
     await load(WARM_SECONDS, *visits, fresh=True)
     noop = await load(seconds * NOOP_SHARE)
-    parts = []
-    for fresh in (False, True):
-        before = await _near_hits(url)
-        loaded = await load(seconds, *visits, fresh=fresh)
-        parts.append(_part(loaded, await _near_hits(url) - before, near=not fresh))
+    before = await _near_hits(url)
+    near = await load(seconds, *visits)
+    hits = await _near_hits(url) - before
+    past = await load(seconds, *visits, fresh=True)
     return Browsed(
         clients=clients,
         noop_per_second=noop.good / noop.seconds,
         noop_p50_ms=noop.at(0.5),
-        parts=parts,
+        near=_figures(near) | {"hits": hits / max(1, near.good)},
+        past=_figures(past),
+        errors=_errors(near) | _errors(past),
     )
 
 
@@ -130,39 +118,30 @@ def show_browsing(console: Console, report: BrowseReport) -> None:
             f"{one.noop_p50_ms:.1f} ms"
         )
         table = Table(box=None, pad_edge=False)
-        for heading in ("visit", "near cache", "/s", "p50 ms", "p95 ms", "p99 ms"):
+        for heading in ("visit", "", *FIGURES):
             table.add_column(heading, justify="right")
-        for part in one.parts:
-            near = f"{part.near_share:.0%} hits" if part.near else "passed by"
-            table.add_row("all", near, f"{part.per_second:.0f}")
-            for kind, times in part.kinds.items():
-                figures = (times.per_second, times.p50_ms, times.p95_ms, times.p99_ms)
-                table.add_row(kind, "", *(f"{figure:.1f}" for figure in figures))
-            if part.errors:
-                console.print(f"errors: {part.errors}")
+        for where, figures in (("near cache", one.near), ("past it", one.past)):
+            for kind in ("all", *SHARES):
+                row = [figures.get(f"{kind} {figure}", 0.0) for figure in FIGURES]
+                table.add_row(kind, where, *(f"{figure:.1f}" for figure in row))
         console.print(table)
+        console.print(f"{one.near['hits']:.0%} were answered from the near cache")
+        if one.errors:
+            console.print(f"errors: {one.errors}")
 
 
-def _part(load: Load, hits: int, *, near: bool) -> Part:
-    kinds = {
-        kind: Times(
-            count=len(taken),
-            per_second=len(taken) / load.seconds,
-            p50_ms=share_of(taken, 0.5),
-            p95_ms=share_of(taken, 0.95),
-            p99_ms=share_of(taken, 0.99),
-        )
-        for kind in SHARES
-        if (taken := load.by_kind.get(kind, []))
-    }
+def _figures(load: Load) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for kind, taken in {"all": load.milliseconds, **load.by_kind}.items():
+        times = (share_of(taken, share) for share in (0.5, 0.95, 0.99))
+        row = zip(FIGURES, (len(taken) / load.seconds, *times), strict=True)
+        found |= {f"{kind} {figure}": value for figure, value in row}
+    return found
+
+
+def _errors(load: Load) -> dict[str, int]:
     bad = {str(key): n for key, n in load.statuses.items() if key != 200}
-    return Part(
-        near=near,
-        per_second=load.good / load.seconds,
-        near_share=hits / max(1, load.good),
-        kinds=kinds,
-        errors=dict(load.errors) | bad,
-    )
+    return dict(load.errors) | bad
 
 
 async def _near_hits(url: str) -> int:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from uuid import UUID
 
@@ -57,6 +58,7 @@ class Ware(msgspec.Struct, frozen=True, kw_only=True):
     pieces: dict[str, int]
 
 
+@cache
 def read_shelves() -> tuple[Shelf, ...]:
     """The categories of the text, in its order."""
     lines = TEXT.read_text("utf-8").splitlines()

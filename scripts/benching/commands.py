@@ -127,7 +127,7 @@ def command(
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     if isinstance(report, BrowseReport):
         show_browsing(console, report)
-        failed = any(part.errors for one in report.measured for part in one.parts)
+        failed = any(one.errors for one in report.measured)
         raise typer.Exit(VIOLATION if failed else 0)
     show(console, report.measured)
     for found in report.audit.violations:

@@ -1,9 +1,11 @@
 """The route that lists products: searched for, filtered, counted and in order."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
+import msgspec
+from fastapi import Depends, Query
 
 from bus.kit.refusals import FieldError
 from bus.products import ListProducts, Sort
@@ -20,25 +22,77 @@ OPTION_MAX = 121
 """A name and a value of 60 characters each, and the colon between them."""
 
 NO_NUL = r"^[^\x00]*$"
-Price = Annotated[int | None, Query(ge=0, le=AMOUNT_MINOR_MAX)]
+Price = Annotated[
+    int | None,
+    Query(ge=0, le=AMOUNT_MINOR_MAX, description="Of a variant, in minor units."),
+]
 Choice = Annotated[str, Query(min_length=3, max_length=OPTION_MAX, pattern=NO_NUL)]
+Choices = Annotated[
+    Sequence[Choice],
+    Query(
+        max_length=OPTIONS_MAX,
+        description="`Name:Value`, repeatable: values of one name are choices, "
+        "different names must all hold. Capitals do not matter.",
+    ),
+]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list is to hold, as the address asks for it."""
+
+    q: str | None
+    category: str | None
+    min_price: int | None
+    max_price: int | None
+    min_rating: int | None
+    in_stock: bool | None
+    options: tuple[tuple[str, str], ...]
+    seller_id: UUID | None
+
+
+def _wanted(
+    *,
+    q: Annotated[
+        str | None,
+        Query(max_length=WORDS_MAX, pattern=NO_NUL, description="Words, in any order."),
+    ] = None,
+    category: Annotated[
+        str | None,
+        Query(
+            max_length=REFERENCE_MAX,
+            pattern=NO_NUL,
+            description="An id or slug, with its descendants. None: no products.",
+        ),
+    ] = None,
+    min_price: Price = None,
+    max_price: Price = None,
+    min_rating: Annotated[int | None, Query(ge=1, le=5)] = None,
+    in_stock: Annotated[
+        bool | None, Query(description="False finds what is sold out altogether.")
+    ] = None,
+    option: Choices = (),
+    seller: UUID | None = None,
+) -> Wanted:
+    if min_price is not None and max_price is not None and min_price > max_price:
+        raise _invalid(FieldError("min_price", "above-max-price"))
+    return Wanted(
+        q=q if q is not None and q.strip() else None,
+        category=category,
+        min_price=min_price,
+        max_price=max_price,
+        min_rating=min_rating,
+        in_stock=in_stock,
+        options=_options(option),
+        seller_id=seller,
+    )
 
 
 @router.get("/products", access=PUBLIC, near=Near(AGE_SECONDS_MAX, lambda _: (LISTS,)))
 async def list_products(
     caller: Caller,
     pages: Pages,
+    wanted: Annotated[Wanted, Depends(_wanted)],
     *,
-    q: Annotated[str | None, Query(max_length=WORDS_MAX, pattern=NO_NUL)] = None,
-    category: Annotated[
-        str | None, Query(max_length=REFERENCE_MAX, pattern=NO_NUL)
-    ] = None,
-    min_price: Price = None,
-    max_price: Price = None,
-    min_rating: Annotated[int | None, Query(ge=1, le=5)] = None,
-    in_stock: bool | None = None,
-    option: Annotated[list[Choice], Query(max_length=OPTIONS_MAX)] = [],  # noqa: B006 - FastAPI copies it
-    seller: UUID | None = None,
     sort: Sort | None = None,
     facets: bool = False,
 ) -> Products:
@@ -51,12 +105,8 @@ async def list_products(
     on, two from eight. Best first: the very name or SKU, all words in the name, all
     words somewhere, beginnings, and last what was mistyped. An empty `q` is none.
 
-    `category` is an id or slug and includes its descendants; an unknown one has no
-    products. Prices are in minor units and hold for a variant. `option` is
-    `Name:Value` and may be repeated: values of one name are choices, different names
-    must all hold; capitals do not matter. One and the same active variant must fulfil
-    options, prices and `in_stock=true`; `in_stock=false` finds what is sold out
-    altogether. `min_price` above `max_price` is 422 `invalid-request`.
+    One and the same active variant must fulfil `option`, prices and `in_stock=true`.
+    `min_price` above `max_price` is 422 `invalid-request`.
 
     `sort` is `relevance` (the default with `q`; without it the same as `newest`),
     `newest`, `price` or `-price` (a product's lowest), or `rating`. `next_cursor` is
@@ -70,24 +120,16 @@ async def list_products(
     Sellers see their own drafts when they name themselves in `seller`; administrators
     see all drafts.
     """
+    seller = wanted.seller_id
     own = caller.is_staff and seller is not None and seller == caller.user_id
     query = ListProducts(
-        q=q if q is not None and q.strip() else None,
-        category=category,
-        min_price=min_price,
-        max_price=max_price,
-        min_rating=min_rating,
-        in_stock=in_stock,
-        options=_options(option),
-        seller_id=seller,
+        **msgspec.structs.asdict(wanted),
         with_drafts=caller.is_admin or own,
         sort=sort,
         facets=facets,
         limit=pages.limit,
         cursor=pages.cursor,
     )
-    if min_price is not None and max_price is not None and min_price > max_price:
-        raise _invalid(FieldError("min_price", "above-max-price"))
     page = await ask(query)
     return Products(
         items=await with_availability(page.items),
@@ -96,7 +138,7 @@ async def list_products(
     )
 
 
-def _options(given: list[str]) -> tuple[tuple[str, str], ...]:
+def _options(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Names and values; a value may hold colons, as `Size:1:2`."""
     found = []
     for place, each in enumerate(given):
