@@ -3,12 +3,26 @@
 import random
 from collections import Counter
 
+import msgspec
+import pytest
 from aiohttp import web
+from rich.console import Console
 
 from persistence.products.words import distance
-from scripts.benching.browsing import SHARES, VISITS, mistype, visits_of
+from scripts.benching.browsing import (
+    SHARES,
+    VISITS,
+    Browsed,
+    BrowseReport,
+    _errors,
+    _figures,
+    mistype,
+    show_browsing,
+    visits_of,
+)
 from scripts.benching.catalogue import read_shelves, wares
-from scripts.benching.load import Task, Visit, run
+from scripts.benching.load import Load, Task, Visit, run
+from scripts.launcher import proved
 from tests.conftest import free_port
 
 
@@ -74,3 +88,38 @@ async def test_visits_are_timed_by_kind_and_fresh_ones_pass_the_cache_by() -> No
     assert load.by_kind.keys() == {"good"}
     assert len(load.by_kind["good"]) == load.good == load.statuses[200]
     assert load.statuses[200] + load.statuses[404] == 40
+
+
+def test_the_figures_are_a_table_for_people_and_for_the_proof(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    load = Load(
+        statuses={200: 3, 503: 1},
+        errors={},
+        milliseconds=[1.0, 2.0, 3.0, 4.0],
+        order_ids=[],
+        begun_at=0.0,
+        ended_at=2.0,
+        cpu_seconds=0.0,
+        by_kind={"product": [1.0, 2.0], "list": [3.0]},
+    )
+    near, past = _figures(load) | {"hits": 0.25}, _figures(load)
+    assert (past["all per second"], past["product p99 ms"]) == (2.0, 2.0)
+    assert _errors(load) == {"503": 1}
+    one = Browsed(
+        clients=4,
+        noop_per_second=100.0,
+        noop_p50_ms=1.0,
+        near=near,
+        past=past,
+        errors=_errors(load),
+    )
+    report = BrowseReport(
+        cpus=2, seconds=2.0, products=10, filled_in_seconds=1.0, measured=[one]
+    )
+    show_browsing(Console(width=100), report)
+    said = capsys.readouterr().out
+    assert "25% were answered from the near cache" in said
+    assert "errors: {'503': 1}" in said
+    lines = proved._figures(msgspec.to_builtins(report))
+    assert any(line.startswith("| near: product p99 ms | 2") for line in lines)
