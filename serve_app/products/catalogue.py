@@ -28,6 +28,7 @@ from serve_app.kit.routing import (
     Caller,
     ExpectedVersion,
     Near,
+    Pages,
     ask,
     created,
 )
