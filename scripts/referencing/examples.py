@@ -34,6 +34,8 @@ SAYINGS = {
     "locale": "en",
     "provider": "sandbox",
 }
+ALWAYS = {"postal_code"}
+"""Fields that may be left out in some countries, and not in the examples' one."""
 AMOUNT_MINOR = 1999
 UUID = "01930000-0000-7000-8000-000000000001"
 # Tried in turn for what has no saying of its own; the first that fits is taken.
@@ -120,7 +122,7 @@ def _object(schema: dict[str, Any], known: Any, at: Path, some: set[Path]) -> An
         return {
             name: _of(field, known, (*at, name), some)
             for name, field in schema["properties"].items()
-            if name in needed or (*at, name) in some
+            if name in needed or name in ALWAYS or (*at, name) in some
         }
     values = [
         *schema.get("patternProperties", {}).values(),
