@@ -93,8 +93,10 @@ async def test_what_waits_and_what_was_lost_is_told(toys) -> None:
         gate.set()
         await napping
         assert value(scrape(s), "souk_lane_resends_total", **mine) >= 1
-        await s.make("toy", 0)._connect()  # a newer incarnation takes over
+        newer = s.make("toy", 0)
+        await newer._connect()  # it takes over
         await until(lambda: s.shard("toy", 0).left)
+        await newer.database.close()
         assert value(scrape(s), "souk_shard_fenced_total", **mine) == 1
 
 
