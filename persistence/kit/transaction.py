@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from bus.kit.addressing import new_id
+from bus.kit.addressing import new_id, ordered_id
 from bus.kit.audit import SYSTEM, AuditEntry
 from bus.kit.context import NONE, Context
 from bus.kit.messages import Event, Message
@@ -137,7 +137,8 @@ class Tx(Db):
         actor = meta.actor or getattr(about, "actor_id", None) or SYSTEM
         who = (str(actor), meta.request_id)
         what = (about.kind(), entity)
-        self.audited.append(audit.entry(new_id(), self.now, who, what, before, after))
+        id_ = ordered_id(self.now, len(self.audited))
+        self.audited.append(audit.entry(id_, self.now, who, what, before, after))
         self.writes += 1
 
     def due(self, name: str, at: datetime, message: Message) -> None:
