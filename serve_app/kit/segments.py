@@ -36,13 +36,13 @@ class Segments:
 
 def _router(routes: list[Any]) -> APIRouter:
     router = APIRouter(redirect_slashes=False)
-    router.routes.extend(sorted(routes, key=lambda route: _parameters(route.path)))
+    router.routes.extend(sorted(routes, key=_parameters))
     return router
 
 
-def _parameters(path: str) -> list[bool]:
-    """Which parts of a path are parameters; sorted, written-out parts come first."""
-    return [part.startswith("{") for part in path.split("/")]
+def _parameters(route: Any) -> list[bool]:
+    """Which parts of its path are parameters; sorted, written-out parts come first."""
+    return [part.startswith("{") for part in route.path.split("/")]
 
 
 def _first(path: str) -> str:
