@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from bus.kit import families
 from bus.kit.messages import Event
 from bus.kit.refusals import Refusal, RefusalKind
 from bus.kit.settings import Settings
@@ -105,6 +106,8 @@ def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
         own.append(mailbox())
     for router in (*domains, *own, pages(app, VERSION)):
         app.router.routes.extend(router.api.routes)
+        for route in router.api.routes:
+            gateway.measures.domains[getattr(route, "path", "")] = router.domain
     check_declared(app.routes)
     gateway.streams.answer(app, stream_paths(app.routes))
     app.router.middleware_stack = Segments(app.router.routes)
@@ -122,14 +125,12 @@ def counting(
     """The events that a shop's operator wants to see in `/metrics`."""
 
     def differs(told: ReconciliationMismatch) -> None:
-        words = "Differences between the ledger and a provider."
         labels = {"provider": told.provider, "difference": told.difference.value}
-        measures.count("payments_mismatches_total", words, **labels)
+        measures.count(families.MISMATCHES, **labels)
 
     def failing(value: int) -> Callable[[Any], None]:
-        words = "1 while a payment provider does not answer."
         return lambda told: measures.show(
-            "payments_provider_failing", words, value, provider=told.provider
+            families.PROVIDER_FAILING, value, provider=told.provider
         )
 
     return [

@@ -1,6 +1,7 @@
 """`ask`: one message to whoever owns its key, and one of its four ends."""
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any, TypedDict, TypeVar, Unpack, overload
 from uuid import UUID
@@ -10,10 +11,12 @@ import msgspec
 from actors.kit.clock import Clock
 from actors.kit.lane import Address, Ask, Lane, Transport
 from actors.kit.wire import Moved, Outcome, Sent, unpack
+from bus.kit import families, traces
 from bus.kit.addressing import SLOTS, new_id
 from bus.kit.context import CURRENT
 from bus.kit.messages import Command, Event, Message, Query, encode
-from bus.kit.refusals import Unavailable
+from bus.kit.metrics import Meters, Sample
+from bus.kit.refusals import Refusal, Unavailable, Unknown
 
 Reply = TypeVar("Reply")
 
@@ -51,12 +54,16 @@ class Asker:
         transport: Transport,
         shards: Callable[[str], int],
         clock: Clock | None = None,
+        name: str = "",
     ) -> None:
         self._transport = transport
         self._shards = shards
         self._clock = clock or Clock()
         self._lanes: dict[tuple[Address, bool], Lane] = {}
         self._owners: dict[tuple[str, int], int] = {}
+        self._name = name
+        self._asked: dict[str, Asked] = {}
+        self.meters = Meters()
 
     @overload
     async def ask(
@@ -72,10 +79,27 @@ class Asker:
         Raises Refusal (nothing changed), Unavailable (never begun), Unknown (it may
         have happened: ask again with the same id) or Failed (a bug, logged there).
         """
+        domain = options.get("domain") or type(message).domain
+        asked = self._asked.get(domain)
+        if asked is None:
+            asked = self._asked[domain] = Asked(self.meters, self._name, domain)
+        began_at = time.perf_counter()
+        end = "failed"
+        try:
+            with traces.span(type(message).kind(), "client"):
+                answer = await self._ask(domain, message, options)
+            end = "reply"
+            return answer
+        except (Refusal, Unavailable, Unknown) as error:
+            end = _END_NAMES[type(error)]
+            raise
+        finally:
+            asked.ended(end, time.perf_counter() - began_at)
+
+    async def _ask(self, domain: str, message: Any, options: Options) -> Any:
         kind = type(message)
         seconds = options.get("timeout_seconds", TIMEOUT_SECONDS)
         deadline = self._clock.now() + seconds
-        domain = options.get("domain") or kind.domain
         sent = Sent(
             kind=kind.kind(),
             id=options.get("id") or new_id(),
@@ -90,9 +114,7 @@ class Asker:
         for move in range(MOVES_MAX):
             if move > 1:  # the new owner may not know it yet
                 await self._clock.sleep(MOVE_SECONDS)
-            answer = await self._ask_once(
-                domain or kind.domain, message, sent, deadline
-            )
+            answer = await self._ask_once(domain, message, sent, deadline)
             if not isinstance(answer, Moved):
                 if isinstance(answer, Exception):
                     raise answer
@@ -131,8 +153,33 @@ class Asker:
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = Lane(name[0], self._transport, self._clock)
+            lane.watch(self.meters, self._name, query=query)
         return lane
 
-    def lanes(self) -> list[Lane]:
-        """All lanes in use, for metrics."""
-        return list(self._lanes.values())
+    def samples(self) -> list[Sample]:
+        """What was asked of whom, and how its lanes stand."""
+        return self.meters.samples()
+
+
+class Asked:
+    """How the asks of one domain have ended."""
+
+    def __init__(self, meters: Meters, source: str, domain: str) -> None:
+        labels = {"source": source, "domain": domain}
+        self._seconds = meters.histogram(families.ASK_SECONDS, **labels)
+        self._ends = {
+            end: meters.counter(families.ASKS, **labels, end=end)
+            for end in ("reply", "refused", "unavailable", "unknown", "failed")
+        }
+
+    def ended(self, end: str, seconds: float) -> None:
+        """One has ended in this way."""
+        self._seconds.observe(seconds)
+        self._ends[end].value += 1
+
+
+_END_NAMES: dict[type, str] = {
+    Refusal: "refused",
+    Unavailable: "unavailable",
+    Unknown: "unknown",
+}

@@ -1,14 +1,17 @@
 """A batch: many steps in one fenced transaction, answered after its commit."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from actors.kit.counts import Counts
 from actors.kit.item import UNANSWERED, AlreadyAnswered, Item, rounds
 from actors.kit.once import answer_known, reused, row_of, same_body
+from bus.kit import traces
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from persistence.kit import audit, claims, fence, handled, outbox
 from persistence.kit.claims import Claim
@@ -45,6 +48,7 @@ class Batches:
         database: Database,
         shard: int,
         *,
+        counts: Counts,
         log: Any,
         now: Callable[[], float],
         committed: Callable[[list[OutboxRow], float | None], None],
@@ -61,6 +65,7 @@ class Batches:
         self._domain = domain
         self._database = database
         self._shard = shard
+        self._counts = counts
         self._log = log
         self._now = now
         self._committed = committed
@@ -120,14 +125,20 @@ class Batches:
             if len(items) > 1:
                 await self._halve(items)
                 return
-            self._log.error(
-                "handler-failed",
-                message=items[0].message.kind(),
-                command_id=str(items[0].meta.id),
-                request_id=items[0].meta.request_id,
-                exc_info=error,
-            )
-            items[0].finish(Failed(items[0].message.kind()))
+            self._fail(items[0], error)
+
+    def _fail(self, item: Item, error: Exception) -> None:
+        kind = item.message.kind()
+        self._counts.failed(kind)
+        self._log.error(
+            "handler-failed",
+            message_type=kind,
+            command_id=str(item.meta.id),
+            request_id=item.meta.request_id,
+            traceparent=item.meta.traceparent,
+            exc_info=error,
+        )
+        item.finish(Failed(kind))
 
     async def _run_again(self, items: list[Item]) -> None:
         """What the server gave up for another's sake goes once more, then in halves."""
@@ -141,6 +152,7 @@ class Batches:
                 items[0].finish(Unavailable("the database gave up this transaction"))
 
     async def _halve(self, items: list[Item]) -> None:
+        self._counts.halvings.value += 1
         middle = len(items) // 2
         await self._run_or_halve(items[:middle])
         await self._run_or_halve(items[middle:])
@@ -154,10 +166,13 @@ class Batches:
         tries = 0
         while items:
             try:
-                await self._transaction(items)
+                spans = (item.span for item in items)
+                with traces.joint("transaction", spans, souk_batch_size=len(items)):
+                    await self._transaction(items)
                 return
             except CONNECTION_LOST as error:
                 self._unsure |= {item.slot for item in items}
+                self._counts.database_lost.value += 1
                 await self._database.drop_writer()
                 tries += 1
                 if tries > CONNECTION_TRIES_MAX and await self._database.answers():
@@ -174,6 +189,7 @@ class Batches:
 
     async def _transaction(self, items: list[Item]) -> None:
         connection = await self._database.writer()
+        began_at = time.perf_counter()
         touched: set[tuple[str, Any]] = set()
         transaction = connection.transaction()
         await transaction.start()
@@ -197,6 +213,7 @@ class Batches:
             if not connection.is_closed() and connection.is_in_transaction():
                 await self._roll_back(transaction)
             raise
+        self._counts.transaction_seconds.observe(time.perf_counter() - began_at)
         self._after_commit(tx, items, rows)
 
     async def _catch_up(self, connection: Any) -> None:
@@ -298,6 +315,8 @@ class Batches:
         self._finishing, self._marking = set(), {}
         for item in items:
             _advance_process(item)
+            if isinstance(item.answer, Refusal):
+                self._counts.refused(item.answer.code)
             item.finish(item.answer)
         ripe = min((row.at for row in tx.dues.values() if row), default=None)
         seconds = None if ripe is None else (ripe - tx.now).total_seconds()

@@ -95,7 +95,7 @@ class Domain:
         )
         marks = (mark for value in members for mark in getattr(value, "handled", ()))
         cls.handlers = {handler.message: handler for handler in marks}
-        if "name" in vars(cls):
+        if hasattr(cls, "name"):
             query = list_audit(cls.name)
             cls.handlers[query] = Handler(
                 Domain.list_audit, query, many=False, claims=None

@@ -4,9 +4,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
+
 from actors.kit.domain import Handler
+from bus.kit import traces
 from bus.kit.addressing import slot_of
 from bus.kit.messages import Message
+from bus.kit.traces import NO_SPAN, Span
 from persistence.kit.transaction import Meta
 
 if TYPE_CHECKING:
@@ -32,7 +36,8 @@ class Item:
     `due_id` is the due row that goes with its effect; `direct`: the item itself was
     due, not the process whose step it is. `handler` is None where only a process's
     answer is to be written; `forced` is an answer given without asking a handler.
-    `known`: its command has acted before, so its row stands already.
+    `known`: its command has acted before, so its row stands already. `span` is its
+    own in a trace; events that it tells hang under it.
     """
 
     __slots__ = (
@@ -54,6 +59,7 @@ class Item:
         "remembered",
         "settles",
         "slot",
+        "span",
     )
 
     def __init__(
@@ -71,7 +77,8 @@ class Item:
         self.direct = direct
         self.handler = handler
         self.message = message
-        self.meta = meta
+        self.span = traces.begin(message.kind(), "server", meta.traceparent)
+        self.meta = meta if self.span is NO_SPAN else _under(meta, self.span)
         self.deadline = deadline
         self.remembered = remembered
         self.body_hash = body_hash
@@ -103,6 +110,11 @@ class Item:
         """Give whoever waits the answer (a reply, or an exception as a value)."""
         if not self.future.done():
             self.future.set_result(answer)
+            self.span.end(answer)
+
+
+def _under(meta: Meta, span: Span) -> Meta:
+    return msgspec.structs.replace(meta, traceparent=span.traceparent)
 
 
 def rounds(items: list[Item]) -> list[list[Item]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -10,7 +10,9 @@ from msgspec import Raw
 
 from actors.kit.clock import Clock
 from actors.kit.wire import Answers, End, Envelope, Outcome, Sent
+from bus.kit import families
 from bus.kit.messages import Message, decode, encode
+from bus.kit.metrics import Family, Meters
 from bus.kit.refusals import Unavailable, Unknown
 
 ENVELOPES_MAX = 2
@@ -91,6 +93,9 @@ class Lane:
         self.name = f"{address}:{uuid4().hex[:12]}"
         self.envelopes_total = 0
         self.messages_total = 0
+        self.refused_total = 0
+        self.resends_total = 0
+        self.replaced_total = 0
         self._transport = transport
         self._clock = clock
         self._waiting: deque[Ask] = deque()
@@ -104,11 +109,33 @@ class Lane:
         self._recovering = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def watch(self, meters: Meters, source: str, *, query: bool) -> None:
+        """Tell what the lane counts, whenever somebody asks."""
+        labels = {
+            "source": source,
+            "domain": self.address[0],
+            "shard": str(self.address[1]),
+            "lane": "queries" if query else "commands",
+        }
+        looks: dict[Family, Callable[[], float]] = {
+            families.LANE_ENVELOPES: lambda: self.envelopes_total,
+            families.LANE_MESSAGES: lambda: self.messages_total,
+            families.LANE_UNDER_WAY: lambda: self._under_way,
+            families.LANE_WAITING: lambda: len(self._waiting),
+            families.LANE_WAITING_BYTES: lambda: self._bytes,
+            families.LANE_REFUSED: lambda: self.refused_total,
+            families.LANE_RESENDS: lambda: self.resends_total,
+            families.LANE_REPLACED: lambda: self.replaced_total,
+        }
+        for family, look in looks.items():
+            meters.gauge(family, look, **labels)
+
     def put(self, ask: Ask) -> None:
         """Take a message, or refuse it at once when too much waits already."""
         size = len(ask.sent.body)
         full = len(self._waiting) >= LANE_MESSAGES_MAX
         if full or self._bytes + size > LANE_BYTES_MAX:
+            self.refused_total += 1
             ask.finish(Unavailable("too many messages wait for this shard"))
             return
         loop = asyncio.get_running_loop()
@@ -223,6 +250,7 @@ class Lane:
             silent = 0 if await self._alive() else silent + 1
             if silent >= PINGS_MAX:
                 task.cancel()
+                self.replaced_total += 1
                 await self._transport.replace(self.address)
                 raise ShardGone(str(self.address))
 
@@ -254,6 +282,7 @@ class Lane:
         for ask in reversed(unanswered):
             ask.ticket = False
             if not ask.future.done():
+                self.resends_total += 1
                 ask.sent = _joined(ask.sent)
                 self._waiting.appendleft(ask)
                 self._bytes += len(ask.sent.body)

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from actors.kit.item import AlreadyAnswered, Item
 from actors.kit.wire import End, Outcome, pack, unpack
-from bus.kit.messages import encode
+from bus.kit.messages import preserve
 from bus.kit.refusals import Refusal, conflict, invalid
 from persistence.kit import handled
 from persistence.kit.handled import Handled, State
@@ -98,7 +98,7 @@ def row_of(item: Item, today: date) -> Handled | None:
         day=run.day,
         body_hash=run.body_hash,
         resume_kind=resume.kind(),
-        resume=encode(resume),
+        resume=preserve(resume, run.meta.context),
     )
 
 

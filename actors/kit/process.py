@@ -8,9 +8,10 @@ from uuid import UUID
 from actors.kit.domain import Handler, HandlerKind
 from actors.kit.item import AlreadyAnswered, Item
 from actors.kit.wire import Moved
+from bus.kit import traces
 from bus.kit.addressing import new_id
-from bus.kit.context import CURRENT, Context
-from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode
+from bus.kit.context import CURRENT
+from bus.kit.messages import Command, Event, Message, revive
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from persistence.kit.handled import Handled
 from persistence.kit.transaction import Meta
@@ -121,10 +122,11 @@ class Run:
         handler = self._shard.domain.handlers.get(type(message))
         if handler is None or handler.kind is not HandlerKind.STEP:
             raise TypeError(f"{message.kind()} is no step of {self._shard.domain.name}")
+        context = CURRENT.get()  # the process' span is the parent
         meta = Meta(
             id=new_id(),
             request_id=self.meta.request_id,
-            traceparent=self.meta.traceparent,
+            traceparent=context.traceparent or self.meta.traceparent,
             actor=self.meta.actor,
             sequence=self.meta.sequence,
         )
@@ -151,11 +153,10 @@ class Processes:
 
     def resume(self, row: Handled) -> None:
         """Take up a process that a crash, or a move of its slot, interrupted."""
-        message = decode(MESSAGE_TYPES[row.resume_kind or ""], row.resume or b"")
+        message, context = revive(row.resume_kind or "", row.resume or b"")
         handler = self._shard.domain.handlers[type(message)]
-        run = Run(
-            self._shard, message, Meta(id=row.command_id), body_hash=row.body_hash
-        )
+        meta = Meta.within(row.command_id, context)
+        run = Run(self._shard, message, meta, body_hash=row.body_hash)
         run.day, run.opened, run.resumed = row.day, message, True
         self.begin(handler, run)
 
@@ -172,8 +173,14 @@ class Processes:
                 task.cancel()
 
     async def _drive(self, handler: Handler, run: Run) -> None:
-        meta = run.meta
-        CURRENT.set(Context(meta.request_id, meta.traceparent, meta.actor))
+        with traces.within(
+            run.meta.context, run.message.kind(), souk_kind="process"
+        ) as span:
+            await self._answer(handler, run)
+            if run.answered.done() and not run.answered.cancelled():
+                _tell(span, run.answered.result())
+
+    async def _answer(self, handler: Handler, run: Run) -> None:
         try:
             await self._shard.ready.wait()  # else it would run before `start()`
             answer = await self._repeat(handler, run)
@@ -205,10 +212,11 @@ class Processes:
                 problem: Exception = end
             except Exception as error:
                 bugs += 1
+                self._shard.counts.failed(run.message.kind())
                 problem = Failed(run.message.kind())
                 self._shard.log.error(
                     "process-failed",
-                    message=run.message.kind(),
+                    message_type=run.message.kind(),
                     command_id=str(run.id),
                     exc_info=error,
                 )
@@ -236,3 +244,11 @@ class Processes:
             return True
         kept = run.body_hash is not None and isinstance(answer, Refusal)
         return kept and bool(getattr(run.message, "remembered", False))
+
+
+def _tell(span: traces.Span, answer: Any) -> None:
+    """Say how a process ended."""
+    if isinstance(answer, Refusal):
+        span.note(souk_refusal_code=answer.code)
+    elif isinstance(answer, Exception):
+        span.fail(type(answer).__name__)

@@ -1,13 +1,14 @@
 """Reading: queries run beside the batches, many of one type in one statement."""
 
 import asyncio
+import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.kit.domain import Handler
 from actors.kit.wire import Sent
-from bus.kit.context import CURRENT
+from bus.kit import traces
 from bus.kit.messages import Message
 from bus.kit.refusals import ENDS, Unavailable
 from persistence.kit.database import CONNECTION_LOST
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 QUERIES_MAX = 256
 ROUNDS_MAX = 2
 
-Waiting = tuple[Message, Sent, "asyncio.Future[Any]"]
+Waiting = tuple[Message, Sent, "asyncio.Future[Any]", traces.Span]
 
 
 class Reading:
@@ -42,7 +43,8 @@ class Reading:
         if not handler.many:
             return loop.create_task(self._one(handler, message, sent))
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting[handler].append((message, sent, answer))
+        span = traces.begin(sent.kind, "server", sent.context.traceparent)
+        self._waiting[handler].append((message, sent, answer, span))
         if self._rounds[handler] < ROUNDS_MAX:
             self._rounds[handler] += 1
             task = loop.create_task(self._many(handler))
@@ -51,11 +53,12 @@ class Reading:
         return answer
 
     async def _one(self, handler: Handler, message: Message, sent: Sent) -> Any:
-        CURRENT.set(sent.context)
-        try:
-            return await self._run(handler, message)
-        except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
-            return self._end(error, sent)
+        with traces.within(sent.context, sent.kind, souk_kind="query") as span:
+            try:
+                return await self._run(handler, message)
+            except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
+                span.fail(type(error).__name__)
+                return self._end(error, sent)
 
     async def _many(self, handler: Handler) -> None:
         waiting = self._waiting[handler]
@@ -70,20 +73,25 @@ class Reading:
     async def _round(self, handler: Handler, taken: Sequence[Waiting]) -> None:
         """Answer a round; one that fails is run again alone, so that only it fails."""
         try:
-            answers = await self._run(handler, [message for message, _, _ in taken])
+            spans = (span for _, _, _, span in taken)
+            with traces.joint("queries", spans, souk_batch_size=len(taken)):
+                answers = await self._run(handler, [each[0] for each in taken])
         except Exception as error:  # noqa: BLE001 - an answer, or a bug logged here
             if len(taken) > 1:
                 for each in taken:
                     await self._round(handler, [each])
                 return
             answers = [self._end(error, taken[0][1])]
-        for (_, _, future), answer in zip(taken, answers, strict=True):
+        for (_, _, future, span), answer in zip(taken, answers, strict=True):
+            span.end(answer)
             if not future.done():
                 future.set_result(answer)
 
     async def _run(self, handler: Handler, asked: Any) -> Any:
+        began_at = time.perf_counter()
         async with self._shard.database.read() as db:
             answer = await getattr(self._shard.domain, handler.method_name)(db, asked)
+        self._shard.counts.query_seconds.observe(time.perf_counter() - began_at)
         if handler.many and len(answer) != len(asked):
             raise ValueError(f"{handler.method_name} answered not every query")
         return answer
@@ -91,12 +99,13 @@ class Reading:
     def _end(self, error: Exception, sent: Sent) -> Exception:
         log = self._shard.log
         if isinstance(error, CONNECTION_LOST):
-            log.warning("query-failed", message=sent.kind, error=repr(error))
+            log.warning("query-failed", message_type=sent.kind, error=repr(error))
             return Unavailable("the database does not answer")
         if not isinstance(error, ENDS):
+            self._shard.counts.failed(sent.kind)
             log.error(
                 "query-failed",
-                message=sent.kind,
+                message_type=sent.kind,
                 request_id=sent.context.request_id,
                 exc_info=error,
             )

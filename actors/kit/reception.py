@@ -63,7 +63,7 @@ class Reception:
         kind = MESSAGE_TYPES.get(sent.kind)
         handler = self._shard.domain.handlers.get(kind) if kind else None
         if kind is None or handler is None:
-            self._shard.log.error("message-unknown", message=sent.kind)
+            self._shard.log.error("message-unknown", message_type=sent.kind)
             return pack(Failed(sent.kind))
         if self._shard.left or sent.deadline <= self._shard.clock.now():
             return pack(Unavailable("too late"))
@@ -71,19 +71,14 @@ class Reception:
             message: Message = decode(kind, sent.body)
         except msgspec.MsgspecError as error:
             self._shard.log.error(
-                "message-broken", message=sent.kind, error=repr(error)
+                "message-broken", message_type=sent.kind, error=repr(error)
             )
             return pack(Failed(sent.kind))
         if kind.key and (moved := self._shard.elsewhere(message.slot)):
             return pack(moved)
-        meta = Meta(
-            id=sent.id,
-            sequence=sent.sequence,
-            request_id=sent.context.request_id,
-            traceparent=sent.context.traceparent,
-            actor=sent.context.actor,
-        )
+        meta = Meta.within(sent.id, sent.context, sent.sequence)
         self.messages_total += 1
+        self._shard.counts.took(sent.kind)
         if handler.kind is HandlerKind.QUERY:
             return self._reading.ask(handler, message, sent)
         if handler.kind is HandlerKind.PROCESS:

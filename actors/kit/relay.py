@@ -1,17 +1,20 @@
 """The relay: from the outbox to the bridge, in each slot's order, without a gap."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from actors.kit.counts import Counts
 from bus.kit.values import Value
 from persistence.kit import outbox
 from persistence.kit.database import CONNECTION_LOST, Db
 from persistence.kit.outbox import OutboxRow
 
 RELAY_ROWS_MAX = 20_000
+OFFERED_MAX = 1_000
 PUBLISH_ROWS_MAX = 1_000
 GATHER_MIN = 4
 GATHER_SECONDS = 0.15
@@ -43,12 +46,14 @@ class Relay:
         read: Callable[[], AbstractAsyncContextManager[Db]],
         publish: Publish,
         *,
+        counts: Counts,
         log: Any,
         published: Callable[[dict[int, int]], None],
         stream_seen: Callable[[str, int], Awaitable[bool]],
     ) -> None:
         self._read = read
         self._publish = publish
+        self._counts = counts
         self._log = log
         self._published = published
         self._stream_seen = stream_seen
@@ -56,12 +61,14 @@ class Relay:
         self._sent: dict[int, int] = {}
         self._waiting: dict[int, deque[OutboxRow]] = {}
         self._rows = 0
+        self._offered: dict[int, deque[tuple[int, float]]] = {}
         self._wake = asyncio.Event()
 
     @property
     def backlog(self) -> int:
         """How many committed events are not published yet."""
-        return sum(n - self._sent.get(slot, 0) for slot, n in self._last.items())
+        last = list(self._last.items())  # metrics read it from another thread
+        return sum(n - self._sent.get(slot, 0) for slot, n in last)
 
     def own(self, tails: dict[int, tuple[int, int]]) -> None:
         """Take over slots: their last number, and the last that was published."""
@@ -74,6 +81,7 @@ class Relay:
         """Another shard publishes this slot from now on."""
         self._drop(slot)
         self._last.pop(slot, None)
+        self._offered.pop(slot, None)
         self._sent.pop(slot, None)
 
     def rewind(self, before: dict[int, int]) -> None:
@@ -93,6 +101,7 @@ class Relay:
 
     def offer(self, rows: list[OutboxRow]) -> None:
         """Take rows that have just been committed, in order."""
+        now = time.monotonic()
         for row in rows:
             if row.slot not in self._sent:
                 continue  # it has moved: its new owner publishes it
@@ -102,6 +111,8 @@ class Relay:
                 waiting.append(row)
                 self._rows += 1
             self._last[row.slot] = row.n
+            offered = self._offered.setdefault(row.slot, deque(maxlen=OFFERED_MAX))
+            offered.append((row.n, now))
         self._wake.set()
 
     async def run(self) -> None:
@@ -116,6 +127,7 @@ class Relay:
                     if len(rows) >= GATHER_MIN:
                         await asyncio.sleep(GATHER_SECONDS)
             except (*CONNECTION_LOST, ConnectionError) as error:
+                self._counts.publish_failures.value += 1
                 self._log.warning(
                     "relay-waits", error=repr(error), backlog=self.backlog
                 )
@@ -137,6 +149,7 @@ class Relay:
         marks = {}
         for slot, n in reply.upto.items():
             if n > self._sent.get(slot, n):
+                self._count(slot, n)
                 self._sent[slot] = marks[slot] = n
                 self._discard(slot, n)
         self._published(marks)
@@ -165,6 +178,13 @@ class Relay:
                 async with self._read() as db:
                     rows.extend(await outbox.unpublished(db, slot, sent, room))
         return rows
+
+    def _count(self, slot: int, upto: int) -> None:
+        """So many are acknowledged, each so long after its commit."""
+        self._counts.published.value += upto - self._sent[slot]
+        now, offered = time.monotonic(), self._offered.get(slot)
+        while offered and offered[0][0] <= upto:
+            self._counts.publish_lag_seconds.observe(now - offered.popleft()[1])
 
     def _discard(self, slot: int, upto: int) -> None:
         waiting = self._waiting.get(slot)

@@ -4,10 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 from actors.kit.batch import Batches
 from actors.kit.clock import Clock
+from actors.kit.counts import Counts
 from actors.kit.domain import Domain, HandlerKind
 from actors.kit.item import Item
 from actors.kit.process import Processes, Run
@@ -16,11 +16,13 @@ from actors.kit.relay import Publish, Relay
 from actors.kit.timers import Timers
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
+from bus.kit.context import CURRENT
 from bus.kit.messages import Message
 from bus.kit.refusals import Unavailable, Unknown
 from bus.kit.tasks import end_tasks
 from persistence.kit import fence, handled, outbox, partitions
 from persistence.kit.database import CONNECTION_LOST, Database
+from persistence.kit.due import Due
 from persistence.kit.fence import Fenced, SlotsMoved
 from persistence.kit.outbox import OutboxRow
 from persistence.kit.transaction import Meta
@@ -33,10 +35,9 @@ PARTITION_SECONDS = 3600.0
 
 
 class Shard:
-    """One incarnation of a shard.
+    """One incarnation of a shard; `publish` hands outbox rows to the bridge.
 
-    `leave` is called once when a newer incarnation has taken over: the process must
-    end for good. `publish` hands outbox rows to the bridge.
+    `leave` is called once when a newer one has taken over: the process must end.
     """
 
     def __init__(
@@ -56,10 +57,12 @@ class Shard:
         self.clock = clock or Clock()
         self.log = log
         self._leave = leave
+        self.counts = Counts(domain.name, shard)
         self.batches = Batches(
             domain,
             database,
             shard,
+            counts=self.counts,
             log=log,
             now=self.clock.now,
             committed=self._committed,
@@ -71,6 +74,7 @@ class Shard:
         self.relay = Relay(
             database.read,
             publish,
+            counts=self.counts,
             log=log,
             published=self._published,
             stream_seen=self._stream_seen,
@@ -83,12 +87,9 @@ class Shard:
         self._tasks: list[asyncio.Task[None]] = []
         self._stream: tuple[str, int] | None = None
         self._tidy = False
-        self._partitioned = 0.0
         self._enough = BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
         self.next_batch: asyncio.Future[None] = _future()
-        self.batch_sizes: deque[int] = deque(maxlen=1_000)
-        self.batches_total = 0
 
     # --- life ----------------------------------------------------------------
 
@@ -99,6 +100,7 @@ class Shard:
         self.domain.log = self.log
         self.domain.read = self.database.read
         self.domain.send = self.send
+        self.counts.watch(self)
         await self._connect()
         await self.domain.start()
         for loop in (self._work, self._check, self.relay.run, self.timers.run):
@@ -134,8 +136,10 @@ class Shard:
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)
                 self._stream = await outbox.stream_seen(writer, self.shard)
+                self.counts.takeovers.value += 1
                 return
             except CONNECTION_LOST as error:
+                self.counts.database_lost.value += 1
                 self.log.warning("database-lost", error=repr(error))
                 await self.database.drop_writer()
                 await self.clock.sleep(CHECK_SECONDS)
@@ -170,30 +174,22 @@ class Shard:
         return len(self._inbox)
 
     async def health(self) -> dict[str, Any]:
-        """Counts for health and metrics; `database` says whether it answers."""
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                database = await self.database.answers()
-        except TimeoutError:
-            database = False
-        return {
-            "shard": self.shard,
-            "slots": len(self.batches.epochs),
-            "ready": self.ready.is_set() and not self.left,
-            "database": database,
-            "inbox": len(self._inbox),
-            "processes": len(self.processes.running),
-            "backlog": self.relay.backlog,
-            "entities": len(self.batches.entities),
-            "messages_total": self.reception.messages_total,
-            "batches_total": self.batches_total,
-            "batch_size_mean": sum(self.batch_sizes) / max(1, len(self.batch_sizes)),
-        }
+        """How it is; `database` says whether that answers."""
+        looking = asyncio.ensure_future(self.database.answers())
+        await asyncio.wait({looking}, timeout=CHECK_SECONDS)
+        database = looking.done() and looking.result()
+        looking.cancel()  # not awaited: a frozen server does not answer that either
+        ready = self.ready.is_set() and not self.left
+        return {"ready": ready, "database": database, **self.counts.totals(self)}
 
     async def send(self, message: Message) -> Any:
-        """Run a step of this domain from outside any process; raises its refusal."""
+        """Run a step of this domain from outside any process; raises its refusal.
+
+        It goes back to the request of the running context, if there is one.
+        """
         handler = self.domain.handlers[type(message)]
-        return await self.submit(Item(handler, message, Meta(id=new_id())))
+        meta = Meta.within(new_id(), CURRENT.get())
+        return await self.submit(Item(handler, message, meta))
 
     async def submit(self, item: Item) -> Any:
         """Put a step of our own into the next batch and wait for its answer."""
@@ -205,10 +201,11 @@ class Shard:
             raise answer
         return answer
 
-    def take_due(self, due_id: UUID, message: Message) -> None:
+    def take_due(self, due: Due) -> None:
         """Run a message whose time has come; its row goes with its effect."""
+        due_id, message = due.id, due.message
         handler = self.domain.handlers[type(message)]
-        meta = Meta(id=due_id)
+        meta = Meta.within(due_id, due.context)
         if handler.kind is HandlerKind.PROCESS:
             if due_id not in self.processes.running:
                 run = Run(self, message, meta, due_id=due_id)
@@ -239,6 +236,7 @@ class Shard:
                 self.next_batch.set_result(None)
                 self.next_batch = _future()
                 took = self.clock.monotonic() - began_at
+                self.counts.batch(count, took)
                 await self._gather(count, took)
             if self._tidy:
                 self._tidy = False
@@ -274,8 +272,6 @@ class Shard:
             self.log.warning("marks-wait", error=repr(error))
 
     async def _run(self, items: list[Item]) -> None:
-        self.batch_sizes.append(len(items))
-        self.batches_total += 1
         try:
             await self.batches.run(items)
         except Fenced:
@@ -355,6 +351,7 @@ class Shard:
         if self.left:
             return
         self.left = True
+        self.counts.fenced.value += 1
         self.log.warning("superseded", shard=self.shard)
         self.processes.stop()
         self._refuse_inbox()

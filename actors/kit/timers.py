@@ -51,7 +51,7 @@ class Timers:
         for row in rows:
             if row.id not in self._taken:
                 self._taken.add(row.id)
-                self._shard.take_due(row.id, row.message)
+                self._shard.take_due(row)
 
     async def run(self) -> None:
         """Sweep for ever, as often as messages are due, at least once a second."""

@@ -17,6 +17,7 @@ from actors.messaging.return_paths import ReturnPaths
 from actors.messaging.sms import TextMessage, UnusableNumber, text_message
 from actors.messaging.templates import Templates, UnusableTemplate
 from bus.kit.addressing import slot_of
+from bus.kit.context import CURRENT, Context, checked_trace
 from bus.kit.refusals import Refusal, not_found
 from bus.kit.values import Done
 from bus.messaging import (
@@ -39,6 +40,8 @@ from persistence.kit.transaction import Tx
 from persistence.messaging import Attempt, NewMessage, Queued
 
 DONE = Done()
+TRACE = "~traceparent"
+"""Where the data of a queued message keep the trace that it belongs to."""
 
 
 class Sending(Domain):
@@ -87,7 +90,9 @@ class Sending(Domain):
         people = {m.user_id for m in messages if m.user_id is not None}
         gone = await erased_here(tx, people)
         messages = [m for m in messages if m.user_id not in gone]
-        new = await store.queue_messages(tx, (_row(m, channel) for m in messages))
+        new = await store.queue_messages(
+            tx, (_row(m, channel, tx.meta(m).traceparent) for m in messages)
+        )
         for message in messages:
             if message.message_id in new:
                 line = Line(channel, message.priority == "security")
@@ -165,12 +170,14 @@ class Sending(Domain):
             )
             for message in messages
         }
+        of = {message.message_id: message for message in messages}
         marked = await store.mark_attempts(tx, attempts.values())
         for message_id, subject in marked.items():
             attempt = attempts[message_id]
             if attempt.next_attempt_at is None:
                 facts = msgspec.structs.asdict(subject)
-                tx.tell(MessageFailed(**facts, reason=attempt.reason))
+                told = MessageFailed(**facts, reason=attempt.reason)
+                tx.tell(told, about=of[message_id])
             else:
                 resume = ResumeMessage(message_id=message_id)
                 tx.due(f"message:{message_id}", attempt.next_attempt_at, resume)
@@ -219,12 +226,17 @@ class Sending(Domain):
             await carrier.send(items, note)
 
     async def _mark(self, ended: Sequence[tuple[Queued, Outcome]]) -> None:
-        marks = [self.send(_mark(one, outcome)) for one, outcome in ended]
+        marks = [self._mark_one(one, outcome) for one, outcome in ended]
         kept = self.keep_all(ended[0][0].message_id)
         # The messages are out: to try them again at once would send them twice.
         for error in await asyncio.gather(kept, *marks, return_exceptions=True):
             if isinstance(error, BaseException):
                 self.log.error("message-not-marked", error=repr(error))
+
+    async def _mark_one(self, one: Queued, outcome: Outcome) -> None:
+        """Write a message's end, in the trace that it was queued in."""
+        CURRENT.set(Context(traceparent=checked_trace(one.data.get(TRACE))))
+        await self.send(_mark(one, outcome))
 
     def _made(self, one: Queued, now: datetime) -> Letter | TextMessage | Failure:
         """What is handed over; or why nothing ever can be."""
@@ -259,7 +271,10 @@ class Sending(Domain):
         return text_message(one.message_id, one.recipient, line)
 
 
-def _row(message: SendEmail | SendSms, channel: str) -> NewMessage:
+def _row(
+    message: SendEmail | SendSms, channel: str, traceparent: str | None
+) -> NewMessage:
+    data = {**message.data, TRACE: traceparent} if traceparent else message.data
     return NewMessage(
         message_id=message.message_id,
         slot=slot_of(message.message_id),
@@ -269,7 +284,7 @@ def _row(message: SendEmail | SendSms, channel: str) -> NewMessage:
         user_id=message.user_id,
         locale=message.locale,
         security=message.priority == "security",
-        data=msgspec.json.encode(message.data).decode(),
+        data=msgspec.json.encode(data).decode(),
     )
 
 

@@ -55,6 +55,7 @@ from persistence.products import (
     load_offers,
     load_products,
     lowest_prices,
+    prepare_search,
     save_stock,
 )
 
@@ -213,9 +214,10 @@ class Catalogue(Domain):
     @handles(ListProducts)
     async def list_products(self, db: Db, query: ListProducts) -> ProductPage:
         """A page of what was searched for, and its facets."""
-        ids, cursor = await find_products(db, query)
+        search = await prepare_search(db, query)
+        ids, cursor = await find_products(db, search)
         products = await load_products(db, ids)
-        facets = await count_facets(db, query) if query.facets else None
+        facets = await count_facets(db, search) if query.facets else None
         # A product may have been archived between the two statements.
         items = tuple(self.view(products[each]) for each in ids if each in products)
         return ProductPage(items=items, next_cursor=cursor, facets=facets)

@@ -6,15 +6,18 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+import msgspec
 import nats
 from nats.js.errors import APIError, NoStreamResponseError
 
-from bus.kit import streams
+from bus.kit import families, streams, traces
 from bus.kit.alerts import Alerts, MakeAlert
+from bus.kit.cloud_events import CloudEvent
 from bus.kit.consumer import Consumer
 from bus.kit.dead_letters import DeadLetters
 from bus.kit.ingest import BATCH_MAX, Ingest
 from bus.kit.messages import Event
+from bus.kit.metrics import Meters
 from bus.kit.services import Services
 
 PUBLISH_SECONDS_MAX = 5.0
@@ -71,6 +74,10 @@ class Bridge:
         self._dead: DeadLetters | None = None
         self.consumers: list[Consumer] = []
         self.published_total = 0
+        self.meters = Meters(bridge=name.rpartition("/")[2])
+        self._publish_seconds = self.meters.histogram(families.BRIDGE_PUBLISH_SECONDS)
+        self.meters.gauge(families.BRIDGE_CONNECTED, lambda: self.connected)
+        self.meters.gauge(families.BRIDGE_PUBLISHED, lambda: self.published_total)
         self._served: Services | None = None
         self._alert = alert
         self._alerts: Alerts | None = None
@@ -82,7 +89,7 @@ class Bridge:
         self._ingest = Ingest(self._nats, seconds_max=PUBLISH_SECONDS_MAX)
         await self._ingest.start()
         await self._look_at_stream()
-        self._dead = DeadLetters(self._js, self._ask, log=self._log)
+        self._dead = DeadLetters(self._js, self._ask, log=self._log, meters=self.meters)
         for domain, kinds in self._wanted.items():
             consumer = Consumer(
                 self._js,
@@ -92,6 +99,7 @@ class Bridge:
                 self._dead,
                 ensure=self._look_at_stream,
                 log=self._log,
+                meters=self.meters,
             )
             await consumer.start()
             self.consumers.append(consumer)
@@ -105,7 +113,9 @@ class Bridge:
             )
             await self._alerts.start()
         if self._services:
-            self._served = Services(self._nats, self._ask, log=self._log)
+            self._served = Services(
+                self._nats, self._ask, log=self._log, meters=self.meters
+            )
             await self._served.start(self._services)
 
     async def stop(self) -> None:
@@ -141,6 +151,19 @@ class Bridge:
                 await self._look_at_stream()
             except FAILURES as error:
                 return {}, "", 0, repr(error)
+        spans = _spans(rows)
+        began_at = time.perf_counter()
+        try:
+            return await self._publish_rows(rows)
+        finally:
+            if rows:
+                self._publish_seconds.observe(time.perf_counter() - began_at)
+            for span in spans:
+                span.end()
+
+    async def _publish_rows(
+        self, rows: Sequence[Row]
+    ) -> tuple[dict[int, int], str, int, str]:
         if 1 < len(rows) <= BATCH_MAX and await self._publish_batch(rows):
             return {row.slot: row.n for row in rows}, self._created, self._sequence, ""
         by_slot: dict[int, list[Row]] = defaultdict(list)
@@ -203,3 +226,21 @@ class Bridge:
         lost = created != before[0] or last < before[1]
         self._sequence = last if lost else max(last, self._sequence)
         self._created = created
+
+
+def _spans(rows: Sequence[Row]) -> list[traces.Span]:
+    """A span for each event whose trace somebody collects."""
+    if not traces.are_on():
+        return []
+    events = [msgspec.json.decode(row.payload, type=CloudEvent) for row in rows]
+    return [
+        traces.begin(
+            f"publish {event.type}",
+            "producer",
+            event.traceparent,
+            messaging_system="nats",
+            messaging_message_id=str(event.id),
+        )
+        for event in events
+        if traces.is_sampled(event.traceparent)
+    ]

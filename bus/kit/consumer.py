@@ -1,6 +1,7 @@
 """A consumer: events of the stream, to the shards of one domain, in order by entity."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,11 +10,12 @@ import nats
 from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError
 
-from bus.kit import streams
+from bus.kit import families, streams, traces
 from bus.kit.cloud_events import CloudEvent, ask_to_handle
-from bus.kit.context import CURRENT, Context
+from bus.kit.context import Context
 from bus.kit.dead_letters import DeadLetters
 from bus.kit.messages import Event
+from bus.kit.metrics import Meters
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from bus.kit.tasks import end_tasks
 
@@ -47,8 +49,16 @@ class Consumer:
         *,
         ensure: Callable[[], Awaitable[None]],
         log: Any,
+        meters: Meters | None = None,
     ) -> None:
         self.domain = domain
+        meters = meters or Meters()
+        self._lag_seconds = meters.histogram(families.CONSUMER_LAG, domain=domain)
+        self._retries = meters.counter(families.CONSUMER_RETRIES, domain=domain)
+        meters.gauge(
+            families.CONSUMER_DELIVERED, lambda: self.delivered_total, domain=domain
+        )
+        meters.gauge(families.CONSUMER_UNDER_WAY, lambda: self.under_way, domain=domain)
         self.delivered_total = 0
         self._js = js
         self._subjects = [kind.nats_subject() for kind in kinds]
@@ -128,9 +138,14 @@ class Consumer:
             await asyncio.wait({before}, timeout=HOLD_SECONDS)
             await self._say(message.in_progress)
         if not self._dead.holds(self.domain, event.subject):
-            why = await self._deliver(message, event)
+            context = Context(traceparent=event.traceparent)
+            with traces.within(context, f"process {event.type}", "consumer") as span:
+                span.note(souk_consumer=self.domain, messaging_system="nats")
+                why = await self._deliver(message, event)
             if why is None:
                 self.delivered_total += 1
+                stored_at = message.metadata.timestamp.timestamp()
+                self._lag_seconds.observe(max(0.0, time.time() - stored_at))
                 await self._say(message.ack)
                 return
         else:
@@ -158,7 +173,6 @@ class Consumer:
 
     async def _deliver(self, message: Msg, event: CloudEvent) -> str | None:
         """None when the domain has handled it, else why it never will."""
-        CURRENT.set(Context(traceparent=event.traceparent))
         tries = failures = 0
         while True:
             try:
@@ -173,6 +187,7 @@ class Consumer:
             else:
                 return None
             tries += 1
+            self._retries.value += 1
             self._log.warning("event-waits", type=event.type, error=repr(problem))
             await self._say(message.in_progress)
             delay = BACKOFF_SECONDS * 2 ** min(tries, 8)

@@ -1,6 +1,8 @@
 """What goes along with a request through every process: its id and its trace."""
 
+import re
 from contextvars import ContextVar
+from typing import Any
 
 from bus.kit.values import Value
 
@@ -18,5 +20,13 @@ class Context(Value, frozen=True, array_like=True):
 
 NONE = Context()
 
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
 CURRENT: ContextVar[Context] = ContextVar("souk_context", default=NONE)
 """The context of the running task."""
+
+
+def checked_trace(given: Any) -> str | None:
+    """A `traceparent` that somebody else gave; None for what is none."""
+    fits = isinstance(given, str) and _TRACEPARENT.fullmatch(given)
+    return given if fits else None

@@ -9,8 +9,9 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
-from bus.kit import streams
+from bus.kit import families, streams
 from bus.kit.cloud_events import CloudEvent, ask_to_handle
+from bus.kit.metrics import Meters
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -24,7 +25,10 @@ class DeadLetters:
     finds them in order.
     """
 
-    def __init__(self, js: Any, ask: Ask, *, log: Any) -> None:
+    def __init__(
+        self, js: Any, ask: Ask, *, log: Any, meters: Meters | None = None
+    ) -> None:
+        self._meters = meters or Meters()
         self._js = js
         self._ask = ask
         self._log = log
@@ -39,6 +43,12 @@ class DeadLetters:
         subjects = info.state.subjects or {}
         parked = {(domain, subject.split(".", 2)[2]) for subject in subjects}
         self._parked = {key for key in self._parked if key[0] != domain} | parked
+        self._meters.gauge(
+            families.DEAD_ENTITIES, lambda: self._count(domain), domain=domain
+        )
+
+    def _count(self, domain: str) -> int:
+        return sum(name == domain for name, _ in self._parked.copy())
 
     def holds(self, domain: str, entity: str) -> bool:
         """Whether an earlier event of the entity is parked."""
@@ -63,6 +73,7 @@ class DeadLetters:
         )
         self._parked.add((domain, name))
         self.parked_total += 1
+        self._meters.counter(families.DEAD_LETTERS, domain=domain).value += 1
         self._log.error("event-parked", domain=domain, entity=entity, reason=why)
 
     async def replay(self, domain: str, entity: str | None = None) -> int:

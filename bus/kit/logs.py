@@ -1,11 +1,14 @@
 """Logs of every process: one JSON document a line, in a rotating file of its own.
 
-Field names follow the Elastic Common Schema where it has one. A line says which request
-it belongs to, because the context travels with each message.
+Members are those of the Elastic Common Schema, flat with dots; what it has no name for
+stands under `labels`. A line says which request and trace it belongs to, because the
+context travels with each message.
 """
 
 import logging
+import os
 import sys
+import traceback
 from collections.abc import MutableMapping
 from logging.handlers import RotatingFileHandler
 from typing import Any, cast
@@ -16,7 +19,31 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import FilteringBoundLogger, Processor
 
 from bus.kit.context import CURRENT
+from bus.kit.discreet import discreet
+from bus.kit.reports import report
 from bus.kit.settings import Settings
+
+ECS_VERSION = "8.17.0"
+ECS = frozenset(
+    {
+        "@timestamp",
+        "error.message",
+        "error.stack_trace",
+        "error.type",
+        "event.duration",
+        "event.outcome",
+        "http.request.id",
+        "http.request.method",
+        "http.response.status_code",
+        "process.name",
+        "span.id",
+        "trace.id",
+        "transaction.id",
+        "url.path",
+        "user.id",
+    }
+)
+"""The schema's own names that lines may have; all others become labels."""
 
 TEXT_MAX = 8_000
 """Characters of one value; longer ones are cut."""
@@ -126,10 +153,13 @@ def _chain(process_name: str) -> list[Processor]:
     def named(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
         line["process.name"] = process_name
         context = CURRENT.get()
-        if context.request_id:
-            line.setdefault("http.request.id", context.request_id)
-        if context.traceparent:
-            line.setdefault("trace.id", context.traceparent[3:35])
+        request_id = line.pop("request_id", None) or context.request_id
+        if request_id:
+            line.setdefault("http.request.id", request_id)
+        traceparent = line.pop("traceparent", None) or context.traceparent
+        if traceparent:
+            line.setdefault("trace.id", traceparent[3:35])
+            line.setdefault("span.id", traceparent[36:52])
         return line
 
     return [
@@ -138,10 +168,29 @@ def _chain(process_name: str) -> list[Processor]:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="@timestamp"),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
         named,
+        _explained,
         _discreet,
     ]
+
+
+def _explained(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
+    """The exception in words; one that is an error is a bug, and reported."""
+    given = line.pop("exc_info", None)
+    if not given:
+        return line
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1]
+    if isinstance(given, tuple):
+        error = given[1]
+    if error is None:
+        return line
+    line["error.type"] = type(error).__name__
+    line["error.message"] = discreet(str(error))
+    lines = traceback.format_exception(error)
+    line["error.stack_trace"] = discreet("".join(lines).rstrip())
+    if line.get("level") in ("error", "critical"):
+        report(error, {**line, "log.logger": line.get("logger")})
+    return line
 
 
 def _discreet(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
@@ -155,15 +204,26 @@ def _discreet(_: Any, __: str, line: MutableMapping[str, Any]) -> Any:
 
 
 def _as_json(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
+    logger = line.pop("logger", "")
+    if logger == "ray" or logger.startswith("ray."):
+        dataset = "souk.ray"
+    else:
+        dataset = f"souk.{logger.partition('.')[0] or 'shop'}"
     first = {
         "@timestamp": line.pop("@timestamp", ""),
         "log.level": line.pop("level", ""),
         "message": line.pop("event", ""),
-        "log.logger": line.pop("logger", ""),
+        "ecs.version": ECS_VERSION,
+        "service.name": "souk",
+        "event.dataset": dataset,
+        "log.logger": logger,
+        "process.pid": os.getpid(),
     }
-    if "exception" in line:
-        line["error.stack_trace"] = line.pop("exception")
-    return _encoder.encode({**first, **line}).decode()
+    if "stack" in line:
+        line.setdefault("error.stack_trace", line.pop("stack"))
+    ours = {name: line.pop(name) for name in list(line) if name not in ECS}
+    labels = {f"labels.{name.replace('.', '_')}": ours[name] for name in ours}
+    return _encoder.encode({**first, **line, **labels}).decode()
 
 
 def _as_words(_: Any, __: str, line: MutableMapping[str, Any]) -> str:

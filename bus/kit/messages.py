@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args
 import msgspec
 
 from bus.kit.addressing import slot_of
+from bus.kit.context import NONE, Context
 from bus.kit.values import Value
 
 Reply = TypeVar("Reply")
@@ -123,3 +124,24 @@ def decode(kind: Any, body: bytes | msgspec.Raw) -> Any:
     if decoder is None:
         decoder = _decoders[kind] = msgspec.msgpack.Decoder(kind)
     return decoder.decode(body)
+
+
+class _Preserved(Value, frozen=True, rename={"context": "~context"}):
+    """What lies beside a message's own fields where it waits in a row."""
+
+    context: Context = NONE
+
+
+def preserve(message: Message, context: Context) -> bytes:
+    """A message for a row, with the request that it goes back to.
+
+    Whoever reads it as the message alone does not see the context.
+    """
+    if context == NONE:
+        return encode(message)
+    return encode({**msgspec.structs.asdict(message), "~context": context})
+
+
+def revive(kind: str, row: bytes) -> tuple[Message, Context]:
+    """The inverse of `preserve`."""
+    return decode(MESSAGE_TYPES[kind], row), decode(_Preserved, row).context

@@ -10,7 +10,7 @@ import nats.errors
 
 from bus.kit.addressing import new_id
 from bus.kit.audit import SERVICE
-from bus.kit.context import Context
+from bus.kit.context import Context, checked_trace
 from bus.kit.problems import problem_document
 from bus.kit.refusals import STATUS, FieldError, Refusal, Unavailable, Unknown
 from bus.kit.values import Value
@@ -21,7 +21,6 @@ KEY_LENGTH_MAX = 64
 LOST = (nats.errors.Error, OSError, ValueError)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _PLACE = re.compile(r" - at `(?:key in )?\$\.?(.*?)`$")
 _FIELD = re.compile(
     r"^Object (contains unknown|missing required) field `(.*?)`(?: - at `\$\.?(.*)`)?$"
@@ -38,10 +37,9 @@ class Incoming:
         self._request = request
         headers = request.headers or {}
         given = headers.get("X-Request-Id", "")
-        trace = headers.get("traceparent", "")
         self.context = Context(
             given if _REQUEST_ID.fullmatch(given) else str(new_id()),
-            trace if _TRACEPARENT.fullmatch(trace) else None,
+            checked_trace(headers.get("traceparent")),
             SERVICE,
         )
 

@@ -17,9 +17,10 @@ from nats.micro.service import (
     ServiceConfig,
 )
 
+from bus.kit import families, traces
 from bus.kit.addressing import new_id
-from bus.kit.context import CURRENT
 from bus.kit.messages import Message, reply_type
+from bus.kit.metrics import Meters
 from bus.kit.refusals import Failed, Unavailable
 from bus.kit.requests import Incoming, Rejected, read
 from bus.kit.tasks import end_tasks
@@ -44,7 +45,10 @@ class Services:
     queue group, so a request is answered by one of them.
     """
 
-    def __init__(self, nc: Any, ask: Ask, *, log: Any) -> None:
+    def __init__(
+        self, nc: Any, ask: Ask, *, log: Any, meters: Meters | None = None
+    ) -> None:
+        self._meters = meters or Meters()
         self._nc = nc
         self._ask = ask
         self._log = log
@@ -66,7 +70,7 @@ class Services:
                         stats_handler=self._stats,
                     ),
                 )
-            self._counts[subject] = Counts()
+            self._counts[subject] = Counts(self._meters, subject)
             await self._running[name].add_endpoint(
                 EndpointConfig(
                     name=verb,
@@ -96,17 +100,20 @@ class Services:
     async def _answer(self, incoming: Incoming, kind: Any) -> None:
         counts, began_at = self._counts[incoming.subject], time.perf_counter_ns()
         headers: dict[str, str] | None = None
-        CURRENT.set(incoming.context)
-        try:
-            reply = msgspec.json.encode(await self._reply(incoming, kind))
-        except Exception as error:  # noqa: BLE001 - a bug: logged here, and answered
-            rejected = Rejected.of(error, incoming.context.request_id)
-            if rejected.status == 500 and not isinstance(error, Failed):
-                self._log.error(
-                    "service-failed", subject=incoming.subject, exc_info=error
-                )
-            counts.failed(rejected.code)
-            reply, headers = rejected.body, rejected.headers
+        with traces.within(incoming.context, incoming.subject, root=True) as span:
+            try:
+                reply = msgspec.json.encode(await self._reply(incoming, kind))
+            except Exception as error:  # noqa: BLE001 - a bug: logged, and answered
+                rejected = Rejected.of(error, incoming.context.request_id)
+                if rejected.status == 500 and not isinstance(error, Failed):
+                    self._log.error(
+                        "service-failed", subject=incoming.subject, exc_info=error
+                    )
+                counts.failed(rejected.code)
+                if rejected.status >= 500:
+                    span.fail(rejected.code)
+                reply, headers = rejected.body, rejected.headers
+        counts.requests += 1
         counts.nanoseconds += time.perf_counter_ns() - began_at
         await incoming.respond(reply, headers, self._log)
 
@@ -126,10 +133,13 @@ class Services:
 class Counts:
     """What one subject has done."""
 
-    def __init__(self) -> None:
+    def __init__(self, meters: Meters, subject: str) -> None:
+        self.requests = 0
         self.nanoseconds = 0
         self.errors = 0
         self.last_error: str | None = None
+        meters.gauge(families.SERVICE_REQUESTS, lambda: self.requests, subject=subject)
+        meters.gauge(families.SERVICE_ERRORS, lambda: self.errors, subject=subject)
 
     def failed(self, code: str) -> None:
         """A request ended in an error."""

@@ -50,8 +50,10 @@ class GetProduct(Query[ProductView], frozen=True, kw_only=True):
 class ListProducts(Query[ProductPage], frozen=True, kw_only=True):
     """Products on sale that fit every filter; prices in minor units.
 
-    `category` is an id or slug and includes its descendants. `with_drafts` adds what
-    is not on sale yet: for sellers among their own, and for administrators.
+    `category` is an id or slug and includes its descendants. `options` are names with
+    values: those of one name are choices, and each name must hold. Options, prices and
+    stock must hold on one and the same variant. `with_drafts` adds what is not on sale
+    yet: for sellers among their own, and for administrators.
     """
 
     key = ANY
@@ -61,6 +63,7 @@ class ListProducts(Query[ProductPage], frozen=True, kw_only=True):
     max_price: int | None = None
     min_rating: int | None = None
     in_stock: bool | None = None
+    options: tuple[tuple[str, str], ...] = ()
     seller_id: UUID | None = None
     with_drafts: bool = False
     sort: Sort | None = None

@@ -65,7 +65,8 @@ def bad_variants(detail: str, *errors: FieldError) -> Refusal:
 
 def invalid_cursor() -> Refusal:
     """The cursor is not one that this list gave (422)."""
-    return invalid("invalid-cursor", "The cursor is not one of this list.")
+    error = FieldError("cursor", "invalid-cursor")
+    return invalid("invalid-cursor", "The cursor is not one of this list.", error)
 
 
 def category_cycle() -> Refusal:

@@ -153,14 +153,33 @@ class FacetCount(Value, frozen=True):
     name: str | None = None
 
 
-class Facets(Value, frozen=True, kw_only=True):
-    """Counts over all products found, not only those on the page.
+class CategoryCount(Value, frozen=True, kw_only=True):
+    """How many products were found in a category and its descendants.
 
-    A price band is `from-to` in minor units, without `to` for the last one; a
-    rating counts what has at least that many stars.
+    `value` is its id; counts of a parent include those of its children.
     """
 
-    categories: tuple[FacetCount, ...]
+    value: str
+    count: int
+    name: str
+    slug: str
+    parent_id: UUID | None
+
+
+class Facets(Value, frozen=True, kw_only=True):
+    """Exact counts over all products found, not only those on the page.
+
+    The counts of a facet leave its own filter out (each option's name is a facet), so
+    they say what choosing another value would find. A price band is `from-to` in minor
+    units, without `to` for the last one, and counts products that have a variant in
+    it; a rating counts what has at least that many stars. Categories and options with
+    the most products come first, and only so many of them. `in_stock` is how many
+    `in_stock=true` would find, `total` how many were found.
+    """
+
+    total: int
+    in_stock: int
+    categories: tuple[CategoryCount, ...]
     prices: tuple[FacetCount, ...]
     ratings: tuple[FacetCount, ...]
     options: tuple[FacetCount, ...]

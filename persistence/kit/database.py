@@ -1,11 +1,14 @@
 """A domain's database as one shard holds it: one writer and a few readers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+
+from bus.kit import traces
 
 READERS_MAX = 4
 CONNECT_SECONDS_MAX = 5.0
@@ -51,6 +54,15 @@ class Db:
         return await self._connection.fetchval(sql, *values)
 
 
+async def _traced(connection: Any) -> None:
+    if traces.are_on():
+        connection.add_query_logger(traces.log_statement)
+
+
+def _forget(_: float) -> None:
+    """Nobody measures."""
+
+
 async def _leave_as_it_is(_: Any) -> None:
     """Reads set nothing in their session, so nothing need be reset after each."""
 
@@ -65,6 +77,9 @@ class Database:
         self._writer: asyncpg.Connection | None = None
         self._readers: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
+        self.readers_in_use = 0
+        self.readers_waiting = 0
+        self.acquired: Callable[[float], None] = _forget
 
     async def writer(self) -> asyncpg.Connection:
         """The one write connection, made anew when it was lost."""
@@ -79,6 +94,11 @@ class Database:
                 return bool(await db.fetchval("SELECT true"))
         except CONNECTION_LOST:
             return False
+
+    @property
+    def readers_open(self) -> int:
+        """How many read connections are open."""
+        return 0 if self._readers is None else self._readers.get_size()
 
     async def drop_writer(self) -> None:
         """Forget the write connection, whatever state it is in."""
@@ -99,9 +119,22 @@ class Database:
                     command_timeout=STATEMENT_SECONDS_MAX,
                     server_settings=self._settings(),
                     reset=_leave_as_it_is,
+                    init=_traced,
                 )
-        async with self._readers.acquire(timeout=CONNECT_SECONDS_MAX) as connection:
+            readers = self._readers
+        began_at = time.perf_counter()
+        self.readers_waiting += 1
+        try:
+            connection = await readers.acquire(timeout=CONNECT_SECONDS_MAX)
+        finally:
+            self.readers_waiting -= 1
+        self.acquired(time.perf_counter() - began_at)
+        self.readers_in_use += 1
+        try:
             yield Db(connection)
+        finally:
+            self.readers_in_use -= 1
+            await readers.release(connection)
 
     async def close(self) -> None:
         """End all connections."""
@@ -111,12 +144,14 @@ class Database:
             self._readers = None
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._url,
             timeout=CONNECT_SECONDS_MAX,
             command_timeout=STATEMENT_SECONDS_MAX,
             server_settings=self._settings(),
         )
+        await _traced(connection)
+        return connection
 
     def _settings(self) -> dict[str, str]:
         return {

@@ -5,18 +5,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from bus.kit.messages import MESSAGE_TYPES, Message, decode, encode
+from bus.kit.context import NONE, Context
+from bus.kit.messages import Message, preserve, revive
 from bus.kit.values import Value
 
 
 class Due(Value, frozen=True, kw_only=True):
-    """`message` at `at`; a later one of the same `name` takes its place."""
+    """`message` at `at`; a later one of the same `name` takes its place.
+
+    `context` is the request that it goes back to, if any.
+    """
 
     name: str
     id: UUID
     slot: int
     at: datetime
     message: Message
+    context: Context = NONE
 
 
 async def write(connection: Any, rows: Iterable[Due]) -> None:
@@ -33,7 +38,7 @@ async def write(connection: Any, rows: Iterable[Due]) -> None:
         [row.slot for row in ordered],
         [row.at for row in ordered],
         [row.message.kind() for row in ordered],
-        [encode(row.message) for row in ordered],
+        [preserve(row.message, row.context) for row in ordered],
     )
 
 
@@ -83,10 +88,12 @@ async def next_seconds(connection: Any, slots: Sequence[int]) -> float | None:
 
 
 def _of(row: Any) -> Due:
+    message, context = revive(row["kind"], row["message"])
     return Due(
         name=row["name"],
         id=row["id"],
         slot=row["slot"],
         at=row["at"],
-        message=decode(MESSAGE_TYPES[row["kind"]], row["message"]),
+        message=message,
+        context=context,
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import asyncpg
 
-from bus.kit.addressing import new_id
+from bus.kit.addressing import new_id, ordered_id
 from bus.kit.audit import SYSTEM, AuditEntry
+from bus.kit.context import NONE, Context
 from bus.kit.messages import Event, Message
 from bus.kit.values import Value
 from persistence.kit import audit, claims, due
@@ -34,6 +35,22 @@ class Meta(Value, frozen=True, kw_only=True):
     request_id: str | None = None
     traceparent: str | None = None
     actor: str | None = None
+
+    @classmethod
+    def within(cls, id_: UUID, context: Context, sequence: int = 0) -> Self:
+        """Of a message that goes back to the request of `context`."""
+        return cls(
+            id=id_,
+            sequence=sequence,
+            request_id=context.request_id,
+            traceparent=context.traceparent,
+            actor=context.actor,
+        )
+
+    @property
+    def context(self) -> Context:
+        """Whose request it goes back to, for what is done because of it."""
+        return Context(self.request_id, self.traceparent, self.actor)
 
 
 class Tx(Db):
@@ -63,7 +80,7 @@ class Tx(Db):
         self.claims_wanted: dict[int, tuple[Claim, ...]] = {}
         self._slots = slots
         self._recall = recall
-        self._traceparent: str | None = None
+        self._context = NONE
 
     async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of a statement."""
@@ -98,7 +115,7 @@ class Tx(Db):
                 f"{event.kind()} is of a slot that this batch does not hold"
             )
         meta = self.metas.get(id(about)) if about is not None else None
-        trace = meta.traceparent if meta else self._traceparent
+        trace = meta.traceparent if meta else self._context.traceparent
         self.told.append(Told(slot, event, trace))
         self.writes += 1
 
@@ -120,13 +137,19 @@ class Tx(Db):
         actor = meta.actor or getattr(about, "actor_id", None) or SYSTEM
         who = (str(actor), meta.request_id)
         what = (about.kind(), entity)
-        self.audited.append(audit.entry(new_id(), self.now, who, what, before, after))
+        id_ = ordered_id(self.now, len(self.audited))
+        self.audited.append(audit.entry(id_, self.now, who, what, before, after))
         self.writes += 1
 
     def due(self, name: str, at: datetime, message: Message) -> None:
         """Send `message` to the own shard at `at`; the same name replaces."""
         self.dues[name] = Due(
-            name=name, id=new_id(message.key), slot=message.slot, at=at, message=message
+            name=name,
+            id=new_id(message.key),
+            slot=message.slot,
+            at=at,
+            message=message,
+            context=self._context,
         )
         self.writes += 1
 
@@ -175,9 +198,9 @@ class Tx(Db):
         self.writes += 1
 
     def speak_for(self, messages: Sequence[Message]) -> None:
-        """Events that name no message are traced to these when there is but one."""
+        """What names no message goes back to these when there is but one."""
         meta = self.metas.get(id(messages[0])) if len(messages) == 1 else None
-        self._traceparent = meta.traceparent if meta else None
+        self._context = meta.context if meta else NONE
 
     async def flush_dues(self, finished: Iterable[UUID]) -> None:
         """Write what is due, and drop what was cancelled or has been taken up."""

@@ -18,6 +18,7 @@ from persistence.products.categories import (
     save_category,
 )
 from persistence.products.erasing import erase_words, worded_reviews
+from persistence.products.facets import count_facets
 from persistence.products.imports import (
     ImportState,
     append_piece,
@@ -47,7 +48,7 @@ from persistence.products.reviews import (
     move_rating,
     save_purchases,
 )
-from persistence.products.search import count_facets, find_products
+from persistence.products.search import find_products, prepare_search
 from persistence.products.state import Product
 from persistence.products.tables import metadata
 
@@ -86,6 +87,7 @@ __all__ = [
     "moderate_review",
     "move_rating",
     "note_import",
+    "prepare_search",
     "read_file",
     "save_category",
     "save_prices",

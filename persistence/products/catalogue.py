@@ -11,6 +11,7 @@ from bus.products import Image, Offer, Option, VariantDraft
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 from persistence.products.state import Product
+from persistence.products.words import save_spellings, save_words
 
 _PRODUCTS = """
 SELECT p.id, p.version, p.created_at, p.updated_at, p.seller_id, p.category_id, p.name,
@@ -33,16 +34,17 @@ CROSS JOIN LATERAL (
 _SAVE_PRODUCTS = """
 INSERT INTO products (id, version, created_at, updated_at, seller_id, category_id, name,
     slug, description, status, options, images, price_min, price_max, currency,
-    rating_sum, rating_count, rating_millis, search)
+    rating_sum, rating_count, rating_millis, search, bands, pairs)
 SELECT id, version, created_at, updated_at, seller_id, category_id, name, slug,
     description, status, options, images, price_min, price_max, currency, 0, 0, 0,
-    setweight(to_tsvector('english', name), 'A')
-    || setweight(to_tsvector('simple', keywords), 'B')
-    || setweight(to_tsvector('english', description), 'C')
+    search_of(name, choices, skus, description), bands,
+    ARRAY(SELECT DISTINCT pair FROM jsonb_array_elements(variant_options) AS of_one,
+          unnest(option_pairs(of_one)) AS pair ORDER BY pair)
 FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, version integer,
     created_at timestamptz, updated_at timestamptz, seller_id uuid, category_id uuid,
     name text, slug text, description text, status text, options jsonb, images jsonb,
-    price_min bigint, price_max bigint, currency text, keywords text)
+    price_min bigint, price_max bigint, currency text, choices text,
+    skus text, bands integer, variant_options jsonb)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET version = excluded.version,
     updated_at = excluded.updated_at, seller_id = excluded.seller_id,
@@ -50,7 +52,7 @@ ON CONFLICT (id) DO UPDATE SET version = excluded.version,
     name = excluded.name, slug = excluded.slug, description = excluded.description,
     status = excluded.status, options = excluded.options, images = excluded.images,
     price_min = excluded.price_min, price_max = excluded.price_max,
-    search = excluded.search
+    search = excluded.search, bands = excluded.bands, pairs = excluded.pairs
 WHERE products.version = excluded.version - 1
 RETURNING id
 """
@@ -156,6 +158,15 @@ async def save_products(tx: Tx, products: Sequence[Product]) -> None:
     )
     rows = [row for product in products for row in _variant_rows(product)]
     await tx.execute(_SAVE_VARIANTS, _json(rows))
+    choices = [
+        choice
+        for product in products
+        for variant in product.variants
+        for choice in variant.options.items()
+    ]
+    await save_spellings(tx, choices)
+    texts = [f"{product.name} {product.description}" for product in products]
+    await save_words(tx, [*texts, *(value for _, value in choices)])
 
 
 async def load_offers(
@@ -246,7 +257,10 @@ def _row(product: Product) -> dict[str, Any]:
         "price_min": prices.min.amount,
         "price_max": prices.max.amount,
         "currency": prices.min.currency,
-        "keywords": " ".join([*product.skus, *sorted(set(values))]),
+        "choices": " ".join(sorted(set(values))),
+        "skus": " ".join(product.skus),
+        "bands": product.bands,
+        "variant_options": [each.options for each in product.variants],
     }
 
 

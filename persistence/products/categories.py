@@ -6,6 +6,7 @@ from uuid import UUID
 from bus.products import CategoryView
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+from persistence.products.words import save_words
 
 _COLUMNS = "id, version, created_at, updated_at, name, slug, parent_id, position"
 _OF_CHILD = ", ".join(f"c.{name}" for name in _COLUMNS.split(", "))
@@ -48,18 +49,20 @@ async def category_in_use(tx: Tx, category_id: UUID) -> bool:
 async def save_category(tx: Tx, category: CategoryView) -> None:
     """Insert a category, or bring it one version further."""
     saved = await tx.fetchval(
-        f"""INSERT INTO categories ({_COLUMNS})
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        f"""INSERT INTO categories ({_COLUMNS}, search)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_tsvector('simple', folded($5))
+                                                 || to_tsvector('english', folded($5)))
             ON CONFLICT (id) DO UPDATE SET version = excluded.version,
               updated_at = excluded.updated_at, name = excluded.name,
               slug = excluded.slug, parent_id = excluded.parent_id,
-              position = excluded.position
+              position = excluded.position, search = excluded.search
             WHERE categories.version = excluded.version - 1
             RETURNING id""",
         *(getattr(category, name) for name in _COLUMNS.split(", ")),
     )
     if saved is None:
         raise RuntimeError("a category has changed between its reading and its writing")
+    await save_words(tx, [category.name])
 
 
 async def drop_category(tx: Tx, category_id: UUID) -> None:

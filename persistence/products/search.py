@@ -1,39 +1,36 @@
-"""Finding products: full text, typos, filters, orders and pages."""
+"""Finding products: words in order of how well they fit, filters, orders and pages."""
 
+import re
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from bus.products import FacetCount, Facets, ListProducts, Sort
+from bus.products import ListProducts, Sort
 from persistence.kit.database import Db
 from persistence.products.cursors import Cursor, Value, read_cursor, write_cursor
+from persistence.products.filters import Filters, find_branch, found
+from persistence.products.words import Words, forgive, read_words
 
-PRICE_BANDS = (0, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
-"""Where the price facets begin, in minor units."""
+SCOPE_BYTES = 8
 
-# A match of the words themselves stands before every match that forgives typos.
-_FROM_WORDS = """
-(SELECT id, max(score)::float8 AS score FROM (
-    SELECT id, 1 + ts_rank(search, words) AS score
-    FROM products, websearch_to_tsquery('english', {q}) AS words WHERE search @@ words
-    UNION ALL SELECT id, score FROM similar_products({q})) AS hits
- GROUP BY id) AS found JOIN products AS p USING (id)"""
-
-_BRANCH = """p.category_id IN (
-    WITH RECURSIVE branch AS (
-        SELECT id FROM categories WHERE id::text = {category} OR slug = {category}
-        UNION SELECT c.id FROM categories AS c JOIN branch ON c.parent_id = branch.id)
-    SELECT id FROM branch)"""
-
-_PRICED = """EXISTS (SELECT FROM variants AS v WHERE v.product_id = p.id AND v.active
-    AND v.price_amount BETWEEN {low} AND {high})"""
-
-_STOCKED = """EXISTS (SELECT FROM variants AS v JOIN sku_stock AS s USING (sku)
-    WHERE v.product_id = p.id AND v.active AND s.in_stock)"""
-
-AMOUNT_MAX = 2**62
+# Best first: the product's own name or SKU, all words in its name, all words somewhere,
+# beginnings of words, and then what is one or two mistakes away. Within each, first
+# where more of the words are in the name and make up more of it, then what Postgres'
+# ranking says. Nothing here depends on other products, so a product keeps its place
+# while pages are turned.
+_SCORE = """(CASE
+    WHEN folded(p.name) = ANY({names}) OR p.id = {sku_of} THEN 50
+    WHEN {in_name} THEN 40
+    WHEN {anywhere} THEN 30
+    WHEN {begun} THEN 20
+    WHEN {near} THEN 10
+    ELSE 0 END
+    + 3 * ({in_name_each})::float8 / {count}
+    + 3 * least(1, {letters}::float8 / greatest(1, length(p.name)))
+    + ts_rank(p.search, {any_word}))::float8"""
 
 
 class _Order(msgspec.Struct, frozen=True):
@@ -46,7 +43,7 @@ class _Order(msgspec.Struct, frozen=True):
 
 
 _ORDERS: dict[Sort, _Order] = {
-    "relevance": _Order("score", float, "float8"),
+    "relevance": _Order("", float, "float8"),
     "newest": _Order("p.created_at", str, "timestamptz"),
     "price": _Order("p.price_min", int, "bigint", descending=False),
     "-price": _Order("p.price_min", int, "bigint"),
@@ -54,98 +51,141 @@ _ORDERS: dict[Sort, _Order] = {
 }
 
 
-class _Statement:
-    """A statement under way: its conditions and the values they speak of."""
+class Search(msgspec.Struct, frozen=True):
+    """A query made ready: its words read, its category found, its cursor checked."""
 
-    def __init__(self, query: ListProducts) -> None:
-        self.values: list[Any] = []
-        self.conditions: list[str] = []
-        self.source = "products AS p"
-        if query.q is not None:
-            self.source = _FROM_WORDS.format(q=self.value(query.q))
-        self._filter(query)
+    query: ListProducts
+    sort: Sort
+    cursor: Cursor | None
+    words: Words | None
+    branch: list[UUID] | None
 
-    def value(self, value: Any) -> str:
-        """The placeholder of a new value."""
-        self.values.append(value)
-        return f"${len(self.values)}"
+    def filters(self) -> Filters:
+        """Its conditions, for a statement of its own."""
+        return Filters(self.query, self.words, self.branch)
 
-    @property
-    def where(self) -> str:
-        """All conditions together."""
-        return " AND ".join(self.conditions)
-
-    def _filter(self, query: ListProducts) -> None:
-        add, value = self.conditions.append, self.value
-        statuses = ["ACTIVE", "DRAFT"] if query.with_drafts else ["ACTIVE"]
-        add(f"p.status = ANY({value(statuses)})")
-        if query.category is not None:
-            add(_BRANCH.format(category=value(query.category)))
-        if query.min_price is not None or query.max_price is not None:
-            high = AMOUNT_MAX if query.max_price is None else query.max_price
-            add(_PRICED.format(low=value(query.min_price or 0), high=value(high)))
-        if query.min_rating is not None:
-            add(f"p.rating_millis >= 1000 * {value(query.min_rating)}::int")
-        if query.in_stock is not None:
-            add(_STOCKED if query.in_stock else f"NOT {_STOCKED}")
-        if query.seller_id is not None:
-            add(f"p.seller_id = {value(query.seller_id)}")
+    def without(self, facet: str) -> "Search":
+        """The same without one facet's filter; an option's facet is `option:<name>`."""
+        query, branch = self.query, self.branch
+        left_out: dict[str, Any] = {
+            "category": {"category": None},
+            "price": {"min_price": None, "max_price": None},
+            "rating": {"min_rating": None},
+            "stock": {"in_stock": None},
+        }.get(facet) or {
+            "options": tuple(
+                each for each in query.options if f"option:{each[0].lower()}" != facet
+            )
+        }
+        return msgspec.structs.replace(
+            self,
+            query=msgspec.structs.replace(query, **left_out),
+            branch=None if facet == "category" else branch,
+        )
 
 
-async def find_products(db: Db, query: ListProducts) -> tuple[list[UUID], str | None]:
-    """The ids of one page in order, and the cursor of the next one."""
-    sort = _sort(query)
-    order, statement = _ORDERS[sort], _Statement(query)
+async def prepare_search(db: Db, query: ListProducts) -> Search:
+    """Read what was typed; raises the refusal of a cursor that is none of this list.
+
+    Words that nothing on sale has are read as mistyped; where each is known but no
+    product has them all, all are. A cursor remembers which, so that products that
+    come meanwhile do not change what a list is about.
+    """
+    sort, cursor = _sort(query), None
     if query.cursor is not None:
-        cursor = read_cursor(query.cursor, sort, order.kind)
-        statement.conditions.append(_after(statement, order, cursor))
+        cursor = read_cursor(query.cursor, sort, _ORDERS[sort].kind, _scope(query))
+    branch = None
+    if query.category is not None:
+        branch = await find_branch(db, query.category)
+    words = None
+    if query.q is not None:
+        words = await read_words(db, query.q)
+        bits = cursor.forgiven if cursor else await _mistyped(db, query, words)
+        words = await forgive(db, words, bits) if bits else words
+    return Search(query, sort, cursor, words, branch)
+
+
+async def find_products(db: Db, search: Search) -> tuple[list[UUID], str | None]:
+    """The ids of one page in order, and the cursor of the next one."""
+    query, order, filters = search.query, _ORDERS[search.sort], search.filters()
+    where, column = filters.where, order.column
+    if search.sort == "relevance" and search.words is not None:
+        column = await _score(db, filters, query, search.words)
+    if search.cursor is not None:
+        where += f" AND {_after(filters, column, order, search.cursor)}"
     direction = "DESC" if order.descending else "ASC"
     rows = await db.fetch(
-        f"""SELECT p.id, {order.column} AS value FROM {statement.source}
-            WHERE {statement.where} ORDER BY value {direction}, p.id {direction}
-            LIMIT {statement.value(query.limit + 1)}""",
-        *statement.values,
+        f"""SELECT p.id, {column} AS value FROM products AS p
+            WHERE {where} ORDER BY value {direction}, p.id {direction}
+            LIMIT {filters.value(query.limit + 1)}""",
+        *filters.values,
     )
     page = [row["id"] for row in rows[: query.limit]]
     if len(rows) <= query.limit:
         return page, None
     last = rows[query.limit - 1]
-    return page, write_cursor(Cursor(sort, _plain(last["value"]), last["id"]))
+    forgiven = search.words.forgiven if search.words else 0
+    cursor = Cursor(search.sort, _plain(last["value"]), last["id"], forgiven)
+    return page, write_cursor(cursor, _scope(query))
 
 
-async def count_facets(db: Db, query: ListProducts) -> Facets:
-    """How the products found spread over categories, prices, ratings and options."""
-    statement = _Statement(query)
-    bands = statement.value(list(PRICE_BANDS))
-    rows = await db.fetch(
-        f"""WITH hits AS MATERIALIZED (
-              SELECT p.id, p.category_id, p.price_min, p.rating_millis
-              FROM {statement.source} WHERE {statement.where})
-            SELECT 'category' AS kind, NULL AS name, category_id::text AS value,
-                   count(*) AS count FROM hits WHERE category_id IS NOT NULL GROUP BY 3
-            UNION ALL
-            SELECT 'price', NULL, width_bucket(price_min, {bands}::bigint[])::text,
-                   count(*) FROM hits GROUP BY 3
-            UNION ALL
-            SELECT 'rating', NULL, stars::text, count(*)
-            FROM hits JOIN generate_series(1, 4) AS stars
-              ON rating_millis >= 1000 * stars GROUP BY 3
-            UNION ALL
-            SELECT 'option', pair.key, pair.value, count(DISTINCT hits.id)
-            FROM hits JOIN variants AS v ON v.product_id = hits.id AND v.active,
-                 jsonb_each_text(v.options) AS pair
-            GROUP BY 2, 3""",
-        *statement.values,
+async def _mistyped(db: Db, query: ListProducts, words: Words) -> int:
+    """The bits of the words that nothing on sale has; all, if nothing has all words."""
+    if not words.words:
+        return 0
+    filters = Filters(ListProducts(with_drafts=query.with_drafts))
+    status, has = filters.where, [found(filters, w, w.queries) for w in words.words]
+    # A bitmap each: the index says at once that a word is nowhere.
+    exists = "EXISTS (SELECT FROM products AS p WHERE {} AND {} OFFSET 0)"
+    row = await db.fetchrow(
+        "SELECT "
+        + ", ".join(exists.format(status, each) for each in [*has, " AND ".join(has)]),
+        *filters.values,
     )
-    return Facets(
-        categories=_counts(rows, "category"),
-        prices=tuple(
-            FacetCount(_band(int(each.value)), each.count)
-            for each in sorted(_counts(rows, "price"), key=lambda each: int(each.value))
-        ),
-        ratings=tuple(sorted(_counts(rows, "rating"), key=lambda each: each.value)),
-        options=_counts(rows, "option"),
+    known = list(row or ())
+    if known.pop():  # some product has all of them
+        return 0
+    missing = sum(1 << n for n, there in enumerate(known) if not there)
+    return missing or (1 << len(known)) - 1
+
+
+async def _score(db: Db, filters: Filters, query: ListProducts, words: Words) -> str:
+    """The expression of how well a product fits the words."""
+    sku_of = await db.fetchval(
+        "SELECT product_id FROM variants WHERE active AND sku = $1", query.q
     )
+
+    def query_of(*forms: str) -> str:
+        return f"p.search @@ {filters.value(' | '.join(forms))}::text::tsquery"
+
+    def all_of(*forms: str) -> str:
+        parts = [
+            found(filters, word, [f for n in forms if (f := getattr(word, n))])
+            for word in words.words
+        ]
+        return " AND ".join(parts) or "false"
+
+    names = [query_of(_of_name(word.exact)) for word in words.words]
+    inside = [query_of(*map(_of_name, word.queries)) for word in words.words]
+    wide = filters.value(" | ".join(word.wide for word in words.words))
+    typed = " ".join(word.text for word in words.words)
+    return _SCORE.format(
+        names=f"{filters.value([words.folded, typed])}::text[]",
+        letters=len(typed),
+        sku_of=f"{filters.value(sku_of)}::uuid",
+        in_name=" AND ".join(names) or "false",
+        anywhere=all_of("exact"),
+        begun=all_of("wide"),
+        near=all_of("wide", "near"),
+        in_name_each=" + ".join(f"({each})::int" for each in inside) or "0",
+        count=max(1, len(inside)),
+        any_word=f"{wide}::text::tsquery",
+    )
+
+
+def _of_name(query: str) -> str:
+    """The same query of names alone: `'word'` is `'word':A`, `'wo':*` is `'wo':*A`."""
+    return re.sub(r"'(:\*)?(?= |\)|$)", lambda m: f"'{m[1] or ':'}A", query)
 
 
 def _sort(query: ListProducts) -> Sort:
@@ -155,33 +195,22 @@ def _sort(query: ListProducts) -> Sort:
     return query.sort
 
 
-def _after(statement: _Statement, order: _Order, cursor: Cursor) -> str:
+def _scope(query: ListProducts) -> bytes:
+    """What makes this list another than others: all that was asked but the page."""
+    plain = msgspec.structs.replace(query, cursor=None, limit=1, facets=False)
+    return blake2b(msgspec.msgpack.encode(plain), digest_size=SCOPE_BYTES).digest()
+
+
+def _after(filters: Filters, column: str, order: _Order, cursor: Cursor) -> str:
     sign = "<" if order.descending else ">"
     # A time is compared as the very microsecond that the row holds.
     value: Any = cursor.value
     if order.type == "timestamptz":
-        value = _time(cursor.value)
-    last, last_id = statement.value(value), statement.value(cursor.id)
-    return f"({order.column}, p.id) {sign} ({last}::{order.type}, {last_id})"
-
-
-def _time(value: Value) -> datetime:
-    return msgspec.convert(value, datetime)
+        value = msgspec.convert(cursor.value, datetime)
+    last, last_id = filters.value(value), filters.value(cursor.id)
+    return f"({column}, p.id) {sign} ({last}::{order.type}, {last_id})"
 
 
 def _plain(value: Any) -> Value:
     plain: Value = value.isoformat() if isinstance(value, datetime) else value
     return plain
-
-
-def _counts(rows: list[Any], kind: str) -> tuple[FacetCount, ...]:
-    found = [row for row in rows if row["kind"] == kind]
-    found.sort(key=lambda row: (row["name"] or "", -row["count"], row["value"]))
-    return tuple(FacetCount(row["value"], row["count"], row["name"]) for row in found)
-
-
-def _band(bucket: int) -> str:
-    """The prices of a bucket, which width_bucket counts from one."""
-    low = PRICE_BANDS[bucket - 1]
-    high = f"{PRICE_BANDS[bucket] - 1}" if bucket < len(PRICE_BANDS) else ""
-    return f"{low}-{high}"

@@ -14,6 +14,11 @@ metadata = domain_metadata("products")
 Time = sa.DateTime(timezone=True)
 
 
+def _made(kind: Any, formula: str) -> Any:
+    """A column that Postgres computes from others of its row."""
+    return sa.Column(kind, sa.Computed(formula, persisted=True), nullable=False)
+
+
 class Table(SQLModel):
     """A table in this domain's database."""
 
@@ -31,6 +36,7 @@ class Category(Table, table=True):
     name: str = Field(sa_type=sa.Text)
     slug: str = Field(sa_type=sa.Text)
     position: int
+    search: str = Field(sa_type=pg.TSVECTOR)
     version: int
     created_at: datetime = Field(sa_type=Time)
     updated_at: datetime = Field(sa_type=Time)
@@ -51,12 +57,6 @@ class Product(Table, table=True):
         sa.Index("products_price", "status", "price_min", "id"),
         sa.Index("products_rating_order", "status", "rating_millis", "id"),
         sa.Index("products_search", "search", postgresql_using="gin"),
-        sa.Index(
-            "products_name_trigrams",
-            "name",
-            postgresql_using="gin",
-            postgresql_ops={"name": "gin_trgm_ops"},
-        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -75,6 +75,8 @@ class Product(Table, table=True):
     rating_count: int
     rating_millis: int
     search: str = Field(sa_type=pg.TSVECTOR)
+    bands: int
+    pairs: list[str] = Field(sa_type=pg.ARRAY(sa.Text))
     version: int
     created_at: datetime = Field(sa_type=Time)
     updated_at: datetime = Field(sa_type=Time)
@@ -84,7 +86,15 @@ class Variant(Table, table=True):
     """A SKU; one that is no longer sold stays, so that nobody else gets its name."""
 
     __tablename__ = "variants"
-    __table_args__ = (sa.CheckConstraint("price_amount >= 0", "variants_price"),)
+    __table_args__ = (
+        sa.CheckConstraint("price_amount >= 0", "variants_price"),
+        sa.Index(
+            "variants_pairs",
+            "pairs",
+            postgresql_using="gin",
+            postgresql_where=sa.text("active"),
+        ),
+    )
 
     sku: str = Field(sa_type=sa.Text, primary_key=True)
     product_id: UUID = Field(foreign_key="products.id", index=True)
@@ -96,6 +106,37 @@ class Variant(Table, table=True):
     currency: str = Field(sa_type=sa.Text)
     barcode: str | None = Field(sa_type=sa.Text)
     weight_grams: int | None
+    pairs: list[str] = Field(
+        sa_column=_made(pg.ARRAY(sa.Text), "option_pairs(options)")
+    )
+
+
+class SearchWord(Table, table=True):
+    """A word of a product's or category's text, insert-once: what typos may mean."""
+
+    __tablename__ = "search_words"
+    __table_args__ = (
+        sa.Index("search_words_deletions", "deletions", postgresql_using="gin"),
+        sa.Index(
+            "search_words_trigrams",
+            "word",
+            postgresql_using="gin",
+            postgresql_ops={"word": "gin_trgm_ops"},
+        ),
+    )
+
+    word: str = Field(sa_type=sa.Text, primary_key=True)
+    deletions: list[str] = Field(sa_column=_made(pg.ARRAY(sa.Text), "deletions(word)"))
+
+
+class OptionSpelling(Table, table=True):
+    """An option's name and value as they were first written, insert-once by pair."""
+
+    __tablename__ = "option_spellings"
+
+    pair: str = Field(sa_type=sa.Text, primary_key=True)
+    name: str = Field(sa_type=sa.Text)
+    value: str = Field(sa_type=sa.Text)
 
 
 class SkuStock(Table, table=True):

@@ -16,6 +16,8 @@ from rich.console import Console
 from bus.kit.settings import Settings, SettingsError
 from scripts.auditing.commands import Verdict, run_audit
 from scripts.auditing.place import running_place
+from scripts.benching.browsing import BrowseReport, measure_browsing, show_browsing
+from scripts.benching.filling import fill
 from scripts.benching.goods import prepare
 from scripts.benching.measuring import Bench, Measured
 from scripts.benching.own_shop import own_shop
@@ -36,6 +38,7 @@ class What(StrEnum):
     """What is measured."""
 
     ORDERS = "orders"
+    BROWSE = "browse"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -75,30 +78,61 @@ async def bench(settings: Settings, clients: list[int], seconds: float) -> Repor
     )
 
 
+async def browse(
+    settings: Settings, clients: list[int], seconds: float
+) -> BrowseReport:
+    """Fill the catalogue, look at it with each number of clients."""
+    place = running_place(settings)
+    accounts = read_credentials(place.settings.data_dir)
+    if not {"admin", "seller", "customer"} <= accounts.keys():
+        raise Failure("there are no demo accounts in credentials.json (SOUK_DEMO=0?)")
+    url = place.run.urls["local"]
+    stocked = await fill(url, accounts)
+    measured = [await measure_browsing(url, count, seconds) for count in clients]
+    return BrowseReport(
+        cpus=len(os.sched_getaffinity(0)),
+        seconds=seconds,
+        products=stocked.products,
+        filled_in_seconds=stocked.seconds,
+        measured=measured,
+    )
+
+
 def command(
-    what: Of = What.ORDERS,  # noqa: ARG001 - there is one so far
+    what: Of = What.ORDERS,
     clients: Clients = CLIENTS,
     seconds: Seconds = SECONDS,
     json: Json = None,
     start: Start = False,
 ) -> None:
-    """Place orders over HTTP and say what they cost; 1 when the audit objects."""
+    """Place orders over HTTP and say what they cost; 1 when the audit objects.
+
+    Or browse a catalogue of 10 000 products, and say how long each kind of page takes.
+    """
     if json is None and (figures := os.environ.get("SOUK_FIGURES")):
         json = Path(figures)
     try:
         with own_shop() if start else nullcontext(Settings.load()) as settings:
-            report = asyncio.run(bench(settings, counts(clients), seconds))
+            report: Report | BrowseReport
+            if what is What.BROWSE:
+                report = asyncio.run(browse(settings, counts(clients), seconds))
+            else:
+                report = asyncio.run(bench(settings, counts(clients), seconds))
     except (Failure, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(UNABLE) from None
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     console.print(f"{report.cpus} CPUs, {seconds:g} s a load, all on one machine")
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+    if isinstance(report, BrowseReport):
+        show_browsing(console, report)
+        failed = any(one.errors for one in report.measured)
+        raise typer.Exit(VIOLATION if failed else 0)
     show(console, report.measured)
     for found in report.audit.violations:
         console.print(f"{found.check}: {found.ids}: {found.detail}", markup=False)
     console.print(f"audit: {report.audit.words()}")
-    if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     raise typer.Exit(VIOLATION if report.audit.violations else 0)
 
 

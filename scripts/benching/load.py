@@ -17,9 +17,11 @@ from pathlib import Path
 import aiohttp
 import msgspec
 import uvloop
+import yarl
 
 ANSWER_SECONDS_MAX = 60.0
 TWO_ITEMS_SHARE = 0.5
+GOOD = (200, 201, 204)
 
 ADDRESS = {
     "name": "Bench Buyer",
@@ -30,20 +32,33 @@ ADDRESS = {
 }
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """A page that somebody looks at, and of what kind it is."""
+
+    kind: str
+    path: str
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask: `/dev/noop` when there are no SKUs, else orders of them."""
+    """What to ask: visits at random, or orders of SKUs, or else `/dev/noop`.
+
+    `fresh` visits pass the near cache by.
+    """
 
     url: str
     clients: int
     seconds: float
     requests_max: int
     skus: tuple[str, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    fresh: bool = False
     seed: int = 0
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What was answered; `order_ids` are those of the 201s, latencies are in ms.
 
+    `by_kind` are the latencies of visits alone, those answered with 200.
     `begun_at` and `ended_at` are in seconds since the epoch, for another process.
     """
 
@@ -54,6 +69,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     begun_at: float
     ended_at: float
     cpu_seconds: float
+    by_kind: dict[str, list[float]] = {}
 
     @property
     def seconds(self) -> float:
@@ -63,14 +79,17 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def good(self) -> int:
         """How many were answered with success."""
-        return sum(n for status, n in self.statuses.items() if status in (201, 204))
+        return sum(n for status, n in self.statuses.items() if status in GOOD)
 
     def at(self, share: float) -> float:
         """The latency that this share of the answers stayed under, in ms."""
-        ordered = sorted(self.milliseconds)
-        return (
-            ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
-        )
+        return share_of(self.milliseconds, share)
+
+
+def share_of(milliseconds: list[float], share: float) -> float:
+    """The latency that this share of those given stayed under; 0 of none."""
+    ordered = sorted(milliseconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
 class _Clients:
@@ -81,6 +100,7 @@ class _Clients:
         self.errors: Counter[str] = Counter()
         self.milliseconds: list[float] = []
         self.order_ids: list[str] = []
+        self.by_kind: dict[str, list[float]] = {}
         self._task = task
         self._session = session
         self._left = task.requests_max
@@ -90,6 +110,7 @@ class _Clients:
         """One client: the next request goes when the last one is answered."""
         dice = random.Random(f"{self._task.seed}/{number}")  # noqa: S311 - no secret
         ask = self._order if self._task.skus else self._noop
+        ask = self._visit if self._task.visits else ask
         while self._left > 0 and time.perf_counter() < self._until:
             self._left -= 1
             begun = time.perf_counter()
@@ -105,6 +126,18 @@ class _Clients:
         async with self._session.get(f"{self._task.url}/dev/noop") as answer:
             await answer.read()
             return answer.status
+
+    async def _visit(self, dice: random.Random) -> int:
+        visit = dice.choice(self._task.visits)
+        headers = {"Cache-Control": "no-cache"} if self._task.fresh else {}
+        begun = time.perf_counter()
+        url = yarl.URL(f"{self._task.url}{visit.path}", encoded=True)
+        async with self._session.get(url, headers=headers) as answer:
+            await answer.read()
+        if answer.status == 200:
+            taken = (time.perf_counter() - begun) * 1000
+            self.by_kind.setdefault(visit.kind, []).append(taken)
+        return answer.status
 
     async def _order(self, dice: random.Random) -> int:
         body = msgspec.json.encode(wish(dice, self._task.skus))
@@ -146,6 +179,7 @@ async def run(task: Task) -> Load:
             begun_at=begun_at,
             ended_at=time.time(),
             cpu_seconds=_cpu_seconds() - before,
+            by_kind=clients.by_kind,
         )
 
 

@@ -60,7 +60,7 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
 
 
 async def _ask(settings: Settings) -> dict[str, Shard]:
-    from actors.kit.pool import RayTransport, connect  # noqa: PLC0415 - it brings Ray
+    from actors.kit.reach import RayTransport, connect  # noqa: PLC0415 - it brings Ray
 
     reach, asker = RayTransport(), connect(settings)
     found = {

@@ -68,7 +68,7 @@ async def load(settings: Settings, ask: Ask | None = None) -> Accounts:
     derived, and the customer's account is made last, when all else is in.
     """
     if ask is None:
-        from actors.kit.pool import connect  # noqa: PLC0415 - it brings Ray
+        from actors.kit.reach import connect  # noqa: PLC0415 - it brings Ray
 
         ask = connect(settings).ask
     goods = read_goods(settings.currency)

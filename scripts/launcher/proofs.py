@@ -21,5 +21,6 @@ PARTS = {
     "coverage": Proof(("python", "-m", "scripts.launcher.covered"), 30),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
     "bench": Proof(("python", "-m", "scripts.benching", "--start"), 20),
+    "browse": Proof(("python", "-m", "scripts.benching", "browse", "--start"), 20),
     "notebooks": Proof(_marked("notebooks"), 10),
 }

@@ -175,7 +175,7 @@ class Shop:
             ready, said = await self._in_thread(servers.asked, url)
 
     async def _load_demo(self) -> None:
-        from actors.kit.pool import connect  # noqa: PLC0415
+        from actors.kit.reach import connect  # noqa: PLC0415
         from scripts.demo import load  # noqa: PLC0415
 
         with self._show.step("demo shop"):
@@ -183,7 +183,7 @@ class Shop:
             self.accounts |= await loaded if inspect.isawaitable(loaded) else loaded
 
     async def _make_administrator(self) -> None:
-        from actors.kit.pool import connect  # noqa: PLC0415
+        from actors.kit.reach import connect  # noqa: PLC0415
 
         ask = connect(self.settings).ask
         self.accounts |= await first_administrator(self.settings, ask)

@@ -2,15 +2,21 @@
 
 import sys
 
-from scripts.referencing.pages import ROOT, stale, write
-from scripts.referencing.schemas import FOLDER, broken, publish, told_kinds, unpublished
-
 
 def main(arguments: list[str]) -> int:
     """Write or check; the exit code is 1 when a page is stale, or a schema broken."""
     if arguments not in ([], ["--check"]):
         print("usage: scripts/reference [--check]", file=sys.stderr)
         return 2
+    from scripts.referencing.pages import ROOT, stale, write  # noqa: PLC0415 - slow
+    from scripts.referencing.schemas import (  # noqa: PLC0415 - the same
+        FOLDER,
+        broken,
+        publish,
+        told_kinds,
+        unpublished,
+    )
+
     kinds = told_kinds()
     if lines := broken(ROOT, kinds):
         print("\n".join(f"broken: {line}" for line in lines), file=sys.stderr)

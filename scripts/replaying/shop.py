@@ -40,7 +40,7 @@ async def call(settings: Settings, run: Run, actor: str, *arguments: Any) -> Any
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(settings.data_dir / RAY_TOKEN)
     import ray  # noqa: PLC0415 - it reads the environment when it is imported
 
-    from actors.kit.pool import NAMESPACE, RayTransport  # noqa: PLC0415
+    from actors.kit.reach import NAMESPACE, RayTransport  # noqa: PLC0415
 
     address = settings.ray_address or _address(run)
     ray.init(

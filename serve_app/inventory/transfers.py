@@ -18,7 +18,9 @@ from serve_app.kit.routing import (
 TRANSFER_SECONDS_MAX = 30.0
 
 
-@router.post("/inventory/transfers", access=ADMIN, idempotent=True, status=201)
+@router.post(
+    "/inventory/transfers", access=ADMIN, idempotent=True, status=201, also=(404,)
+)
 async def transfer_stock(body: TransferBody, caller: Caller) -> Answer[TransferView]:
     """Move pieces from one warehouse to another: all lines, or none.
 

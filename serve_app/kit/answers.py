@@ -148,11 +148,13 @@ def plain_cursor(cursor: str) -> str:
         plain = urlsafe_b64decode(padded).decode()
     except ValueError:
         plain = ""
-    if not plain or "\x00" in plain or len(plain) > CURSOR_MAX:
+    # Decoding is lenient; a cursor is good only as it was given.
+    altered = opaque_cursor(plain) != cursor
+    if altered or not plain or "\x00" in plain or len(plain) > CURSOR_MAX:
         raise Problem(
             422,
-            "invalid-request",
-            "Some fields are not acceptable.",
-            [FieldError("cursor", "invalid-cursor", "Not a cursor of this list")],
+            "invalid-cursor",
+            "The cursor is not one of this list.",
+            [FieldError("cursor", "invalid-cursor")],
         )
     return plain

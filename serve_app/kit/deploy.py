@@ -14,8 +14,8 @@ from ray.serve.config import HTTPOptions, ProxyLocation
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
-from actors.kit.pool import connect
-from bus.kit import logs, memory
+from actors.kit.reach import connect
+from bus.kit import logs, memory, telemetry
 from bus.kit.settings import Settings
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.keys import follow_keys
@@ -83,11 +83,13 @@ class Replica:
         os.environ.update(environment)
         settings = Settings.load()
         replica = serve.get_replica_context().replica_id.unique_id
-        logs.configure(settings, f"gateway-{replica}")
+        telemetry.start(settings, f"gateway-{replica}")
         logging.getLogger("ray").setLevel(logging.WARNING)
         parts = import_module(assembly)
         domains = parts.routers()
-        self._gateway: Gateway = parts.gateway_of(settings, connect(settings), replica)
+        self._gateway: Gateway = parts.gateway_of(
+            settings, connect(settings, f"gateway/{replica}"), replica
+        )
         self._hearing = parts.hearing(self._gateway, domains)
         await self._hearing.connect()
         self._gateway.bus_connected = self._hearing.connected

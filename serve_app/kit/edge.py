@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bus.kit import logs
+from bus.kit import logs, traces
 from bus.kit.audit import GUEST
 from bus.kit.context import CURRENT, Context
 from serve_app.kit.answers import matches
@@ -71,12 +71,15 @@ class Edge:
             await self._app(scope, receive, send)
             return
         head = RequestHead.read(scope["headers"])
-        caller = Caller(request_id=head.request_id, traceparent=head.traceparent)
+        parent = head.traceparent if head.is_traced else None
+        span = traces.begin(scope["method"], "server", parent, root=True)
+        trace = span.traceparent or head.traceparent
+        caller = Caller(request_id=head.request_id, traceparent=trace)
         scope["headers"] = [*head.kept, (b"x-request-id", head.request_id.encode())]
         scope["souk.caller"] = caller
         gateway = self._find()
         measures = None if gateway is None else gateway.measures
-        exchange = Exchange(scope, send, caller, measures)
+        exchange = Exchange(scope, send, caller, measures, span)
         if gateway is None:
             await exchange.problem(unavailable("The shop is starting."))
             return

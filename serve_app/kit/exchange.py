@@ -7,6 +7,7 @@ from fastapi.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from bus.kit import logs
+from bus.kit.traces import NO_SPAN, Span
 from serve_app.kit.answers import matches
 from serve_app.kit.caller import Caller
 from serve_app.kit.limits import Counted
@@ -79,6 +80,7 @@ class Exchange:
         "_near_began_at",
         "_near_key",
         "_send",
+        "_span",
         "caller",
         "counted",
         "if_none_match",
@@ -92,7 +94,12 @@ class Exchange:
     )
 
     def __init__(
-        self, scope: Scope, send: Send, caller: Caller, measures: Measures | None
+        self,
+        scope: Scope,
+        send: Send,
+        caller: Caller,
+        measures: Measures | None,
+        span: Span = NO_SPAN,
     ) -> None:
         self.scope = scope
         self.caller = caller
@@ -105,6 +112,7 @@ class Exchange:
         self.status = 0
         self._send = send
         self._measures = measures
+        self._span = span
         self._muted = False
         self._near: NearCache | None = None
         self._near_key = b""
@@ -159,18 +167,36 @@ class Exchange:
         route = self.scope.get("souk.template", "none")
         if self._measures is not None:
             self._measures.record(method, route, self.status, seconds)
+        self._trace(method, route)
         if method != "GET" or self.status >= 500 or seconds > SLOW_SECONDS:
             write = _log.warning if self.status >= 500 else _log.info
             write(
                 "request",
                 **{
                     "http.request.method": method,
-                    "http.route": route,
+                    "url.path": route,  # its template: the path may name somebody
                     "http.response.status_code": self.status,
-                    "event.duration_ms": round(seconds * 1000, 2),
+                    "event.duration": round(seconds * 1e9),
+                    "event.outcome": "failure" if self.status >= 500 else "success",
+                    "transaction.id": self.caller.traceparent[36:52],
                     "user.id": self.caller.user_id,
                 },
             )
+
+    def _trace(self, method: str, route: str) -> None:
+        """What the request's span says: the route, never the path or its query."""
+        if self._span is NO_SPAN:
+            return
+        self._span.rename(f"{method} {route}")
+        self._span.note(
+            http_request_method=method,
+            http_route=route,
+            http_response_status__code=self.status,
+            http_request_id=self.caller.request_id,
+        )
+        if self.status >= 500:
+            self._span.fail(str(self.status))
+        self._span.end()
 
     def log_bug(self) -> None:
         """An exception came through everything; say where."""

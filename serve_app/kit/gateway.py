@@ -1,9 +1,11 @@
 """One gateway: all that a process holds to answer requests, none of it the truth."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from bus.kit import families
 from bus.kit.outside import parse_limits, parse_origins, parse_proxies
 from bus.kit.settings import Settings
 from serve_app.kit.asking import Asker
@@ -13,7 +15,7 @@ from serve_app.kit.epochs import Epochs, Sessions
 from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
 from serve_app.kit.limits import Limits
-from serve_app.kit.measures import Measures
+from serve_app.kit.measures import Collected, Measures
 from serve_app.kit.near_cache import NearCache
 from serve_app.kit.sharing import Sharing
 from serve_app.kit.shields import Shields, shields
@@ -39,6 +41,8 @@ class Gateway:
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
     draining: bool = False
+    collected: Collected | None = None
+    """What the shards and bridges count, where they can be asked."""
 
     @classmethod
     def of(
@@ -52,10 +56,9 @@ class Gateway:
         limits = Limits(
             parse_limits(settings.rate_limits).values(),
             shared=settings.gateway_replicas > 1,
-            refused=lambda name: measures.count(
-                "gateway_limited_total", "Requests past a rate limit.", limit=name
-            ),
+            refused=lambda name: measures.count(families.LIMITED, limit=name),
         )
+        collect = getattr(asker, "measures", None)
         return cls(
             settings=settings,
             asker=asker,
@@ -72,4 +75,5 @@ class Gateway:
             limits=limits,
             sharing=Sharing(limits, replica, measures),
             shields=shields(settings),
+            collected=collect and Collected(collect, time.monotonic),
         )

@@ -29,11 +29,15 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class RequestHead(msgspec.Struct):
-    """The headers that the gateway looks at; an absent one is empty."""
+    """The headers that the gateway looks at; an absent one is empty.
+
+    `is_traced`: the client brought its `traceparent` along.
+    """
 
     kept: Headers
     request_id: str
     traceparent: str
+    is_traced: bool
     authorization: str
     cart_token: str
     order_token: str
@@ -57,10 +61,12 @@ class RequestHead(msgspec.Struct):
                 kept.append(header)
         get = found.get
         length = get(b"content-length", b"")
+        trace = _trace(get(b"traceparent", b""))
         return cls(
             kept,
             _request_id(get(b"x-request-id", b"")),
-            _trace(get(b"traceparent", b"")),
+            trace or _new_trace(),
+            bool(trace),
             get(b"authorization", b"").decode("latin-1"),
             get(b"x-cart-token", b"").decode("latin-1"),
             get(b"x-order-token", b"").decode("latin-1"),
@@ -92,8 +98,11 @@ def _request_id(given: bytes) -> str:
 
 
 def _trace(given: bytes) -> str:
-    """The client's trace, or a new one that nobody samples."""
-    if _TRACEPARENT.fullmatch(given):
-        return given.decode()
+    """The client's trace; "" where it has none."""
+    return given.decode() if _TRACEPARENT.fullmatch(given) else ""
+
+
+def _new_trace() -> str:
+    """One that nobody samples."""
     digits = os.urandom(24).hex()
     return f"00-{digits[:32]}-{digits[32:]}-00"

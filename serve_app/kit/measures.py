@@ -1,20 +1,27 @@
 """What the gateway counts, and how `/metrics` tells it (Prometheus text format)."""
 
+import asyncio
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+from bus.kit import families
+from bus.kit.families import FAMILIES
+from bus.kit.metrics import Family, Sample, exposition
+
 ROUTES_MAX = 500
 TOLD_LABELS_MAX = 100
+COLLECT_SECONDS = 1.0
+COLLECT_SECONDS_MAX = 3.0
+
+Collect = Callable[[], Awaitable[Sequence[Sample]]]
 
 
 class Told:
     """What one kind of news comes to, by its labels."""
 
-    def __init__(self, kind: str, words: str) -> None:
-        self.kind = kind
-        self.words = words
+    def __init__(self, family: Family) -> None:
+        self.family = family
         self.values: dict[tuple[tuple[str, str], ...], int] = {}
 
     def add(self, labels: dict[str, str], value: int) -> None:
@@ -25,13 +32,17 @@ class Told:
 
 
 class Measures:
-    """Counters of one replica since it started."""
+    """Counters of one replica since it started.
+
+    `domains` says which domain a route's template belongs to.
+    """
 
     def __init__(self, replica: str) -> None:
         self._replica = replica
         self._requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
         self._buckets: dict[str, list[int]] = {}
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self.domains: dict[str, str] = {}
         self.in_flight = 0
         self.refused_busy = 0
         self.near_hits = 0
@@ -50,113 +61,102 @@ class Measures:
         if counts is None:
             if len(self._buckets) >= ROUTES_MAX:
                 return
-            counts = self._buckets[route] = [0] * (len(BUCKETS_SECONDS) + 1)
-        counts[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+            counts = self._buckets[route] = [0] * (len(families.SECONDS) + 1)
+        counts[bisect_left(families.SECONDS, seconds)] += 1
         self._seconds[route] += seconds
 
-    def count(self, name: str, words: str, **labels: str) -> None:
+    def count(self, family: Family, **labels: str) -> None:
         """One more of what was told over the bus."""
-        told = self._told.setdefault(name, Told("counter", words))
+        told = self._told.setdefault(family.name, Told(family))
         told.add(labels, told.values.get(_pairs(labels), 0) + 1)
 
-    def show(self, name: str, words: str, value: int, **labels: str) -> None:
+    def show(self, family: Family, value: int, **labels: str) -> None:
         """How something stands, as it was last told over the bus."""
-        self._told.setdefault(name, Told("gauge", words)).add(labels, value)
+        self._told.setdefault(family.name, Told(family)).add(labels, value)
 
-    def text(self, near_bytes: int) -> str:
-        """All of it in Prometheus' text format."""
-        parts = (
-            self._counts(),
-            self._times(),
-            self._rest(near_bytes),
-            self._ends(),
-            self._news(),
-        )
-        return "\n".join([*(line for part in parts for line in part), ""])
+    def text(self, near_bytes: int, others: Iterable[Sample] = ()) -> str:
+        """All of it, and what others have told, in Prometheus' text format."""
+        mine = [*self._counts(), *self._rest(near_bytes), *self._news()]
+        return exposition(self._families(), [*mine, *others])
 
-    def _counts(self) -> Iterator[str]:
-        yield "# HELP souk_http_requests_total Requests answered."
-        yield "# TYPE souk_http_requests_total counter"
-        for (method, route, status), count in sorted(self._requests.items()):
-            labels = self._labels(method=method, route=route, status=str(status))
-            yield f"souk_http_requests_total{labels} {count}"
+    def _families(self) -> list[Family]:
+        known = {family.name for family in FAMILIES}
+        told = [one.family for _, one in sorted(self._told.items())]
+        return [*FAMILIES, *(family for family in told if family.name not in known)]
 
-    def _times(self) -> Iterator[str]:
-        name = "souk_http_request_seconds"
-        yield f"# HELP {name} Time from a request's head to its answer's end."
-        yield f"# TYPE {name} histogram"
-        for route, counts in sorted(self._buckets.items()):
-            total = 0
-            for bound, count in zip((*BUCKETS_SECONDS, "+Inf"), counts, strict=True):
-                total += count
-                labels = self._labels(route=route, le=str(bound))
-                yield f"{name}_bucket{labels} {total}"
-            labels = self._labels(route=route)
-            yield f"{name}_sum{labels} {self._seconds[route]:.6f}"
-            yield f"{name}_count{labels} {total}"
+    def _counts(self) -> Iterator[Sample]:
+        for (method, route, status), count in self._requests.items():
+            labels = {"method": method, "route": route, "status": str(status)}
+            labels["domain"] = self._domain(route)
+            yield self._of(families.HTTP_REQUESTS, count, **labels)
+        for route, counts in self._buckets.items():
+            pairs = (
+                ("replica", self._replica),
+                ("route", route),
+                ("domain", self._domain(route)),
+            )
+            values = (*counts, self._seconds[route])
+            yield Sample(families.HTTP_SECONDS.name, pairs, values)
 
-    def _rest(self, near_bytes: int) -> Iterator[str]:
-        values = (
-            ("in_flight", "gauge", self.in_flight, "Requests being worked on."),
-            ("busy_total", "counter", self.refused_busy, "Requests refused as busy."),
-            ("near_hits_total", "counter", self.near_hits, "Answers from memory."),
-            (
-                "near_misses_total",
-                "counter",
-                self.near_misses,
-                "Near routes not there.",
-            ),
-            ("near_bytes", "gauge", near_bytes, "Bytes of answers kept in memory."),
-            ("streams_open", "gauge", self.streams_open, "Event streams now open."),
-            (
-                "streams_refused_total",
-                "counter",
-                self.streams_refused,
-                "Event streams that found no place.",
-            ),
-            (
-                "stream_looks_total",
-                "counter",
-                self.stream_looks,
-                "Times that event streams asked for more.",
-            ),
-            (
-                "stream_events_total",
-                "counter",
-                self.stream_lines,
-                "Events sent on streams.",
-            ),
-        )
-        for name, kind, value, words in values:
-            yield f"# HELP souk_gateway_{name} {words}"
-            yield f"# TYPE souk_gateway_{name} {kind}"
-            yield f"souk_gateway_{name}{self._labels()} {value}"
+    def _domain(self, route: str) -> str:
+        return self.domains.get(route, "gateway")
 
-    def _ends(self) -> Iterator[str]:
-        name = "souk_gateway_streams_ended_total"
-        yield f"# HELP {name} Event streams that ended, by why."
-        yield f"# TYPE {name} counter"
-        for reason, count in sorted(self.streams_ended.items()):
-            yield f"{name}{self._labels(reason=reason)} {count}"
+    def _rest(self, near_bytes: int) -> Iterator[Sample]:
+        values = {
+            families.IN_FLIGHT: self.in_flight,
+            families.BUSY: self.refused_busy,
+            families.NEAR_HITS: self.near_hits,
+            families.NEAR_MISSES: self.near_misses,
+            families.NEAR_BYTES: near_bytes,
+            families.STREAMS_OPEN: self.streams_open,
+            families.STREAMS_REFUSED: self.streams_refused,
+            families.STREAM_LOOKS: self.stream_looks,
+            families.STREAM_EVENTS: self.stream_lines,
+        }
+        for family, value in values.items():
+            yield self._of(family, value)
+        for reason, count in self.streams_ended.items():
+            yield self._of(families.STREAMS_ENDED, count, reason=reason)
 
-    def _news(self) -> Iterator[str]:
-        for name, told in sorted(self._told.items()):
-            yield f"# HELP souk_{name} {told.words}"
-            yield f"# TYPE souk_{name} {told.kind}"
-            for pairs, value in sorted(told.values.items()):
-                yield f"souk_{name}{self._labels(**dict(pairs))} {value}"
+    def _news(self) -> Iterator[Sample]:
+        for told in self._told.values():
+            for pairs, value in told.values.items():
+                yield self._of(told.family, value, **dict(pairs))
 
-    def _labels(self, **labels: str) -> str:
-        pairs = {"replica": self._replica, **labels}
-        inside = ",".join(
-            f'{name}="{_escaped(value)}"' for name, value in pairs.items()
-        )
-        return f"{{{inside}}}"
+    def _of(self, family: Family, value: float, **labels: str) -> Sample:
+        pairs = (("replica", self._replica), *labels.items())
+        return Sample(family.name, pairs, (value,))
+
+
+class Collected:
+    """What the shards told last; asked again at most once in COLLECT_SECONDS.
+
+    However many ask at once, the shards are asked once. One that does not answer is
+    missing, and when none does what was told before is not told again.
+    """
+
+    def __init__(self, collect: Collect, clock: Callable[[], float]) -> None:
+        self._collect = collect
+        self._clock = clock
+        self._at = float("-inf")
+        self._asking = asyncio.Lock()
+        self._samples: Sequence[Sample] = ()
+
+    async def samples(self) -> Sequence[Sample]:
+        """What they tell, at most COLLECT_SECONDS old."""
+        async with self._asking:
+            if self._clock() - self._at >= COLLECT_SECONDS:
+                self._samples = await self._ask()
+                self._at = self._clock()
+            return self._samples
+
+    async def _ask(self) -> Sequence[Sample]:
+        try:
+            async with asyncio.timeout(COLLECT_SECONDS_MAX):
+                return await self._collect()
+        except TimeoutError:
+            return ()
 
 
 def _pairs(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -46,8 +46,14 @@ def operations(gateway: Gateway) -> Router:
 
     @router.get("/metrics", access=PUBLIC)
     async def metrics() -> Response:
-        """Tell what this replica has counted, in Prometheus' text format."""
-        text = gateway.measures.text(gateway.near.bytes)
+        """Tell what this replica, all shards and bridges count, for Prometheus.
+
+        Text format 0.0.4. A shard that does not answer within a second is missing
+        (`souk_shard_up` is 0); the rest is told all the same. Shards are asked at most
+        once a second. Each replica tells its own requests under its `replica`.
+        """
+        others = await gateway.collected.samples() if gateway.collected else ()
+        text = gateway.measures.text(gateway.near.bytes, others)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @router.get("/.well-known/jwks.json", access=PUBLIC)

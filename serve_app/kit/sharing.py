@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from bus.kit import logs
+from bus.kit import families, logs
 from serve_app.kit.limits import Limits
 from serve_app.kit.measures import Measures
 
@@ -100,5 +100,4 @@ class Sharing:
         if alone is not self._alone:
             self._alone = alone
             _log.info("limits are held alone" if alone else "limits are shared")
-            words = "1 while this replica cannot tell the others what it let pass."
-            self._measures.show("gateway_limits_alone", words, int(alone))
+            self._measures.show(families.LIMITS_ALONE, int(alone))

@@ -1,9 +1,6 @@
 """Routes of products, their variants and their pictures."""
 
-from typing import Annotated
 from uuid import UUID
-
-from fastapi import Query
 
 from bus.kit.addressing import derived_id
 from bus.products import (
@@ -14,18 +11,16 @@ from bus.products import (
     GetProduct,
     Image,
     ListPrices,
-    ListProducts,
     PriceHistory,
     ProductView,
     RemoveImage,
     RemoveVariant,
     RestoreProduct,
-    Sort,
     UpdateImage,
     UpdateProduct,
     UpdateVariant,
 )
-from serve_app.kit.bodies import AMOUNT_MINOR_MAX, Sku
+from serve_app.kit.bodies import Sku
 from serve_app.kit.routing import (
     PUBLIC,
     SELLER,
@@ -44,66 +39,12 @@ from serve_app.products.bodies import (
     ProductPatchBody,
     VariantBody,
 )
-from serve_app.products.router import LISTS, editor_of, router, seller_of, tag_of
-from serve_app.products.views import Product, Products, with_availability
+from serve_app.products.router import editor_of, router, seller_of, tag_of
+from serve_app.products.views import Product, with_availability
 
-WORDS_MAX = 200
 REFERENCE_MAX = 100
 AGE_SECONDS_MAX = 1.0
 """Age of an answer with `available` in it (contract: a hint a second old)."""
-
-NO_NUL = r"^[^\x00]*$"
-Price = Annotated[int | None, Query(ge=0, le=AMOUNT_MINOR_MAX)]
-
-
-@router.get("/products", access=PUBLIC, near=Near(AGE_SECONDS_MAX, lambda _: (LISTS,)))
-async def list_products(
-    caller: Caller,
-    pages: Pages,
-    *,
-    q: Annotated[
-        str | None,
-        Query(min_length=1, max_length=WORDS_MAX, pattern=NO_NUL),
-    ] = None,
-    category: Annotated[
-        str | None, Query(max_length=REFERENCE_MAX, pattern=NO_NUL)
-    ] = None,
-    min_price: Price = None,
-    max_price: Price = None,
-    min_rating: Annotated[int | None, Query(ge=1, le=5)] = None,
-    in_stock: bool | None = None,
-    seller: UUID | None = None,
-    sort: Sort | None = None,
-    facets: bool = False,
-) -> Products:
-    """Find products.
-
-    `q` searches names, SKUs, option values and descriptions, ranks what it finds and
-    forgives typos. `category` is an id or slug and includes its descendants; prices
-    are in minor units. `facets=true` adds counts over all products found. Sellers see
-    their own drafts when they name themselves in `seller`; administrators see all.
-    """
-    query = ListProducts(
-        q=q,
-        category=category,
-        min_price=min_price,
-        max_price=max_price,
-        min_rating=min_rating,
-        in_stock=in_stock,
-        seller_id=seller,
-        with_drafts=caller.is_admin
-        or (seller is not None and seller == caller.user_id),
-        sort=sort,
-        facets=facets,
-        limit=pages.limit,
-        cursor=pages.cursor,
-    )
-    page = await ask(query)
-    return Products(
-        items=await with_availability(page.items),
-        next_cursor=page.next_cursor,
-        facets=page.facets,
-    )
 
 
 @router.get(

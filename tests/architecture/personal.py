@@ -53,6 +53,9 @@ HARMLESS = {
         *("products.currency", "products.search", "reviews.status"),
         *("variants.sku", "variants.options", "variants.currency"),
         *("variants.barcode", "prices.sku", "prices.currency"),
+        *("categories.search", "variants.pairs", "products.pairs"),
+        *("search_words.word", "search_words.deletions", "option_spellings.name"),
+        *("option_spellings.value", "option_spellings.pair"),
         # An imported catalogue says what is for sale; its pieces go once it is read.
         *("imports.status", "import_pieces.data", "import_issues.field"),
         *("import_issues.code", "import_issues.detail"),

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from bus.kit.metrics import Family
 from bus.payments import (
     DiscrepancyKind,
     ProviderFailing,
@@ -40,6 +41,7 @@ def test_differences_and_failing_providers_are_measured() -> None:
 
 def test_what_is_told_fills_no_memory() -> None:
     measures = Measures("r1")
+    odd = Family(name="souk_odd_total", kind="counter", words="Odd.")
     for number in range(2 * TOLD_LABELS_MAX):
-        measures.count("odd_total", "Odd.", number=str(number))
+        measures.count(odd, number=str(number))
     assert measures.text(0).count("souk_odd_total{") == TOLD_LABELS_MAX

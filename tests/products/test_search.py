@@ -4,7 +4,7 @@ import pytest
 
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Refusal
-from bus.products import ArchiveProduct, FacetCount, ListProducts
+from bus.products import ListProducts
 from tests.products import category, product, variant
 
 
@@ -104,23 +104,3 @@ async def test_a_cursor_of_another_order_is_refused(shop) -> None:
             with pytest.raises(Refusal) as caught:
                 await s.ask(ListProducts(**query))
             assert caught.value.code == "invalid-cursor"
-
-
-async def test_facets_count_all_that_is_found(shop) -> None:
-    async with shop("products") as s:
-        await stocked_shop(s)
-        gone = await s.ask(product("Gone", variant("GONE", 1)))
-        await s.ask(ArchiveProduct(product_id=gone.id, editor_id=None))
-        page = await s.ask(ListProducts(facets=True, limit=1))
-        assert page.facets.options == (
-            FacetCount("Black", 2, "Color"),
-            FacetCount("Red", 2, "Color"),
-            FacetCount("White", 1, "Color"),
-        )
-        assert page.facets.prices == (
-            FacetCount("0-999", 1),
-            FacetCount("2500-4999", 2),
-            FacetCount("10000-24999", 2),
-        )
-        assert [each.count for each in page.facets.categories] == [2, 2, 1]
-        assert page.facets.ratings == ()

@@ -1,0 +1,207 @@
+"""How the pools are reached over Ray: by their actors' names, from any process."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import ray
+from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
+
+from actors import DOMAINS
+from actors.kit.asker import Asker
+from actors.kit.lane import Address, ShardGone
+from actors.kit.relay import Published
+from bus.kit import families, logs
+from bus.kit.messages import decode, encode
+from bus.kit.metrics import Family, Sample
+from bus.kit.settings import Settings
+from persistence.kit.outbox import OutboxRow
+
+NAMESPACE = "souk"
+PUBLISH_SECONDS_MAX = 15.0
+HEALTH_SECONDS_MAX = 2.0
+MEASURE_SECONDS_MAX = 1.0
+
+AWAY = (ShardGone, RayActorError, RayTaskError, TaskCancelledError, TimeoutError)
+"""What says that an actor does not answer, for one reason or another."""
+
+log = logs.get("pool")
+
+
+class RayTransport:
+    """Reaches shards by their actors' names."""
+
+    def __init__(self) -> None:
+        self.calls_total = 0
+        self._handles: dict[str, Any] = {}
+
+    async def receive(self, address: Address, envelope: bytes) -> bytes:
+        """Hand over an envelope."""
+        return await self._call(address, "receive", envelope)
+
+    async def collect(self, address: Address, lane: str) -> bytes:
+        """Wait for tickets."""
+        return await self._call(address, "collect", lane)
+
+    async def ping(self, address: Address) -> None:
+        """Ask the control group."""
+        await self._call(address, "ping")
+
+    async def health(self, address: Address) -> dict[str, Any]:
+        """What a shard says of itself."""
+        report: dict[str, Any] = decode(
+            dict[str, Any], await self._call(address, "health")
+        )
+        return report
+
+    async def replace(self, address: Address) -> None:
+        """Kill the shard's process; Ray starts it again."""
+        handle = await self._handle(str(address))
+        ray.kill(handle, no_restart=False)
+
+    async def publish(self, bridge: str, rows: list[OutboxRow]) -> Published:
+        """Hand outbox rows to a bridge; raises ConnectionError when it is away."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS_MAX):
+                handle = await self._handle(bridge)
+                data: bytes = await handle.publish.remote(encode(rows))
+        except (ShardGone, RayActorError, TimeoutError) as error:
+            raise ConnectionError(f"{bridge} is away") from error
+        published: Published = decode(Published, data)
+        return published
+
+    async def call(self, name: str, method: str, *values: Any) -> Any:
+        """Call any actor of the shop by its name."""
+        handle = await self._handle(name)
+        return await getattr(handle, method).remote(*values)
+
+    async def _call(self, address: Address, method: str, *values: Any) -> bytes:
+        handle = await self._handle(str(address))
+        try:
+            data: bytes = await getattr(handle, method).remote(*values)
+        except (RayActorError, TaskCancelledError) as error:
+            raise ShardGone(str(address)) from error
+        except RayTaskError as error:
+            if isinstance(error.cause, RayActorError):
+                raise ShardGone(str(address)) from error
+            raise
+        return data
+
+    async def _handle(self, name: str) -> Any:
+        self.calls_total += 1
+        handle = self._handles.get(name)
+        if handle is None:
+            try:
+                handle = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
+            except ValueError as error:
+                raise ShardGone(name) from error
+            self._handles[name] = handle
+        return handle
+
+
+class ShopAsker(Asker):
+    """The asker of a process that is not a shard, such as a gateway replica."""
+
+    def __init__(self, settings: Settings, name: str = "") -> None:
+        self._reach = RayTransport()
+        self._settings = settings
+        super().__init__(self._reach, settings.shards, name=name)
+
+    @property
+    def calls_total(self) -> int:
+        """How many Ray calls this process has made."""
+        return self._reach.calls_total
+
+    async def health(self) -> dict[str, dict[str, bool]]:
+        """For each domain whether all its shards and their databases answer."""
+        reports = await asyncio.gather(*(self._of_domain(name) for name in DOMAINS))
+        bus = await self._of_bridges()
+        return dict(zip(DOMAINS, reports, strict=True)) | {"bus": bus}
+
+    async def measures(self) -> list[Sample]:
+        """What every shard and bridge counts; one that is silent is told as down."""
+        shards = [
+            self._told(
+                str(name),
+                families.SHARD_UP,
+                {"domain": name[0], "shard": str(name[1])},
+            )
+            for name in self._addresses()
+        ]
+        bridges = [
+            self._told(f"bridge/{number}", families.BRIDGE_UP, {"bridge": str(number)})
+            for number in range(self._settings.bridges)
+        ]
+        told = await asyncio.gather(*shards, *bridges)
+        return [sample for some in told for sample in some]
+
+    async def _told(
+        self, name: str, up: Family, labels: dict[str, str]
+    ) -> list[Sample]:
+        told: list[Sample] = []
+        try:
+            async with asyncio.timeout(MEASURE_SECONDS_MAX):
+                data = await self._reach.call(name, "measures")
+            told = decode(list[Sample], data)
+        except (*AWAY, msgspec.MsgspecError) as error:
+            log.warning("metrics-missing", part=name, error=type(error).__name__)
+        return [Sample(up.name, tuple(labels.items()), (float(bool(told)),)), *told]
+
+    def _addresses(self) -> list[Address]:
+        return [
+            Address((name, number))
+            for name in DOMAINS
+            for number in range(self._settings.shards(name))
+        ]
+
+    async def shards(self) -> dict[str, dict[str, Any]]:
+        """What every shard says of itself, by its name; {} for one that is away."""
+        names = self._addresses()
+        reports = await asyncio.gather(*(self._of_shard(name) for name in names))
+        return {str(name): report for name, report in zip(names, reports, strict=True)}
+
+    async def bridges(self) -> list[dict[str, Any]]:
+        """What every bridge says of itself; {} for one that is away."""
+        numbers = range(self._settings.bridges)
+        return await asyncio.gather(*(self._of_bridge(number) for number in numbers))
+
+    async def _of_domain(self, name: str) -> dict[str, bool]:
+        """A database is what the shards that answer say of it; down if none does."""
+        numbers = range(self._settings.shards(name))
+        reports = await asyncio.gather(
+            *(self._of_shard(Address((name, number))) for number in numbers)
+        )
+        said = [report["database"] for report in reports if "database" in report]
+        return {
+            "pool": all(report.get("ready", False) for report in reports),
+            "database": bool(said) and all(said),
+        }
+
+    async def _of_shard(self, address: Address) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS_MAX):
+                return await self._reach.health(address)
+        except AWAY:
+            return {}
+
+    async def _of_bridges(self) -> dict[str, bool]:
+        reports = await self.bridges()
+        up = all(report.get("connected", False) for report in reports)
+        return {"pool": all(reports), "nats": up}
+
+    async def _of_bridge(self, number: int) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(HEALTH_SECONDS_MAX):
+                data = await self._reach.call(f"bridge/{number}", "health")
+                report: dict[str, Any] = decode(dict[str, Any], data)
+                return report
+        except AWAY:
+            return {}
+
+
+def connect(settings: Settings, name: str = "") -> ShopAsker:
+    """The asker of this process, which is connected to the shop's Ray cluster.
+
+    `name` says in its metrics who asks.
+    """
+    return ShopAsker(settings, name)
