@@ -45,6 +45,9 @@ class Halting:
     async def put(self, objects, media_type) -> None:
         await self._pass("put", self._store.put(objects, media_type))
 
+    async def put_file(self, key, source, media_type) -> None:
+        await self._pass("put_file", self._store.put_file(key, source, media_type))
+
     async def remove(self, prefix) -> None:
         await self._pass("remove", self._store.remove(prefix))
 
