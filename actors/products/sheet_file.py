@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol, Self
 
 from slugify import slugify
 
-from bus.kit.refusals import FieldError
-from bus.products import IMPORT_ROWS_MAX, ImportIssue, bad_sheet
+from bus.kit.refusals import FieldError, invalid
+from bus.products import IMPORT_ROWS_MAX, ImportIssue
 from bus.products.sheets import COLUMNS, REQUIRED, column_name, unguarded
 
 SLUG_MAX = 100
@@ -77,26 +77,26 @@ def check_header(start: bytes) -> None:
         reader = _reader(start)
         names = next(reader, _NONE)
     except csv.Error as error:
-        raise bad_sheet("malformed-csv", f"Line 1: {error}.") from None
+        raise invalid("malformed-csv", f"Line 1: {error}.") from None
     except UnicodeDecodeError:
-        raise bad_sheet("not-utf-8", "The file must be text in UTF-8.") from None
+        raise invalid("not-utf-8", "The file must be text in UTF-8.") from None
     if not any(name.strip() for name in names):
-        raise bad_sheet("empty-file", "The first line must name the columns.")
+        raise invalid("empty-file", "The first line must name the columns.")
     if len(names) > COLUMNS_MAX:
-        raise bad_sheet("too-many-columns", f"At most {COLUMNS_MAX} columns.")
+        raise invalid("too-many-columns", f"At most {COLUMNS_MAX} columns.")
     known = _known(names)
     missing = [column for column in REQUIRED if column not in known]
     if len(names) == 1 and missing and any(mark in names[0] for mark in ";\t|"):
-        raise bad_sheet("wrong-delimiter", "Columns are separated by commas.")
+        raise invalid("wrong-delimiter", "Columns are separated by commas.")
     if missing:
         errors = (
             FieldError(column_name(column), "missing-column") for column in missing
         )
-        raise bad_sheet("missing-columns", "The file lacks columns.", *errors)
+        raise invalid("missing-columns", "The file lacks columns.", *errors)
     named = [column for column in known if column is not None]
     if twice := sorted({column for column in named if named.count(column) > 1}):
         errors = (FieldError(column_name(each), "repeated-column") for each in twice)
-        raise bad_sheet("repeated-columns", "A column stands twice.", *errors)
+        raise invalid("repeated-columns", "A column stands twice.", *errors)
 
 
 async def read_sheet(data: bytes) -> Sheet:

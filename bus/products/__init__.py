@@ -51,7 +51,6 @@ from bus.products.queries import (
     ListSkus,
 )
 from bus.products.refusals import (
-    bad_sheet,
     bad_variants,
     category_cycle,
     category_in_use,
@@ -173,7 +172,6 @@ __all__ = [
     "UpdateProduct",
     "UpdateVariant",
     "VariantDraft",
-    "bad_sheet",
     "bad_variants",
     "category_cycle",
     "category_in_use",

@@ -99,11 +99,6 @@ def no_import() -> Refusal:
     return not_found("import")
 
 
-def bad_sheet(code: str, detail: str, *errors: FieldError) -> Refusal:
-    """The file is no CSV of products (422)."""
-    return invalid(code, detail, *errors)
-
-
 def handle_taken() -> Refusal:
     """The handle is another product's (409)."""
     return conflict("handle-taken", "The handle is in use by another product.")

@@ -13,7 +13,10 @@ from tests.gateway.readers import Reader
 
 ELSEWHERE = {"/health/ready"}  # it asks pools and a bus: tests/gateway, tests/e2e
 WITH_BODY = [route for route in ROUTES if isinstance(route.body, dict)]
-FORMS = {("POST", "/upload")}
+FORMS = {
+    ("POST", "/upload"): FORM,
+    ("POST", "/products/import"): {"Content-Type": "text/csv"},
+}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.line)
@@ -23,7 +26,7 @@ async def test_a_route_lets_in_whom_the_contract_names(
     answers = {}
     for role in Role:
         person, line, body = await scene.ask(role, route.line, route.body)
-        form = FORM if isinstance(body, bytes) else {}
+        form = FORMS.get((route.method, route.path), {})
         answers[role] = (await person.send(line, body, **form)).status_code
     assert answers == {role: route.status(role) for role in Role}
 
@@ -62,7 +65,10 @@ async def test_the_table_names_every_route_that_is_served_and_no_other(
     assert len(table) == len(ROUTES) + len(STREAMS)
     assert sorted(served) == sorted(table), "a route has come or gone: contract.py"
     takes_body = {key for key, one in served.items() if "requestBody" in one}
-    assert takes_body == {(route.method, route.path) for route in WITH_BODY} | FORMS
+    assert takes_body == {
+        *((route.method, route.path) for route in WITH_BODY),
+        *FORMS,
+    }
 
 
 async def test_a_stranger_sees_of_stock_what_may_be_bought_and_no_more(

@@ -153,6 +153,7 @@ class Goods:
             "file_id": self._file,
             "category_id": self._category,
             "review_id": self._review,
+            "import_id": self._import,
         }
 
     async def _new_sku(self) -> str:
@@ -192,6 +193,11 @@ class Goods:
         customer = self._scene.people[Role.CUSTOMER]
         line = f"POST /products/{product_id}/reviews"
         return str((await customer.call(line, 201, body))["id"])
+
+    async def _import(self) -> str:
+        sheet = b"Handle,Title,Variant SKU,Variant Price\n"
+        line, kind = "POST /products/import", {"Content-Type": "text/csv"}
+        return str((await self._seller.call(line, 202, sheet, **kind))["id"])
 
 
 class People:

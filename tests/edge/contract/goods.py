@@ -10,6 +10,8 @@ CATEGORY = {"name": "Kitchen {code}"}
 REVIEW = {"rating": 5, "comment": "It boils."}
 VERDICT = {"status": "APPROVED"}
 
+SHEET = b"Handle,Title,Variant SKU,Variant Price\n"
+
 ROUTES = (
     Route("GET /products", "200 200 200 200 200 200 200"),
     Route("GET /products/{reference}", "200 200 200 200 200 200 200"),
@@ -44,10 +46,20 @@ ROUTES = (
         "DELETE /products/{product_id}/images/{file_id}",
         "401 401 403 403 204 404 204",
     ),
+    Route(
+        "PATCH /products/{product_id}/images/{file_id}",
+        "401 401 403 403 200 404 200",
+        {"alt": "From above"},
+    ),
+    Route("POST /products/{product_id}/restore", "401 401 403 403 200 404 200"),
+    Route("GET /products/{product_id}/prices", "401 401 403 403 200 404 200"),
+    Route("POST /products/import", "401 401 403 403 202 202 202", SHEET),
+    Route("GET /products/import/{import_id}", "401 401 403 403 200 404 200"),
+    Route("GET /products/export", "401 401 403 403 200 200 200"),
     Route("GET /products/{product_id}/reviews", "200 200 200 200 200 200 200"),
     Route(
         "POST /products/{product_id}/reviews",
-        "401 401 201 201 201 201 201",
+        "401 401 201 201 403 201 201",  # not of one's own goods
         REVIEW,
     ),
     Route("GET /reviews", "401 401 403 403 403 403 200"),

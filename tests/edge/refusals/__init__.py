@@ -1,6 +1,15 @@
 """A request for every refusal; see `table.REFUSALS`."""
 
-from tests.edge.refusals import asking, orders, payments, stock, warehouses
+from tests.edge.refusals import (
+    asking,
+    goods,
+    messages,
+    orders,
+    payments,
+    people,
+    stock,
+    warehouses,
+)
 from tests.edge.refusals.table import ELSEWHERE, REFUSALS, Provoke
 
 __all__ = [
@@ -8,8 +17,11 @@ __all__ = [
     "REFUSALS",
     "Provoke",
     "asking",
+    "goods",
+    "messages",
     "orders",
     "payments",
+    "people",
     "stock",
     "warehouses",
 ]

@@ -12,6 +12,10 @@ REFUSALS: dict[str, tuple[int, Provoke]] = {}
 
 _TIMED = "tests/inventory/test_timed.py"
 _SHIPMENTS = "tests/payments/test_shipments.py"
+_SIGN_IN = "tests/users/test_sign_in.py"
+_IMPORTING = "tests/products/test_importing.py"
+_DECODING = "tests/files/test_decoding.py"
+_FILES_HTTP = "tests/files/test_http.py"
 ELSEWHERE = {
     "sku-or-items": _TIMED,
     "sku-and-reason": _TIMED,
@@ -31,6 +35,31 @@ ELSEWHERE = {
     "payment-voided": "tests/payments/test_holds.py",
     "one-id-required": "tests/payments/test_services.py",
     "payment-method-unavailable": "tests/payments/test_desk.py",
+    "invalid-state": _SIGN_IN,
+    "issuer-timeout": _SIGN_IN,
+    "issuer-unavailable": _SIGN_IN,
+    "sign-in-refused": _SIGN_IN,
+    "email-not-verified": "tests/users/test_identities.py",
+    "last-administrator": "tests/users/test_accounts.py",
+    "too-many-tries": "tests/users/test_sessions.py",
+    "token-reused": "tests/users/test_routes.py",
+    "required": "tests/gateway/test_addresses.py",
+    "invalid-request": "tests/gateway/test_problems.py",
+    "handle-taken": _IMPORTING,
+    "malformed-csv": _IMPORTING,
+    "missing-columns": _IMPORTING,
+    "repeated-columns": _IMPORTING,
+    "address-unusable": "tests/messaging/test_services.py",
+    "wrong-delimiter": _IMPORTING,
+    "file-too-large": "tests/files/test_files.py",
+    "picture-too-hard": _DECODING,
+    "picture-too-large": _DECODING,
+    "link-expired": _FILES_HTTP,
+    "request-timeout": _FILES_HTTP,
+    "too-many-uploads": _FILES_HTTP,
+    "upload-limit-reached": "tests/files/test_files.py",
+    "upload-lost": "tests/files/test_files.py",
+    "content-required": "tests/messaging/test_services.py",
 }
 """Code → the file of the test that provokes it, where a shop of its own does so."""
 
