@@ -19,6 +19,7 @@ from actors.kit.domain import Domain
 from actors.kit.lane import Address, ShardGone
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
+from bus.kit.context import CURRENT, NONE
 from bus.kit.messages import MESSAGE_TYPES
 from bus.kit.settings import Settings
 from persistence.kit import fence, partitions
@@ -318,6 +319,7 @@ async def local_shop(
 
     `fakes` are domains written by hand in a test, in the place of real ones.
     """
+    CURRENT.set(NONE)  # what a test before has asked for is no request of this shop's
     settings = (settings or Settings(bcrypt_rounds=4)).changed(shards_each=shards)
     urls = {name: await databases.fresh(name, shards) for name in domains}
     shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {})
