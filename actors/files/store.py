@@ -69,12 +69,12 @@ class Store:
         In a bucket that is `If-None-Match: *`: a twin that comes late writes nothing.
         """
         kind = self._kind(media_type)
+        puts = [self._create(key, data, kind) for key, data in sorted(objects.items())]
         try:
-            async with asyncio.timeout(STORE_SECONDS_MAX), asyncio.TaskGroup() as tasks:
-                for key, data in sorted(objects.items()):
-                    tasks.create_task(self._create(key, data, kind))
-        except* FAILURES as errors:
-            raise Unavailable("the store of files does not take it") from errors
+            async with asyncio.timeout(STORE_SECONDS_MAX):
+                await asyncio.gather(*puts)
+        except FAILURES as error:
+            raise Unavailable("the store of files does not take it") from error
 
     async def put_file(self, key: str, source: BinaryIO, media_type: str) -> None:
         """Store a file in parts, whole or not at all, without it being in memory."""
