@@ -41,9 +41,11 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def read_costs(urls: Mapping[str, str]) -> Costs:
+async def read_costs(
+    urls: Mapping[str, str], wait_seconds: float = STATISTICS_SECONDS
+) -> Costs:
     """Wait until sessions have told, then read; WAL once a server."""
-    await asyncio.sleep(STATISTICS_SECONDS)
+    await asyncio.sleep(wait_seconds)
     servers = {urlsplit(url).netloc.rpartition("@")[2]: url for url in urls.values()}
     told = await asyncio.gather(*(_one(url, _TRANSACTIONS) for url in urls.values()))
     wal = await asyncio.gather(*(_one(url, _WAL_BYTES) for url in servers.values()))

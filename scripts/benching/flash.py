@@ -50,8 +50,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     """One sale; `after` is its ledger when a piece was given back and sold again.
 
     Rates are of answers a second in a closed loop of as many clients; `answered` are
-    the 201s. `again_seconds` is from the answer to a cancel until an order was placed
-    that was confirmed; None when none was.
+    the 201s. `again_seconds` is from the answer to a cancel until the next 201; None
+    when there was none.
     """
 
     buyers: int
@@ -239,11 +239,11 @@ async def _sell_again(
     begun = time.monotonic()
     async with aiohttp.ClientSession() as session:
         desk = Desk(bench.url, session, Tally())
-        while (since := time.monotonic() - begun) < TRIES_SECONDS_MAX:
+        while time.monotonic() - begun < TRIES_SECONDS_MAX:
             with contextlib.suppress(Stopped):
                 await desk.order(wish((sku,)))
                 bench.answered += desk.tally.order_ids
-                return since
+                return time.monotonic() - begun
             await asyncio.sleep(TRY_SECONDS)
     return None
 

@@ -94,12 +94,11 @@ async def run(task: Task) -> Load:
         desk = Desk(task.url, session, Tally())
         begun_at = time.time()
         starts = Starts(task, time.perf_counter())
-        await asyncio.gather(
-            *(
-                _client(scene, desk, starts, random.Random(f"{task.seed}/{number}"))  # noqa: S311 - no secret
-                for number in range(task.clients)
-            )
+        dice = (
+            random.Random(f"{task.seed}/{number}")  # noqa: S311 - no secret
+            for number in range(task.clients)
         )
+        await asyncio.gather(*(_client(scene, desk, starts, each) for each in dice))
         tally = desk.tally
         return Load(
             statuses=dict(tally.statuses),

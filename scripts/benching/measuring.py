@@ -121,7 +121,7 @@ class Bench:
         """A load, and what is seen before and after it; `meanwhile` runs beside."""
         watch = await Watch.open(self.place)
         try:
-            shards = await probe(self.place, self._ray)
+            shards = await self.shards()
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             before = Reading(mark=mark, costs=costs, shards=shards)
             usage = self._usage(shards)
@@ -131,7 +131,7 @@ class Bench:
             applied_at = time.time()
             spent = self._usage(shards).since(usage)
             costs, mark = await read_costs(self.place.urls), await watch.mark()
-            later = await probe(self.place, self._ray)
+            later = await self.shards()
             after = Reading(mark=mark, costs=costs, shards=later)
             lags = await watch.lags(before.mark, after.mark)
         finally:
@@ -146,6 +146,10 @@ class Bench:
             before=before,
             after=after,
         )
+
+    async def shards(self) -> dict[str, Shard]:
+        """Every shard and bridge by name."""
+        return await probe(self.place, self._ray)
 
     async def rest(self) -> None:
         """Wait until nothing is under way any more."""

@@ -117,6 +117,8 @@ async def _measure(
 
 
 async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
+    if wish.kill and wish.kill not in await bench.shards():
+        raise Failure(f"there is no shard {wish.kill} to kill")
     await bench.warm_up("orders")
     clients = max(wish.clients)
     done = [

@@ -41,7 +41,7 @@ def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None
             f"flash: {sale.buyers} buyers, {sale.pieces} pieces: {sale.ledger.sold} "
             f"sold, all answered in {sale.seconds:.2f} s{killed}; refused "
             f"{sale.refused_by_edge} by the edge, {sale.refused_by_domain} by the "
-            f"domain; a piece given back was for sale after {again}"
+            f"domain; a piece given back was sold again after {again}"
         )
         for fault in faults(sale) or ["exact"]:
             console.print(f"  {fault}")
@@ -96,7 +96,7 @@ def _rates(measured: list[Measured]) -> Table:
         "done/s",
         "answered/s",
         *(f"{name} ms" for name in SHARES),
-        "errors",
+        "not done",
         "noop/s",
         "ratio",
         "behind s",
