@@ -1,1 +1,1 @@
-"""The bench: orders over HTTP beside a route that does nothing, and what they cost."""
+"""The bench: scenes over HTTP beside a route that does nothing, and what they cost."""

@@ -9,6 +9,7 @@ import msgspec
 from bus.kit.streams import EVENTS
 from scripts.auditing import streaming
 from scripts.auditing.place import Place
+from scripts.benching.lag import read_lags
 from scripts.launcher.environment import BANK
 
 POLL_SECONDS = 0.05
@@ -57,6 +58,10 @@ class Watch:
         )
         info = await self._js.stream_info(EVENTS)
         return Mark(sum(told), info.state.last_seq)
+
+    async def lags(self, before: Mark, after: Mark) -> list[float]:
+        """What the events in between took into the stream, in ms."""
+        return await read_lags(self._nats, before.streamed, after.streamed)
 
     async def wait(self, before: Mark) -> bool:
         """Wait until all that was told since is published, consumed and mailed.

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from slugify import slugify
 
-from scripts.benching.catalogue import ROOT, Ware, read_shelves, slug_of, wares
-from scripts.benching.filling import PRODUCTS
-from scripts.benching.load import Load, Task, Visit, in_process, share_of
+from scripts.benching.catalogue import ROOT, Ware, read_shelves, slug_of
+from scripts.benching.load import Load, in_process, share_of
+from scripts.benching.measuring import errors_of
+from scripts.benching.scenes import Task, Visit
 
 VISITS = 4_000
 REQUESTS_MAX = 100_000
@@ -40,17 +41,9 @@ class Browsed(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, int]
 
 
-class BrowseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a bench of looking around found."""
-
-    cpus: int
-    seconds: float
-    products: int
-    filled_in_seconds: float
-    measured: list[Browsed]
-
-
-async def measure_browsing(url: str, clients: int, seconds: float) -> Browsed:
+async def measure_browsing(
+    url: str, visits: tuple[Visit, ...], clients: int, seconds: float
+) -> Browsed:
     """Nothing at all, then visits with the near cache, then past it."""
 
     async def load(share: float, *visits: Visit, fresh: bool = False) -> Load:
@@ -60,13 +53,13 @@ async def measure_browsing(url: str, clients: int, seconds: float) -> Browsed:
                 clients=clients,
                 seconds=share,
                 requests_max=REQUESTS_MAX,
+                scene="browse" if visits else "noop",
                 visits=visits,
                 fresh=fresh,
                 seed=clients,
             )
         )
 
-    visits = visits_of(list(wares(PRODUCTS)))
     await load(WARM_SECONDS, *visits, fresh=True)
     noop = await load(seconds * NOOP_SHARE)
     before = await _near_hits(url)
@@ -79,7 +72,7 @@ async def measure_browsing(url: str, clients: int, seconds: float) -> Browsed:
         noop_p50_ms=noop.at(0.5),
         near=_figures(near) | {"hits": hits / max(1, near.good)},
         past=_figures(past),
-        errors=_errors(near) | _errors(past),
+        errors=errors_of(near) | errors_of(past),
     )
 
 
@@ -107,12 +100,10 @@ def mistype(dice: random.Random, words: str) -> str:
     return words.replace(longest, wrong)
 
 
-def show_browsing(console: Console, report: BrowseReport) -> None:
+def show_browsing(console: Console, browsed: list[Browsed], products: int) -> None:
     """The figures as a table for people."""
-    console.print(
-        f"{report.products} products, made in {report.filled_in_seconds:.0f} s"
-    )
-    for one in report.measured:
+    console.print(f"{products} products")
+    for one in browsed:
         console.print(
             f"\n{one.clients} clients; noop: {one.noop_per_second:.0f}/s, "
             f"{one.noop_p50_ms:.1f} ms"
@@ -137,11 +128,6 @@ def _figures(load: Load) -> dict[str, float]:
         row = zip(FIGURES, (len(taken) / load.seconds, *times), strict=True)
         found |= {f"{kind} {figure}": value for figure, value in row}
     return found
-
-
-def _errors(load: Load) -> dict[str, int]:
-    bad = {str(key): n for key, n in load.statuses.items() if key != 200}
-    return dict(load.errors) | bad
 
 
 async def _near_hits(url: str) -> int:

@@ -1,4 +1,4 @@
-"""`bench`: measure at each number of clients, print, then audit what was sold."""
+"""`bench`: measure at each number of clients, print, then say whether it counts."""
 
 import asyncio
 import os
@@ -7,31 +7,34 @@ from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 import typer
 from rich.console import Console
 
 from bus.kit.settings import Settings, SettingsError
-from scripts.auditing.commands import Verdict, run_audit
-from scripts.auditing.place import running_place
-from scripts.benching.browsing import BrowseReport, measure_browsing, show_browsing
-from scripts.benching.filling import fill
-from scripts.benching.goods import prepare
-from scripts.benching.measuring import Bench, Measured
+from scripts.benching.browsing import Browsed, show_browsing
+from scripts.benching.comparing import compare, differences, read_report
+from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
-from scripts.benching.tables import show
+from scripts.benching.plotting import plot
+from scripts.benching.running import Report, Wish, run, write_report
+from scripts.benching.tables import show, show_sales, show_yardsticks
 from scripts.launcher.failures import Failure
-from scripts.launcher.keys import read_credentials
 
 CLIENTS = "1,16,64"
+OPEN_CLIENTS = "256"
 SECONDS = 10.0
 SECONDS_MAX = 600.0
 CLIENTS_MAX = 1_024
-AUDIT_SECONDS = 30.0
+RATE_MAX = 100_000.0
+BUYERS_MAX = 100_000
+TIMES_MAX = 100
+PRODUCTS_MAX = 100_000
+PROCESSES_MAX = 8
 VIOLATION, UNABLE = 1, 2
-WIDTH = 100  # of what is no terminal
+WIDTH = 110  # of what is no terminal
 
 
 class What(StrEnum):
@@ -39,109 +42,92 @@ class What(StrEnum):
 
     ORDERS = "orders"
     BROWSE = "browse"
+    CART = "cart"
+    CHECKOUT = "checkout"
+    FLASH = "flash"
+    MIXED = "mixed"
+    REPLAY = "replay"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
-Clients = Annotated[str, typer.Option(help="Numbers of clients, by comma.")]
-Seconds = Annotated[float, typer.Option(max=SECONDS_MAX, help="Length of each load.")]
+Clients = Annotated[str, typer.Option(help=f"Numbers of clients; {CLIENTS}.")]
+Seconds = Annotated[
+    float, typer.Option(min=0.1, max=SECONDS_MAX, help="Length of each load.")
+]
+Rate = Annotated[
+    float,
+    typer.Option(min=0, max=RATE_MAX, help="Operations a second; 0: a closed loop."),
+]
+Processes = Annotated[
+    int, typer.Option(min=1, max=PROCESSES_MAX, help="Load clients' processes.")
+]
+Products = Annotated[
+    int, typer.Option(min=200, max=PRODUCTS_MAX, help="Products to browse.")
+]
+Buyers = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
+Pieces = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
+Times = Annotated[int, typer.Option(min=1, max=TIMES_MAX, help="Flash sales.")]
+Kill = Annotated[str, typer.Option(help="A shard to kill half-way: inventory/0.")]
+Beside = Annotated[
+    bool,
+    typer.Option("--yardsticks", help="Bare uvicorn, stock Serve, Postgres alone."),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
+Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Draw into this PNG.")]
 Start = Annotated[bool, typer.Option("--start", help="Start a shop of its own.")]
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a bench found."""
-
-    cpus: int
-    seconds: float
-    measured: list[Measured]
-    audit: Verdict
-
-
-async def bench(settings: Settings, clients: list[int], seconds: float) -> Report:
-    """Prepare the goods, measure at each number of clients, audit."""
-    place = running_place(settings)
-    account = read_credentials(place.settings.data_dir).get("admin")
-    if account is None:
-        raise Failure("there is no administrator in credentials.json (SOUK_DEMO=0?)")
-    login = {key: account[key] for key in ("email", "password")}
-    skus = await prepare(place.run.urls["local"], login)
-    one = Bench(place, skus, seconds)
-    await one.warm_up()
-    measured = [await one.measure(count) for count in clients]
-    answered = {UUID(order_id): "CONFIRMED" for order_id in one.answered}
-    verdict = await run_audit(place, settle_seconds=AUDIT_SECONDS, answered=answered)
-    return Report(
-        cpus=len(os.sched_getaffinity(0)),
-        seconds=seconds,
-        measured=measured,
-        audit=verdict,
-    )
-
-
-async def browse(
-    settings: Settings, clients: list[int], seconds: float
-) -> BrowseReport:
-    """Fill the catalogue, look at it with each number of clients."""
-    place = running_place(settings)
-    accounts = read_credentials(place.settings.data_dir)
-    if not {"admin", "seller", "customer"} <= accounts.keys():
-        raise Failure("there are no demo accounts in credentials.json (SOUK_DEMO=0?)")
-    url = place.run.urls["local"]
-    stocked = await fill(url, accounts)
-    measured = [await measure_browsing(url, count, seconds) for count in clients]
-    return BrowseReport(
-        cpus=len(os.sched_getaffinity(0)),
-        seconds=seconds,
-        products=stocked.products,
-        filled_in_seconds=stocked.seconds,
-        measured=measured,
-    )
 
 
 def command(
     what: Of = What.ORDERS,
-    clients: Clients = CLIENTS,
+    *,
+    clients: Clients = "",
     seconds: Seconds = SECONDS,
+    rate: Rate = 0.0,
+    processes: Processes = 1,
+    products: Products = 10_000,
+    buyers: Buyers = 2_000,
+    pieces: Pieces = 100,
+    times: Times = 1,
+    kill: Kill = "",
+    yardsticks: Beside = False,
     json: Json = None,
+    old: Old = None,
+    draw: Plot = None,
     start: Start = False,
 ) -> None:
-    """Place orders over HTTP and say what they cost; 1 when the audit objects.
+    """Load a shop over HTTP and say what it does and what that costs.
 
-    Or browse a catalogue of 10 000 products, and say how long each kind of page takes.
+    Ends with 1 when the figures do not count: the audit objects, a database is not
+    durable, or a flash sale was not exact.
     """
-    if json is None and (figures := os.environ.get("SOUK_FIGURES")):
-        json = Path(figures)
     try:
-        with own_shop() if start else nullcontext(Settings.load()) as settings:
-            report: Report | BrowseReport
-            if what is What.BROWSE:
-                report = asyncio.run(browse(settings, counts(clients), seconds))
-            else:
-                report = asyncio.run(bench(settings, counts(clients), seconds))
+        wish = Wish(
+            scene=what.value,
+            clients=counts(clients or (OPEN_CLIENTS if rate else CLIENTS)),
+            seconds=seconds,
+            rate=rate,
+            processes=processes,
+            products=products,
+            buyers=buyers,
+            pieces=pieces,
+            times=times,
+            kill=kill,
+            yardsticks=yardsticks,
+        )
+        faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(UNABLE) from None
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    console.print(f"{report.cpus} CPUs, {seconds:g} s a load, all on one machine")
-    if json is not None:
-        json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-    if isinstance(report, BrowseReport):
-        show_browsing(console, report)
-        failed = any(one.errors for one in report.measured)
-        raise typer.Exit(VIOLATION if failed else 0)
-    show(console, report.measured)
-    for found in report.audit.violations:
-        console.print(f"{found.check}: {found.ids}: {found.detail}", markup=False)
-    console.print(f"audit: {report.audit.words()}")
-    raise typer.Exit(VIOLATION if report.audit.violations else 0)
+    raise typer.Exit(VIOLATION if faults else 0)
 
 
-def counts(text: str) -> list[int]:
+def counts(text: str) -> tuple[int, ...]:
     """The numbers of clients that were asked for; raises `Failure`."""
     words = text.split(",")
     if not all(word.isdigit() and 1 <= int(word) <= CLIENTS_MAX for word in words):
         raise Failure(f"--clients takes numbers from 1 to {CLIENTS_MAX}, by comma")
-    return [int(word) for word in words]
+    return tuple(int(word) for word in words)
 
 
 def main() -> None:
@@ -149,3 +135,48 @@ def main() -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
     app()
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read and written beside."""
+
+    json: Path | None
+    old: Path | None
+    draw: Path | None
+
+
+def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
+    """Measure, write and print; why the figures do not count."""
+    earlier = read_report(files.old) if files.old else None
+    with own_shop() if start else nullcontext(Settings.load()) as settings:
+        report = asyncio.run(run(settings, wish))
+    figures = os.environ.get("SOUK_FIGURES")
+    if path := files.json or (Path(figures) if figures else None):
+        write_report(path, report)
+    console = _show(report)
+    if files.draw is not None:
+        plot(report, files.draw)
+    if earlier is not None:
+        console.print(differences(compare(earlier, msgspec.to_builtins(report))))
+    return report.faults()
+
+
+def _show(report: Report) -> Console:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    cpus, seconds = report.cpus, report.seconds
+    console.print(f"{cpus} CPUs, {seconds:g} s a load, all on one machine")
+    if measured := [one for one in report.measured if isinstance(one, Measured)]:
+        show(console, measured)
+    if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
+        show_browsing(console, browsed, report.products)
+    if report.sales:
+        show_sales(console, report.sales, report.rates)
+    if report.yardsticks is not None:
+        show_yardsticks(console, report.yardsticks)
+    if not not_durable(report.durability):
+        names = ", ".join(report.durability)
+        console.print(f"\n{', '.join(DURABLE)} are on: {names}")
+    for fault in report.faults():
+        console.print(fault, markup=False)
+    console.print(f"audit: {report.audit.words()}")
+    return console

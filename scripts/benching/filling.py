@@ -1,7 +1,6 @@
 """Fills a shop with the catalogue to browse, over HTTP; a second time it is there."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Iterable
 from typing import Any
 from uuid import uuid5
@@ -12,20 +11,12 @@ import msgspec
 from scripts.benching.catalogue import ROOT, Ware, slug_of, wares
 from scripts.launcher.failures import Failure
 
-PRODUCTS = 10_000
 UNDER_WAY_MAX = 32
 REVIEWED_EVERY = 10
 """Every so manieth product gets a review, of one to five stars in turn."""
 STARS_MAX = 5
 
 Accounts = dict[str, dict[str, str]]
-
-
-class Stocked(msgspec.Struct, frozen=True):
-    """How many products there are, and how long it took to put them there."""
-
-    products: int
-    seconds: float
 
 
 class _Shop:
@@ -64,16 +55,14 @@ class _Shop:
             return said
 
 
-async def fill(url: str, accounts: Accounts, count: int = PRODUCTS) -> Stocked:
+async def fill(url: str, accounts: Accounts, count: int) -> None:
     """Make the categories, the products, their stock, and some reviews."""
-    begun = time.monotonic()
     goods = list(wares(count))
     async with aiohttp.ClientSession(url) as session:
         shop = _Shop(session)
         await shop.sign_in(accounts)
         places = await _fill_categories(shop, goods)
         await _all(_fill_one(shop, ware, places, n) for n, ware in enumerate(goods))
-    return Stocked(count, time.monotonic() - begun)
 
 
 async def _fill_categories(

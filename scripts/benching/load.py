@@ -1,4 +1,4 @@
-"""The load client, a process of its own: a closed loop of so many clients.
+"""The load client, a process of its own: a closed loop, or a fixed rate.
 
 `python -m scripts.benching.load FILE` reads a `Task` from its input and writes a
 `Load` into the file.
@@ -10,55 +10,24 @@ import resource
 import sys
 import tempfile
 import time
-import uuid
-from collections import Counter
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 import msgspec
 import uvloop
-import yarl
 
-ANSWER_SECONDS_MAX = 60.0
-TWO_ITEMS_SHARE = 0.5
-GOOD = (200, 201, 204)
+from scripts.benching.desk import ANSWER_SECONDS_MAX, Desk, Stopped, Tally
+from scripts.benching.scenes import SCENES, Scene, Task
 
-ADDRESS = {
-    "name": "Bench Buyer",
-    "line1": "1 Loopback Lane",
-    "city": "London",
-    "postal_code": "N1 9GU",
-    "country": "GB",
-}
-
-
-class Visit(msgspec.Struct, frozen=True):
-    """A page that somebody looks at, and of what kind it is."""
-
-    kind: str
-    path: str
-
-
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask: visits at random, or orders of SKUs, or else `/dev/noop`.
-
-    `fresh` visits pass the near cache by.
-    """
-
-    url: str
-    clients: int
-    seconds: float
-    requests_max: int
-    skus: tuple[str, ...] = ()
-    visits: tuple[Visit, ...] = ()
-    fresh: bool = False
-    seed: int = 0
+Key = TypeVar("Key", int, str)
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
     """What was answered; `order_ids` are those of the 201s, latencies are in ms.
 
-    `by_kind` are the latencies of visits alone, those answered with 200.
+    `milliseconds` are of whole operations that went well, in an open loop from when
+    each was due; `by_kind` are those of single requests, refusals by who refused.
     `begun_at` and `ended_at` are in seconds since the epoch, for another process.
     """
 
@@ -78,11 +47,11 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def good(self) -> int:
-        """How many were answered with success."""
-        return sum(n for status, n in self.statuses.items() if status in GOOD)
+        """How many operations went well."""
+        return len(self.milliseconds)
 
     def at(self, share: float) -> float:
-        """The latency that this share of the answers stayed under, in ms."""
+        """The latency that this share of the operations stayed under, in ms."""
         return share_of(self.milliseconds, share)
 
 
@@ -92,95 +61,72 @@ def share_of(milliseconds: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0
 
 
-class _Clients:
-    """All clients of one task, counting together."""
+class Starts:
+    """When each next operation is to begin; shared by all clients of a task.
 
-    def __init__(self, task: Task, session: aiohttp.ClientSession) -> None:
-        self.statuses: Counter[int] = Counter()
-        self.errors: Counter[str] = Counter()
-        self.milliseconds: list[float] = []
-        self.order_ids: list[str] = []
-        self.by_kind: dict[str, list[float]] = {}
-        self._task = task
-        self._session = session
-        self._left = task.requests_max
-        self._until = time.perf_counter() + task.seconds
+    In a closed loop at once. At a fixed rate the n-th is due `n / rate` seconds after
+    the first, whether the ones before are answered or not: a slow answer delays no
+    start, and one that had to wait for a free client has waited all the same.
+    """
 
-    async def run(self, number: int) -> None:
-        """One client: the next request goes when the last one is answered."""
-        dice = random.Random(f"{self._task.seed}/{number}")  # noqa: S311 - no secret
-        ask = self._order if self._task.skus else self._noop
-        ask = self._visit if self._task.visits else ask
-        while self._left > 0 and time.perf_counter() < self._until:
-            self._left -= 1
-            begun = time.perf_counter()
-            try:
-                status = await ask(dice)
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self.errors[type(error).__name__] += 1
-                continue
-            self.milliseconds.append((time.perf_counter() - begun) * 1000)
-            self.statuses[status] += 1
+    def __init__(self, task: Task, begun: float) -> None:
+        self._rate = task.rate
+        self._begun = begun
+        self._until = begun + task.seconds
+        self._count, self._max = 0, task.requests_max
 
-    async def _noop(self, _: random.Random) -> int:
-        async with self._session.get(f"{self._task.url}/dev/noop") as answer:
-            await answer.read()
-            return answer.status
-
-    async def _visit(self, dice: random.Random) -> int:
-        visit = dice.choice(self._task.visits)
-        headers = {"Cache-Control": "no-cache"} if self._task.fresh else {}
-        begun = time.perf_counter()
-        url = yarl.URL(f"{self._task.url}{visit.path}", encoded=True)
-        async with self._session.get(url, headers=headers) as answer:
-            await answer.read()
-        if answer.status == 200:
-            taken = (time.perf_counter() - begun) * 1000
-            self.by_kind.setdefault(visit.kind, []).append(taken)
-        return answer.status
-
-    async def _order(self, dice: random.Random) -> int:
-        body = msgspec.json.encode(wish(dice, self._task.skus))
-        headers = {"Content-Type": "application/json"}
-        async with self._session.post(
-            f"{self._task.url}/orders", data=body, headers=headers
-        ) as answer:
-            said = await answer.read()
-            if answer.status == 201:
-                self.order_ids.append(msgspec.json.decode(said)["id"])
-            return answer.status
-
-
-def wish(dice: random.Random, skus: tuple[str, ...]) -> dict[str, object]:
-    """A guest's order of one or two SKUs, a piece each."""
-    count = 2 if dice.random() < TWO_ITEMS_SHARE else 1
-    return {
-        "email": f"{uuid.uuid4().hex}@bench.example",
-        "shipping_address": ADDRESS,
-        "payment": {"method": "CREDIT_CARD", "token": "tok_visa"},
-        "items": [{"sku": sku, "quantity": 1} for sku in dice.sample(skus, count)],
-    }
+    def take(self, now: float) -> float | None:
+        """When the next one is due; None when there is no next one."""
+        due = self._begun + self._count / self._rate if self._rate else now
+        if due >= self._until or self._count >= self._max:
+            return None
+        self._count += 1
+        return due
 
 
 async def run(task: Task) -> Load:
     """All clients until the time or the count is up, and their last answers."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
+    scene = SCENES[task.scene](task)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         before = _cpu_seconds()
-        clients = _Clients(task, session)
+        desk = Desk(task.url, session, Tally())
         begun_at = time.time()
-        await asyncio.gather(*(clients.run(number) for number in range(task.clients)))
+        starts = Starts(task, time.perf_counter())
+        dice = (
+            random.Random(f"{task.seed}/{number}")  # noqa: S311 - no secret
+            for number in range(task.clients)
+        )
+        await asyncio.gather(*(_client(scene, desk, starts, each) for each in dice))
+        tally = desk.tally
         return Load(
-            statuses=dict(clients.statuses),
-            errors=dict(clients.errors),
-            milliseconds=clients.milliseconds,
-            order_ids=clients.order_ids,
+            statuses=dict(tally.statuses),
+            errors=dict(tally.errors),
+            milliseconds=tally.milliseconds,
+            order_ids=tally.order_ids,
             begun_at=begun_at,
             ended_at=time.time(),
             cpu_seconds=_cpu_seconds() - before,
-            by_kind=clients.by_kind,
+            by_kind=tally.by_kind,
         )
+
+
+async def _client(
+    scene: Scene, desk: Desk, starts: Starts, dice: random.Random
+) -> None:
+    """One client: its next operation begins when its last one is answered and due."""
+    while (due := starts.take(time.perf_counter())) is not None:
+        if (early := due - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        try:
+            await scene.act(desk, dice)
+        except Stopped:
+            continue
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            desk.tally.errors[type(error).__name__] += 1
+            continue
+        desk.tally.milliseconds.append((time.perf_counter() - due) * 1000)
 
 
 async def in_process(task: Task) -> Load:
@@ -198,6 +144,54 @@ async def in_process(task: Task) -> Load:
         if process.returncode:
             raise RuntimeError(f"the load client ended with {process.returncode}")
         return msgspec.json.decode(file.read(), type=Load)
+
+
+async def in_processes(task: Task, count: int) -> Load:
+    """The same shared out over so many processes."""
+    return merged(await asyncio.gather(*map(in_process, shared_out(task, count))))
+
+
+def shared_out(task: Task, count: int) -> list[Task]:
+    """Tasks that together have the clients, the operations and the rate of one."""
+    count = max(1, min(count, task.clients, task.requests_max))
+    return [
+        msgspec.structs.replace(
+            task,
+            clients=_part(task.clients, count, number),
+            requests_max=_part(task.requests_max, count, number),
+            rate=task.rate / count,
+            seed=task.seed + number,
+        )
+        for number in range(count)
+    ]
+
+
+def merged(loads: list[Load]) -> Load:
+    """What several processes counted, as one."""
+    return Load(
+        statuses=_summed([load.statuses for load in loads]),
+        errors=_summed([load.errors for load in loads]),
+        milliseconds=[each for load in loads for each in load.milliseconds],
+        order_ids=[each for load in loads for each in load.order_ids],
+        begun_at=min(load.begun_at for load in loads),
+        ended_at=max(load.ended_at for load in loads),
+        cpu_seconds=sum(load.cpu_seconds for load in loads),
+        by_kind=_joined([load.by_kind for load in loads]),
+    )
+
+
+def _part(whole: int, count: int, number: int) -> int:
+    return whole // count + (number < whole % count)
+
+
+def _summed(counts: list[dict[Key, int]]) -> dict[Key, int]:
+    keys = {key for each in counts for key in each}
+    return {key: sum(each.get(key, 0) for each in counts) for key in keys}
+
+
+def _joined(times: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    keys = {key for each in times for key in each}
+    return {key: [one for each in times for one in each.get(key, ())] for key in keys}
 
 
 def _cpu_seconds() -> float:

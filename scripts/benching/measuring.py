@@ -1,152 +1,262 @@
-"""One measurement: the yardstick, then orders, at one number of clients."""
+"""One measurement: the yardstick, then a scene, with what it cost on every side."""
 
+import asyncio
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from scripts.auditing.place import Place
-from scripts.benching.applied import Watch
-from scripts.benching.load import Load, Task, in_process
+from scripts.benching.applied import Mark, Watch
+from scripts.benching.costs import Costs, read_costs
+from scripts.benching.load import Load, in_process, in_processes, share_of
 from scripts.benching.probe import Shard, probe
 from scripts.benching.processes import Usage, ray_address
+from scripts.benching.scenes import Task, Visit
 
 REQUESTS_MAX = 100_000
 NOOP_SHARE = 0.5
-WARM_ORDERS = 20
+WARM_OPERATIONS = 20
+WARM_SECONDS_MAX = 60.0
 WARM_CLIENTS = 4
+Meanwhile = Callable[[dict[str, Shard]], Awaitable[None]]
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one number of clients.
 
-    `orders_per_second` counts until the last effect of the last order,
-    `answered_per_second` until its answer.
+    `per_second` counts until the last effect of the last operation,
+    `answered_per_second` until its answer. `steps` are the latencies of single
+    requests in ms. `asked_per_second` is 0 in a closed loop; else the latencies of
+    operations count from when each was due. The server's WAL is that of all databases.
     """
 
     clients: int
+    scene: str
+    asked_per_second: float
+    operations: int
     orders: int
-    orders_per_second: float
+    per_second: float
     answered_per_second: float
     applied_after_seconds: float
     applied: bool
     p50_ms: float
+    p95_ms: float
     p99_ms: float
-    errors: dict[str, int]
+    event_lag_p50_ms: float
+    event_lag_p99_ms: float
+    wal_bytes_each: float
+    fsyncs_each: float
     noop_per_second: float
     noop_p50_ms: float
     ratio: float
-    cpu_ms_per_order: dict[str, float]
-    client_cpu_ms_per_order: float
+    client_cpu_ms_each: float
+    errors: dict[str, int]
+    steps: dict[str, float]
+    cpu_ms_each: dict[str, float]
+    transactions_each: dict[str, float]
     batch_sizes: dict[str, float]
-    calls_per_order: dict[str, float]
+    calls_each: dict[str, float]
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that counts up, at one moment."""
+
+    mark: Mark
+    costs: Costs
+    shards: dict[str, Shard]
 
 
 class Bench:
     """A shop under measure: its addresses, its goods, and who its processes are."""
 
-    def __init__(self, place: Place, skus: tuple[str, ...], seconds: float) -> None:
+    def __init__(
+        self,
+        place: Place,
+        skus: tuple[str, ...],
+        seconds: float,
+        *,
+        visits: tuple[Visit, ...] = (),
+        rate: float = 0.0,
+        processes: int = 1,
+    ) -> None:
         self.answered: list[str] = []
-        self._place = place
+        self.place = place
+        self.url = place.run.urls["local"]
         self._skus = skus
+        self._visits = visits
         self._seconds = seconds
-        self._url = place.run.urls["local"]
+        self._rate = rate
+        self._processes = processes
         self._ray = ray_address(place.run.keeper.pid)
 
-    async def warm_up(self) -> None:
-        """A few orders that nobody counts, so that nothing is first."""
-        await self._orders(WARM_CLIENTS, 60.0, WARM_ORDERS)
+    async def warm_up(self, scene: str) -> None:
+        """A few operations that nobody counts, so that nothing is first."""
+        task = self.task(scene, WARM_CLIENTS, WARM_SECONDS_MAX)
+        await self.load(
+            msgspec.structs.replace(task, requests_max=WARM_OPERATIONS, rate=0.0)
+        )
 
-    async def measure(self, clients: int) -> Measured:
-        """Nothing at all, then orders until all that they set off has happened."""
-        noop = await in_process(
+    async def noop(self, clients: int) -> Load:
+        """The route that does nothing, at the same number of clients."""
+        return await in_process(
             Task(
-                url=self._url,
+                url=self.url,
                 clients=clients,
                 seconds=self._seconds * NOOP_SHARE,
                 requests_max=REQUESTS_MAX,
             )
         )
-        shards = await probe(self._place, self._ray)
-        watch = await Watch.open(self._place)
+
+    async def measure(self, scene: str, clients: int) -> Measured:
+        """Nothing at all, then the scene until all that it set off has happened."""
+        noop = await self.noop(clients)
+        task = self.task(scene, clients, self._seconds)
+        return measured(task, await self.span(task, noop))
+
+    async def span(
+        self, task: Task, noop: Load, meanwhile: Meanwhile | None = None
+    ) -> "Span":
+        """A load, and what is seen before and after it; `meanwhile` runs beside."""
+        watch = await Watch.open(self.place)
         try:
-            before, usage = await watch.mark(), self._usage(shards)
-            load = await self._orders(clients, self._seconds, REQUESTS_MAX)
-            applied = await watch.wait(before)
+            shards = await self.shards()
+            costs, mark = await read_costs(self.place.urls), await watch.mark()
+            before = Reading(mark=mark, costs=costs, shards=shards)
+            usage = self._usage(shards)
+            beside = meanwhile(shards) if meanwhile else asyncio.sleep(0)
+            load, _ = await asyncio.gather(self.load(task), beside)
+            applied = await watch.wait(before.mark)
             applied_at = time.time()
             spent = self._usage(shards).since(usage)
+            costs, mark = await read_costs(self.place.urls), await watch.mark()
+            later = await self.shards()
+            after = Reading(mark=mark, costs=costs, shards=later)
+            lags = await watch.lags(before.mark, after.mark)
         finally:
             await watch.close()
-        later = await probe(self._place, self._ray)
-        return _measured(
-            clients=clients,
-            noop=noop,
+        return Span(
             load=load,
-            applied_at=applied_at,
+            noop=noop,
             applied=applied,
+            applied_at=applied_at,
             spent=spent,
-            batches=_batches(shards, later),
-            calls=_calls(shards, later),
+            lags=lags,
+            before=before,
+            after=after,
         )
 
-    async def _orders(self, clients: int, seconds: float, requests_max: int) -> Load:
-        load = await in_process(
-            Task(
-                url=self._url,
-                clients=clients,
-                seconds=seconds,
-                requests_max=requests_max,
-                skus=self._skus,
-                seed=clients,
-            )
-        )
+    async def shards(self) -> dict[str, Shard]:
+        """Every shard and bridge by name."""
+        return await probe(self.place, self._ray)
+
+    async def rest(self) -> None:
+        """Wait until nothing is under way any more."""
+        watch = await Watch.open(self.place)
+        try:
+            await watch.wait(await watch.mark())
+        finally:
+            await watch.close()
+
+    async def load(self, task: Task) -> Load:
+        """Run it, and remember the orders that were answered with 201."""
+        load = await in_processes(task, self._processes)
         self.answered += load.order_ids
         return load
 
+    def task(self, scene: str, clients: int, seconds: float) -> Task:
+        """The bench's goods and pages, for this scene."""
+        return Task(
+            url=self.url,
+            clients=clients,
+            seconds=seconds,
+            requests_max=REQUESTS_MAX,
+            scene=scene,
+            rate=self._rate,
+            skus=self._skus,
+            visits=self._visits,
+            seed=clients,
+        )
+
     def _usage(self, shards: dict[str, Shard]) -> Usage:
         names = {shard.pid: name for name, shard in shards.items()}
-        return Usage(self._place.run.keeper.pid, names)
+        return Usage(self.place.run.keeper.pid, names)
 
 
-def _measured(
-    *,
-    clients: int,
-    noop: Load,
-    load: Load,
-    applied_at: float,
-    applied: bool,
-    spent: dict[str, float],
-    batches: dict[str, float],
-    calls: dict[str, int],
-) -> Measured:
-    count = len(load.order_ids)
-    orders = max(count, 1)
-    errors: dict[str, Any] = dict(load.errors)
-    errors |= {str(key): n for key, n in load.statuses.items() if key != 201}
-    errors |= {f"noop {key}": n for key, n in noop.statuses.items() if key != 204}
-    errors |= {f"noop {key}": n for key, n in noop.errors.items()}
-    rate = count / (applied_at - load.begun_at)
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A load, and what was seen before and after it."""
+
+    load: Load
+    noop: Load
+    applied: bool
+    applied_at: float
+    spent: dict[str, float]
+    lags: Sequence[float]
+    before: Reading
+    after: Reading
+
+
+def measured(task: Task, span: Span) -> Measured:
+    """The figures of one load."""
+    load, noop = span.load, span.noop
+    count = load.good
+    each = max(count, 1)
+    costs = span.after.costs.since(span.before.costs)
+    rate = count / (span.applied_at - load.begun_at)
     noop_rate = noop.good / noop.seconds
+    calls = _calls(span.before.shards, span.after.shards)
     return Measured(
-        clients=clients,
-        orders=count,
-        orders_per_second=rate,
+        clients=task.clients,
+        scene=task.scene,
+        asked_per_second=task.rate,
+        operations=count,
+        orders=len(load.order_ids),
+        per_second=rate,
         answered_per_second=count / load.seconds,
-        applied_after_seconds=applied_at - load.ended_at,
-        applied=applied,
+        applied_after_seconds=span.applied_at - load.ended_at,
+        applied=span.applied,
         p50_ms=load.at(0.5),
+        p95_ms=load.at(0.95),
         p99_ms=load.at(0.99),
-        errors=errors,
+        event_lag_p50_ms=share_of(list(span.lags), 0.5),
+        event_lag_p99_ms=share_of(list(span.lags), 0.99),
+        wal_bytes_each=costs.wal_bytes / each,
+        fsyncs_each=costs.fsyncs / each,
         noop_per_second=noop_rate,
         noop_p50_ms=noop.at(0.5),
         ratio=rate / noop_rate if noop_rate else 0.0,
-        cpu_ms_per_order={
-            name: cpu / orders * 1000 for name, cpu in sorted(spent.items())
-        },
-        client_cpu_ms_per_order=load.cpu_seconds / orders * 1000,
-        batch_sizes=batches,
-        calls_per_order={name: count / orders for name, count in calls.items()},
+        client_cpu_ms_each=load.cpu_seconds / each * 1000,
+        errors=errors_of(load) | {f"noop {k}": n for k, n in errors_of(noop).items()},
+        steps=steps_of(load),
+        cpu_ms_each=_shared({k: s * 1000 for k, s in span.spent.items()}, each),
+        transactions_each=_shared(costs.transactions, each),
+        batch_sizes=_batches(span.before.shards, span.after.shards),
+        calls_each=_shared(calls, each),
     )
+
+
+def errors_of(load: Load) -> dict[str, int]:
+    """What was not answered well, by what it was answered with, and why not at all."""
+    refused = {
+        kind: len(times)
+        for kind, times in load.by_kind.items()
+        if kind.startswith(("answered ", "refused "))
+    }
+    return dict(load.errors) | refused
+
+
+def steps_of(load: Load) -> dict[str, float]:
+    """Latencies in ms of each kind of request, refused ones by who refused."""
+    return {
+        f"{kind} {name} ms": share_of(times, share)
+        for kind, times in sorted(load.by_kind.items())
+        for name, share in SHARES.items()
+    }
+
+
+def _shared(figures: dict[str, float] | dict[str, int], each: int) -> dict[str, float]:
+    return {name: figure / each for name, figure in sorted(figures.items())}
 
 
 def _batches(before: dict[str, Shard], after: dict[str, Shard]) -> dict[str, float]:

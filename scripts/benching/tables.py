@@ -3,21 +3,27 @@
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benching.measuring import Measured
+from scripts.benching.desk import BY_DOMAIN, BY_EDGE
+from scripts.benching.flash import DOMAIN_AIM, EDGE_AIM, Rates, Sale, faults
+from scripts.benching.measuring import SHARES, Measured
+from scripts.benching.yardsticks import Yardsticks
 
-SHOWN_MS_MIN = 0.005
+SHOWN_MIN = 0.005
 
 
 def show(console: Console, measured: list[Measured]) -> None:
     """All tables, one column or line a number of clients."""
     console.print(_rates(measured))
+    console.print(_steps(measured))
     console.print(_costs(measured))
+    console.print(_rows(measured))
     if any(one.batch_sizes for one in measured):
         sizes = [one.batch_sizes for one in measured]
-        calls = [one.calls_per_order for one in measured]
+        calls = [one.calls_each for one in measured]
         title = "messages from other actors in a transaction"
-        console.print(_by_shard(title, measured, sizes, 1))
-        console.print(_by_shard("Ray calls an order", measured, calls, 2))
+        console.print(_by_name(title, "shard", measured, sizes, 1))
+        title = "Ray calls an operation"
+        console.print(_by_name(title, "shard", measured, calls, 2))
     for one in measured:
         if one.errors:
             said = ", ".join(f"{n} of {name}" for name, n in sorted(one.errors.items()))
@@ -26,16 +32,71 @@ def show(console: Console, measured: list[Measured]) -> None:
             console.print(f"{one.clients} clients: not all was applied in time")
 
 
+def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None:
+    """A line and a verdict for each sale, then how fast refusals are."""
+    for sale in sales:
+        again = "never" if sale.again_seconds is None else f"{sale.again_seconds:.3f} s"
+        killed = f"; {sale.killed} was killed half-way" if sale.killed else ""
+        console.print(
+            f"flash: {sale.buyers} buyers, {sale.pieces} pieces: {sale.ledger.sold} "
+            f"sold, all answered in {sale.seconds:.2f} s{killed}; refused "
+            f"{sale.refused_by_edge} by the edge, {sale.refused_by_domain} by the "
+            f"domain; a piece given back was sold again after {again}"
+        )
+        for fault in faults(sale) or ["exact"]:
+            console.print(f"  {fault}")
+    if rates is not None:
+        for what, rate, beside, than, ratio, aim in (
+            (
+                BY_EDGE,
+                rates.edge_refusals,
+                rates.hot_reads,
+                "hot reads",
+                rates.edge_ratio,
+                EDGE_AIM,
+            ),
+            (
+                BY_DOMAIN,
+                rates.domain_refusals,
+                rates.orders,
+                "orders",
+                rates.domain_ratio,
+                DOMAIN_AIM,
+            ),
+        ):
+            console.print(
+                f"{rates.clients} clients: {rate:.0f}/s {what}, {beside:.0f} {than}/s: "
+                f"{ratio:.2f} times as many, the aim is {aim:g}"
+            )
+
+
+def show_yardsticks(console: Console, found: Yardsticks) -> None:
+    """One line each."""
+    console.print(f"\nyardsticks, {found.clients} clients:")
+    for name, rate, p50 in (
+        ("bare uvicorn", found.uvicorn_per_second, found.uvicorn_p50_ms),
+        ("stock Serve", found.serve_per_second, found.serve_p50_ms),
+    ):
+        console.print(f"  {name}, nothing done: {rate:.0f}/s, p50 {p50:.1f} ms")
+    alone = found.postgres
+    console.print(
+        f"  Postgres alone, holds on one SKU: {alone.single_row_per_second:.0f}/s on "
+        f"{alone.connections} connections, one a transaction; "
+        f"{alone.batch_per_second:.0f}/s on one, {alone.batch} a transaction"
+    )
+
+
 def _rates(measured: list[Measured]) -> Table:
-    table = _table("orders over HTTP; orders/s counts until their last effect")
+    table = _table(f"{measured[0].scene}; done/s counts until the last effect")
     for heading in (
         "clients",
+        "asked/s",
+        "done",
         "orders",
-        "orders/s",
+        "done/s",
         "answered/s",
-        "p50 ms",
-        "p99 ms",
-        "errors",
+        *(f"{name} ms" for name in SHARES),
+        "not done",
         "noop/s",
         "ratio",
         "behind s",
@@ -44,11 +105,12 @@ def _rates(measured: list[Measured]) -> Table:
     for one in measured:
         table.add_row(
             str(one.clients),
+            f"{one.asked_per_second:g}" if one.asked_per_second else "-",
+            str(one.operations),
             str(one.orders),
-            f"{one.orders_per_second:.0f}",
+            f"{one.per_second:.0f}",
             f"{one.answered_per_second:.0f}",
-            f"{one.p50_ms:.1f}",
-            f"{one.p99_ms:.1f}",
+            *(f"{each:.1f}" for each in (one.p50_ms, one.p95_ms, one.p99_ms)),
             str(sum(one.errors.values())),
             f"{one.noop_per_second:.0f}",
             f"{one.ratio:.3f}",
@@ -57,30 +119,54 @@ def _rates(measured: list[Measured]) -> Table:
     return table
 
 
+def _steps(measured: list[Measured]) -> Table:
+    return _by_name("single requests", "", measured, [one.steps for one in measured], 1)
+
+
 def _costs(measured: list[Measured]) -> Table:
-    table = _table("CPU-ms an order, by process")
+    table = _table("CPU-ms an operation, by process")
     table.add_column("process")
     for one in measured:
         table.add_column(f"{one.clients} clients", justify="right")
-    names = {name for one in measured for name in one.cpu_ms_per_order}
-    last = measured[-1].cpu_ms_per_order
+    names = {name for one in measured for name in one.cpu_ms_each}
+    last = measured[-1].cpu_ms_each
     for name in sorted(names, key=lambda name: -last.get(name, 0.0)):
-        costs = [one.cpu_ms_per_order.get(name, 0.0) for one in measured]
-        if max(costs) >= SHOWN_MS_MIN:
+        costs = [one.cpu_ms_each.get(name, 0.0) for one in measured]
+        if max(costs) >= SHOWN_MIN:
             table.add_row(name, *(f"{cost:.2f}" for cost in costs))
     table.add_section()
-    sums = [sum(one.cpu_ms_per_order.values()) for one in measured]
+    sums = [sum(one.cpu_ms_each.values()) for one in measured]
     table.add_row("the shop", *(f"{total:.2f}" for total in sums))
-    clients = [one.client_cpu_ms_per_order for one in measured]
+    clients = [one.client_cpu_ms_each for one in measured]
     table.add_row("load client, apart", *(f"{cost:.2f}" for cost in clients))
     return table
 
 
-def _by_shard(
-    title: str, measured: list[Measured], figures: list[dict[str, float]], digits: int
+def _rows(measured: list[Measured]) -> Table:
+    """What Postgres and the stream did."""
+    figures = [
+        {f"transactions: {name}": n for name, n in one.transactions_each.items()}
+        | {
+            "transactions": sum(one.transactions_each.values()),
+            "WAL bytes": one.wal_bytes_each,
+            "fsyncs": one.fsyncs_each,
+            "event lag p50 ms": one.event_lag_p50_ms,
+            "event lag p99 ms": one.event_lag_p99_ms,
+        }
+        for one in measured
+    ]
+    return _by_name("Postgres, an operation; events", "", measured, figures, 2)
+
+
+def _by_name(
+    title: str,
+    what: str,
+    measured: list[Measured],
+    figures: list[dict[str, float]],
+    digits: int,
 ) -> Table:
     table = _table(title)
-    table.add_column("shard")
+    table.add_column(what)
     for one in measured:
         table.add_column(f"{one.clients} clients", justify="right")
     for name in sorted({name for each in figures for name in each}):

@@ -13,15 +13,15 @@ from scripts.benching.browsing import (
     SHARES,
     VISITS,
     Browsed,
-    BrowseReport,
-    _errors,
     _figures,
     mistype,
     show_browsing,
     visits_of,
 )
 from scripts.benching.catalogue import read_shelves, wares
-from scripts.benching.load import Load, Task, Visit, run
+from scripts.benching.load import Load, run
+from scripts.benching.measuring import errors_of
+from scripts.benching.scenes import Task, Visit
 from scripts.launcher import proved
 from tests.conftest import free_port
 
@@ -78,6 +78,7 @@ async def test_visits_are_timed_by_kind_and_fresh_ones_pass_the_cache_by() -> No
                 clients=2,
                 seconds=30,
                 requests_max=40,
+                scene="browse",
                 visits=visits,
                 fresh=True,
             )
@@ -85,7 +86,7 @@ async def test_visits_are_timed_by_kind_and_fresh_ones_pass_the_cache_by() -> No
     finally:
         await runner.cleanup()
     assert set(headers) == {"no-cache"}
-    assert load.by_kind.keys() == {"good"}
+    assert load.by_kind.keys() == {"good", "answered 404"}
     assert len(load.by_kind["good"]) == load.good == load.statuses[200]
     assert load.statuses[200] + load.statuses[404] == 40
 
@@ -101,25 +102,22 @@ def test_the_figures_are_a_table_for_people_and_for_the_proof(
         begun_at=0.0,
         ended_at=2.0,
         cpu_seconds=0.0,
-        by_kind={"product": [1.0, 2.0], "list": [3.0]},
+        by_kind={"product": [1.0, 2.0], "list": [3.0], "answered 503": [4.0]},
     )
     near, past = _figures(load) | {"hits": 0.25}, _figures(load)
     assert (past["all per second"], past["product p99 ms"]) == (2.0, 2.0)
-    assert _errors(load) == {"503": 1}
+    assert errors_of(load) == {"answered 503": 1}
     one = Browsed(
         clients=4,
         noop_per_second=100.0,
         noop_p50_ms=1.0,
         near=near,
         past=past,
-        errors=_errors(load),
+        errors=errors_of(load),
     )
-    report = BrowseReport(
-        cpus=2, seconds=2.0, products=10, filled_in_seconds=1.0, measured=[one]
-    )
-    show_browsing(Console(width=100), report)
+    show_browsing(Console(width=100), [one], 10)
     said = capsys.readouterr().out
     assert "25% were answered from the near cache" in said
-    assert "errors: {'503': 1}" in said
-    lines = proved._figures(msgspec.to_builtins(report))
+    assert "errors: {'answered 503': 1}" in said
+    lines = proved._figures({"measured": [msgspec.to_builtins(one)]})
     assert any(line.startswith("| near: product p99 ms | 2") for line in lines)

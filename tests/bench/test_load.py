@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from scripts.benching.commands import counts
-from scripts.benching.load import Load, Task, in_process, run, wish
-from scripts.benching.measuring import Measured
+from scripts.benching.load import Load, in_process, merged, run, shared_out
 from scripts.benching.processes import Usage, group_of
-from scripts.benching.tables import show
+from scripts.benching.scenes import Task, some, wish
 from scripts.launcher.failures import Failure
 from tests.conftest import free_port
 
@@ -50,17 +50,38 @@ async def answering(*statuses: int) -> AsyncIterator[tuple[str, list[Any]]]:
 async def test_only_orders_that_were_made_count_as_orders() -> None:
     async with answering(201, 503, 201) as (url, taken):
         load = await run(
-            Task(url=url, clients=3, seconds=30, requests_max=9, skus=SKUS)
+            Task(
+                url=url,
+                clients=3,
+                seconds=30,
+                requests_max=9,
+                scene="orders",
+                skus=SKUS,
+            )
         )
     assert load.statuses == {201: 6, 503: 3}
     assert len(load.order_ids) == len(set(load.order_ids)) == load.good == 6
-    assert len(taken) == len(load.milliseconds) == 9
+    assert len(taken) == 9
+    assert len(load.milliseconds) == 6
+    assert {kind: len(each) for kind, each in load.by_kind.items()} == {
+        "order": 6,
+        "answered 503": 3,
+    }
     assert load.errors == {}
 
 
 async def test_every_order_is_another_guests() -> None:
     async with answering(201) as (url, taken):
-        await run(Task(url=url, clients=2, seconds=30, requests_max=8, skus=SKUS))
+        await run(
+            Task(
+                url=url,
+                clients=2,
+                seconds=30,
+                requests_max=8,
+                scene="orders",
+                skus=SKUS,
+            )
+        )
     assert len({body["email"] for body in taken}) == 8
 
 
@@ -73,7 +94,9 @@ async def test_the_time_ends_a_load_too() -> None:
 
 async def test_a_shop_that_does_not_answer_is_counted_by_its_error() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    load = await run(Task(url=url, clients=1, seconds=5, requests_max=2, skus=SKUS))
+    load = await run(
+        Task(url=url, clients=1, seconds=5, requests_max=2, scene="orders", skus=SKUS)
+    )
     assert load.errors == {"ClientConnectorError": 2}
     assert load.order_ids == []
 
@@ -81,15 +104,45 @@ async def test_a_shop_that_does_not_answer_is_counted_by_its_error() -> None:
 async def test_the_client_runs_in_a_process_of_its_own() -> None:
     async with answering(201) as (url, taken):
         load = await in_process(
-            Task(url=url, clients=2, seconds=30, requests_max=4, skus=SKUS)
+            Task(
+                url=url,
+                clients=2,
+                seconds=30,
+                requests_max=4,
+                scene="orders",
+                skus=SKUS,
+            )
         )
     assert len(load.order_ids) == len(taken) == 4
     assert load.cpu_seconds > 0
 
 
+async def test_what_several_processes_counted_is_counted_together() -> None:
+    async with answering(201, 503) as (url, _):
+        task = Task(url=url, clients=1, seconds=30, requests_max=4, scene="orders")
+        task = msgspec.structs.replace(task, skus=SKUS)
+        one, other = await run(task), await run(task)
+    both = merged([one, other])
+    assert both.statuses == {201: 4, 503: 4}
+    assert both.order_ids == one.order_ids + other.order_ids
+    assert both.by_kind["order"] == one.by_kind["order"] + other.by_kind["order"]
+    assert (both.good, len(both.by_kind["answered 503"])) == (4, 4)
+    assert (both.begun_at, both.ended_at) == (one.begun_at, other.ended_at)
+
+
+def test_what_is_shared_out_is_the_whole() -> None:
+    task = Task(url="", clients=5, seconds=1, requests_max=11, rate=9.0, seed=5)
+    parts = shared_out(task, 3)
+    assert [part.clients for part in parts] == [2, 2, 1]
+    assert [part.requests_max for part in parts] == [4, 4, 3]
+    assert [part.rate for part in parts] == [3.0, 3.0, 3.0]
+    assert len({part.seed for part in parts}) == 3
+    assert len(shared_out(msgspec.structs.replace(task, clients=2), 8)) == 2
+
+
 def test_a_wish_has_one_or_two_items_and_no_sku_twice() -> None:
     dice = random.Random(1)
-    wishes: list[Any] = [wish(dice, SKUS) for _ in range(100)]
+    wishes: list[Any] = [wish(some(dice, SKUS)) for _ in range(100)]
     assert {len(one["items"]) for one in wishes} == {1, 2}
     for one in wishes:
         skus = [item["sku"] for item in one["items"]]
@@ -137,34 +190,3 @@ def test_sessions_that_ended_are_not_counted_twice() -> None:
     before.seconds, before.groups = {1: 2.0, 2: 1.0}, {1: "Postgres", 2: "Postgres"}
     after.seconds, after.groups = {1: 3.5}, {1: "Postgres"}  # 2 ended after 1.2 s
     assert after.since(before) == {"Postgres": 0.5}
-
-
-def test_the_tables_name_errors_and_what_was_not_applied(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    from rich.console import Console
-
-    one = Measured(
-        clients=16,
-        orders=100,
-        orders_per_second=50.0,
-        answered_per_second=55.0,
-        applied_after_seconds=0.25,
-        applied=False,
-        p50_ms=12.5,
-        p99_ms=40.0,
-        errors={"503": 2},
-        noop_per_second=1000.0,
-        noop_p50_ms=1.0,
-        ratio=0.05,
-        cpu_ms_per_order={"orders/0": 1.25, "gateway": 0.5},
-        client_cpu_ms_per_order=0.4,
-        batch_sizes={"orders/0": 3.5},
-        calls_per_order={"orders/0": 0.25},
-    )
-    show(Console(width=100), [one])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "16 100 50 55 12.5 40.0 2 1000 0.050 0.25" in said
-    assert "orders/0 1.25 gateway 0.50 the shop 1.75" in said
-    assert "16 clients: 2 of 503" in said
-    assert "16 clients: not all was applied in time" in said
