@@ -1,5 +1,6 @@
 """What products decides, without a database: drafts, edits, slugs, verdicts."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -39,6 +40,7 @@ CATEGORY_DEPTH_MAX = 10
 SUFFIX_LENGTH = 8
 SLUGS_RESERVED = frozenset(("import", "export"))
 """What stands in the place of a slug in an address already."""
+_ID = re.compile("[0-9a-f]{32}")
 
 
 def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
@@ -47,10 +49,18 @@ def slugs(name: str, slug: str | None, owner_id: UUID) -> tuple[str, ...]:
     The second of those ends in a piece of the owner's id, so it is free for sure.
     """
     if slug is not None:
-        return () if slug in SLUGS_RESERVED else (slug,)
+        return () if reserved(slug) else (slug,)
     made = slugify(name, max_length=SLUG_MAX) or "item"
     longer = f"{made}-{owner_id.hex[-SUFFIX_LENGTH:]}"
-    return (longer,) if made in SLUGS_RESERVED else (made, longer)
+    return (longer,) if reserved(made) else (made, longer)
+
+
+def reserved(slug: str) -> bool:
+    """Whether an address with it means something else: a route, or the id of another.
+
+    An id is whatever reads as one, with its hyphens anywhere.
+    """
+    return slug in SLUGS_RESERVED or _ID.fullmatch(slug.replace("-", "")) is not None
 
 
 def created(
@@ -84,7 +94,7 @@ def changed(product: Product, changes: ProductChanges, now: datetime) -> Product
     fields = msgspec.structs.asdict(changes)
     given = {name: value for name, value in fields.items() if value is not UNSET}
     if "variants" in given and "options" not in given:
-        given["options"] = options_of(given["variants"])
+        given["options"] = _narrowed(product.options, given["variants"])
     return next_version(msgspec.structs.replace(product, **given), now)
 
 
@@ -134,6 +144,22 @@ def widened(
         for name, value in variant.options.items():
             values.setdefault(name, {})[value] = None
     return tuple(Option(name, tuple(found)) for name, found in values.items())
+
+
+def _narrowed(
+    options: Sequence[Option], variants: Sequence[VariantDraft]
+) -> tuple[Option, ...]:
+    """The variants' own options, in the order in which the product has them.
+
+    A variant that was read from the database does not know that order.
+    """
+    own = {option.name: set(option.values) for option in options_of(variants)}
+    kept = (
+        Option(option.name, tuple(v for v in option.values if v in own[option.name]))
+        for option in options
+        if option.name in own
+    )
+    return widened(tuple(kept), variants)
 
 
 def check_variants(

@@ -85,9 +85,7 @@ class ImportedGoods(Domain):
             raise handle_taken()
         if before is not None:
             decide.check_editor(before, None, None)
-        if sheet.slug in decide.SLUGS_RESERVED or not tx.claimed(
-            "slug", sheet.slug, owner
-        ):
+        if decide.reserved(sheet.slug) or not tx.claimed("slug", sheet.slug, owner):
             raise handle_taken()
         if before is not None and before.slug != sheet.slug:
             raise handle_taken()  # it was renamed since it was looked up

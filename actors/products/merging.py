@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from actors.products import decide
 from bus.products import Option, ProductChanges, ProductDraft, VariantDraft
@@ -68,12 +68,8 @@ def _changes(product: Product, sheet: ProductSheet) -> ProductChanges:
     )
 
 
-def _options(
-    product: Product, variants: Sequence[VariantDraft]
-) -> tuple[Option, ...] | UnsetType:
+def _options(product: Product, variants: Sequence[VariantDraft]) -> tuple[Option, ...]:
     """The options with the values that are new; untouched where none is."""
-    if tuple(variants) == product.variants:
-        return UNSET
     return decide.widened(product.options, variants)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -57,6 +57,20 @@ class Db:
 async def _traced(connection: Any) -> None:
     if traces.are_on():
         connection.add_query_logger(traces.log_statement)
+
+
+@contextmanager
+def _connecting() -> Iterator[None]:
+    """A server that turns us away is a way that is closed, whatever its reason.
+
+    The database is closed for maintenance, renamed, or has another password by now.
+    """
+    try:
+        yield
+    except CONNECTION_LOST:
+        raise
+    except asyncpg.PostgresError as error:
+        raise ConnectionRefusedError(str(error)) from error
 
 
 def _forget(_: float) -> None:
@@ -125,7 +139,8 @@ class Database:
         began_at = time.perf_counter()
         self.readers_waiting += 1
         try:
-            connection = await readers.acquire(timeout=CONNECT_SECONDS_MAX)
+            with _connecting():
+                connection = await readers.acquire(timeout=CONNECT_SECONDS_MAX)
         finally:
             self.readers_waiting -= 1
         self.acquired(time.perf_counter() - began_at)
@@ -144,12 +159,13 @@ class Database:
             self._readers = None
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            self._url,
-            timeout=CONNECT_SECONDS_MAX,
-            command_timeout=STATEMENT_SECONDS_MAX,
-            server_settings=self._settings(),
-        )
+        with _connecting():
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=CONNECT_SECONDS_MAX,
+                command_timeout=STATEMENT_SECONDS_MAX,
+                server_settings=self._settings(),
+            )
         await _traced(connection)
         return connection
 

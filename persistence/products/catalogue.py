@@ -99,9 +99,10 @@ async def load_products(db: Db | Tx, ids: Iterable[UUID]) -> dict[UUID, Product]
 
 
 async def find_product(db: Db, product_id: UUID | None, slug: str) -> Product | None:
-    """The product with this id or this slug; an archived one gives its slug up."""
+    """The product with this id, else this slug; an archived one gives its slug up."""
     row = await db.fetchrow(
-        _PRODUCTS + "WHERE p.id = $1 OR (p.slug = $2 AND p.status <> 'ARCHIVED')",
+        _PRODUCTS + "WHERE p.id = $1 OR (p.slug = $2 AND p.status <> 'ARCHIVED')"
+        " ORDER BY p.id = $1 DESC NULLS LAST LIMIT 1",
         product_id,
         slug,
     )

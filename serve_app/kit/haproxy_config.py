@@ -61,6 +61,8 @@ _EVERY_EXCHANGE = """
     http-after-response del-header Server
     http-after-response set-header X-Request-Id %[unique-id] unless \
 { res.hdr(X-Request-Id) -m found }
+    # The rest of such a body is not read, so nothing can follow it on the connection.
+    http-after-response set-header Connection close if { status 413 }
 """
 
 

@@ -117,12 +117,21 @@ class Replica(BaseHTTPRequestHandler):
         if self.path == "/stream":
             self.follow()
             return
+        if self.path == "/large":
+            self.refuse()
+            return
         named = self.headers.get_all("X-Forwarded-For") or []
         body = "\n".join(named).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def refuse(self) -> None:
+        """Answer before the body has come, and say nothing of the connection."""
+        self.send_response(413)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def follow(self) -> None:
         """Say so little, and so late, as an event stream does."""
@@ -221,6 +230,14 @@ def test_the_edge_is_told_the_address_that_the_client_has(edge: int, sent: str) 
     head, body = said(edge, request.encode())
     assert head.startswith(b"HTTP/1.1 200 ")
     assert body == b"127.0.0.1"
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+@pytest.mark.usefixtures("replica")
+def test_a_connection_ends_with_the_body_that_was_too_large(edge: int) -> None:
+    head, _ = said(edge, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in head.lower()
 
 
 @pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")

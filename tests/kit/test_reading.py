@@ -1,11 +1,13 @@
 """Reading: queries run beside the batches, many of one type in one statement."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import pytest
 
 from actors.kit.reading import ROUNDS_MAX
 from bus.kit.refusals import Failed
+from persistence.kit.database import Database
 from tests.kit.faults import caller, names, until
 from tests.kit.toy import BEGUN, Look, Note, Peek, Stall, close_gate
 
@@ -54,3 +56,16 @@ async def test_queries_gather_while_others_are_read(toys) -> None:
         sizes = [int(line.split()[1]) for line in BEGUN]
         assert sum(sizes) == 20
         assert len(sizes) <= ROUNDS_MAX + 2
+
+
+async def test_a_server_that_turns_us_away_is_not_a_bug_of_ours(toys) -> None:
+    """Guards database.py: `with _connecting():`, for reads and for writes."""
+    async with toys() as s:
+        elsewhere = urlsplit(s.urls["toy"])._replace(path="/closed").geturl()
+        database = Database(elsewhere, "souk:toy/0:x")
+        assert not await database.answers()
+        for attempt in (database.read().__aenter__, database.writer):
+            with pytest.raises(ConnectionRefusedError, match="does not exist"):
+                await attempt()
+        assert database.readers_in_use == database.readers_waiting == 0
+        await database.close()

@@ -89,6 +89,40 @@ async def test_a_slug_from_a_name_makes_way_and_a_given_one_is_refused(shop) -> 
         assert (await refused(s, edit(second, slug="same-name"))).code == "slug-taken"
 
 
+async def test_nobody_takes_the_address_of_anothers_product(shop) -> None:
+    async with shop("products") as s:
+        made = await s.ask(product("Mine", slug="mine"))
+        for slug in (str(made.id), made.id.hex, "-".join(made.id.hex), "export"):
+            squatter = await refused(s, product("Theirs", slug=slug))
+            assert squatter.code == "slug-taken", slug
+            assert (await refused(s, edit(made, slug=slug))).code == "slug-taken"
+        named = await s.ask(product(str(made.id)))
+        assert named.slug == f"{made.id}-{named.id.hex[-8:]}"
+        # One from before slugs were checked so does not hide it either.
+        await s.rows(
+            "products",
+            "UPDATE products SET slug = $2 WHERE id = $1 RETURNING id",
+            named.id,
+            str(made.id),
+        )
+        assert (await get(s, made.id)).id == made.id
+
+
+async def test_options_stay_in_the_order_they_were_given(shop) -> None:
+    async with shop("products") as s:
+        first = variant("P-1", Colour="Red", Size="S")
+        second = variant("P-2", Colour="Blue", Size="M")
+        made = await s.ask(product("Poncho", first, second))
+        assert [option.name for option in made.options] == ["Colour", "Size"]
+        await s.ask(UpdateVariant(product_id=made.id, editor_id=None, variant=first))
+        await s.ask(RemoveVariant(product_id=made.id, editor_id=None, sku="P-1"))
+        after = await get(s, made.id)
+        assert [(o.name, o.values) for o in after.options] == [
+            ("Colour", ("Blue",)),
+            ("Size", ("M",)),
+        ]
+
+
 async def test_the_same_command_twice_makes_one_product(shop) -> None:
     async with shop("products") as s:
         message, id_ = product(), new_id()
