@@ -49,6 +49,8 @@ class Gallery(Catalogue):
         images = decide.with_image(product, message.image)
         if isinstance(images, Refusal):
             raise images
+        if images == product.images:
+            return self.view(product)  # it hangs there already
         return await self.save(tx, message, product, ProductChanges(), images)
 
     @handles(RemoveImage)
