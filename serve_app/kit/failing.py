@@ -9,6 +9,16 @@ from starlette.responses import Response
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from serve_app.kit.problems import Problem, field_errors, internal_error, problem_of
 
+HTTP_CODES = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+}
+"""What Starlette refuses by itself: status → code."""
+
 
 def answer_errors(app: FastAPI) -> None:
     """Answer every error of `app` with its problem document."""
@@ -37,18 +47,8 @@ def as_problem(error: Exception) -> Problem:
             field_errors(found),
         )
     status = getattr(error, "status_code", 500)
-    code = _HTTP_CODES.get(status)
+    code = HTTP_CODES.get(status)
     if code is None:
         return internal_error()
     headers = dict(getattr(error, "headers", None) or {})
     return Problem(status, code, headers=headers)
-
-
-_HTTP_CODES = {
-    400: "malformed-request",
-    404: "not-found",
-    405: "method-not-allowed",
-    408: "request-timeout",
-    413: "body-too-large",
-    415: "unsupported-media-type",
-}

@@ -6,9 +6,12 @@ from uuid import uuid4
 from bus.notifications import SetPreferences
 from tests.edge.contract import Role
 from tests.edge.front import CARD, key
+from tests.edge.pictures import FORM
 from tests.edge.refusals.orders import while_ordering
 from tests.edge.refusals.table import provokes
 from tests.edge.scene import Scene
+
+JSON = {"Content-Type": "application/json"}
 
 
 @provokes("authentication-required", 401)
@@ -52,3 +55,40 @@ async def _no_choice(scene: Scene) -> Any:
     user_id = scene.people[Role.OTHER].user_id
     assert user_id is not None
     return await scene.front.shop.ask(SetPreferences(user_id=user_id, types={}))
+
+
+@provokes("invalid-idempotency-key", 422)
+async def _short_key(scene: Scene) -> Any:
+    short = {"Idempotency-Key": "once"}
+    return await scene.people[Role.OTHER].send("POST /payments/methods", CARD, **short)
+
+
+@provokes("invalid-cursor", 422)
+async def _foreign_cursor(scene: Scene) -> Any:
+    return await scene.people[Role.OTHER].send("GET /orders?cursor=bm93aGVyZQ")
+
+
+@provokes("invalid-request", 422)
+async def _half_a_line(scene: Scene) -> Any:
+    return await scene.front.guest.send("POST /cart/items", {"sku": scene.sku})
+
+
+@provokes("malformed-json", 400)
+async def _half_a_body(scene: Scene) -> Any:
+    return await scene.front.guest.send("POST /cart/items", b'{"sku": ', **JSON)
+
+
+@provokes("malformed-request", 400)
+async def _no_form(scene: Scene) -> Any:
+    return await scene.people[Role.OTHER].send("POST /upload", b"no form", **FORM)
+
+
+@provokes("method-not-allowed", 405)
+async def _wrong_verb(scene: Scene) -> Any:
+    return await scene.front.guest.send("PATCH /cart")
+
+
+@provokes("body-too-large", 413)
+async def _too_long(scene: Scene) -> Any:
+    body = b" " * (scene.front.gateway.settings.body_bytes_max + 1)
+    return await scene.front.guest.send("POST /cart/items", body, **JSON)

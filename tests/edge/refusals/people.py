@@ -3,7 +3,8 @@
 from typing import Any
 
 from bus.kit.addressing import new_id
-from bus.users import EnterByIdentity, SessionStart
+from bus.users import CreateAccount, EnterByIdentity, SessionStart
+from bus.users import Role as AccountRole
 from tests.edge.contract import Role
 from tests.edge.contract.people import NEW_PASSWORD, NOBODY, PERSON, WRONG_CODE
 from tests.edge.front import HOUSE, PASSWORD
@@ -84,6 +85,18 @@ async def _slower(scene: Scene) -> Any:
     start = SessionStart(session_id=new_id(), secret="a" * 43, client="x")
     enter = EnterByIdentity(user_id=new_id(), issuer="i", subject="s", start=start)
     return await scene.front.shop.ask(enter)
+
+
+@provokes("required", 422)
+async def _no_password(scene: Scene) -> Any:
+    account = CreateAccount(
+        user_id=new_id(),
+        email="bare@example.com",
+        first_name="Pat",
+        last_name="Doe",
+        role=AccountRole.CUSTOMER,
+    )
+    return await scene.front.shop.ask(account)
 
 
 async def _register(scene: Scene, email: str, password: str = NEW_PASSWORD) -> Any:

@@ -16,6 +16,7 @@ _SIGN_IN = "tests/users/test_sign_in.py"
 _IMPORTING = "tests/products/test_importing.py"
 _DECODING = "tests/files/test_decoding.py"
 _FILES_HTTP = "tests/files/test_http.py"
+_PROBLEMS = "tests/gateway/test_problems.py"
 ELSEWHERE = {
     "sku-or-items": _TIMED,
     "sku-and-reason": _TIMED,
@@ -25,7 +26,6 @@ ELSEWHERE = {
     "hold-or-count": _TIMED,
     "hold-taken": _TIMED,
     "hold-ended": _TIMED,
-    "invalid-cursor": "tests/inventory/test_levels.py",
     "above-maximum": "tests/inventory/test_levels.py",
     "last-warehouse": "tests/inventory/test_warehouses.py",
     "authorization-expired": _SHIPMENTS,
@@ -43,8 +43,6 @@ ELSEWHERE = {
     "last-administrator": "tests/users/test_accounts.py",
     "too-many-tries": "tests/users/test_sessions.py",
     "token-reused": "tests/users/test_routes.py",
-    "required": "tests/gateway/test_addresses.py",
-    "invalid-request": "tests/gateway/test_problems.py",
     "handle-taken": _IMPORTING,
     "malformed-csv": _IMPORTING,
     "missing-columns": _IMPORTING,
@@ -60,6 +58,15 @@ ELSEWHERE = {
     "upload-limit-reached": "tests/files/test_files.py",
     "upload-lost": "tests/files/test_files.py",
     "content-required": "tests/messaging/test_services.py",
+    "token-expired": "tests/gateway/test_identity.py",
+    "token-revoked": "tests/gateway/test_epochs.py",
+    "too-many-requests": "tests/gateway/test_limits.py",
+    "too-many-streams": "tests/gateway/test_following.py",
+    "audit-incomplete": "tests/gateway/test_auditing.py",
+    "not-ready": "tests/gateway/test_routes.py",
+    "internal-error": _PROBLEMS,
+    "outcome-unknown": _PROBLEMS,
+    "unavailable": _PROBLEMS,
 }
 """Code → the file of the test that provokes it, where a shop of its own does so."""
 
