@@ -167,7 +167,7 @@ async def remove_method(
 
 
 @router.post(
-    "/payments/webhooks/{provider}", access=PUBLIC, status=204, also=(403, 413)
+    "/payments/webhooks/{provider}", access=PUBLIC, status=204, also=(403, 408, 413)
 )
 async def receive_webhook(provider: str, request: Request) -> None:
     """Take a provider's word on a payment or a refund.

@@ -176,7 +176,8 @@ def _stream(reply: dict[str, Any] | None) -> dict[str, Any]:
 def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
     """What a route of this kind can answer with besides its own status.
 
-    A token that is not good is refused on public routes too.
+    A token that is not good is refused on public routes too. With an Idempotency-Key
+    the body is read, and hashed, also where the route takes none.
     """
     parameters = operation.get("parameters", [])
     statuses = {401, 422, 429, 500, 503, 504, *declared.also}
@@ -184,8 +185,11 @@ def _statuses(operation: dict[str, Any], declared: Declared) -> list[int]:
         statuses.add(403)
     if any(each["in"] == "path" for each in parameters):
         statuses.add(404)
-    if declared.body is not None or declared.upload:
-        statuses |= {409, 413, 415}
+    takes_body = declared.body is not None or declared.upload
+    if takes_body or declared.idempotent:
+        statuses |= {408, 409, 413}
+    if takes_body:
+        statuses.add(415)
     if declared.body is not None:
         statuses.add(400)
     if any(each["name"].lower() == "if-match" for each in parameters):

@@ -41,7 +41,7 @@ async def remove_suppression(address: SuppressedAddress) -> None:
     await ask(RemoveSuppression(address=address.lower()))
 
 
-@router.post("/messages/bounces", access=PUBLIC, status=204, also=(403, 413))
+@router.post("/messages/bounces", access=PUBLIC, status=204, also=(403, 408, 413))
 async def receive_bounce(request: Request) -> None:
     """Take a bounce: the mail itself, or a provider's JSON.
 
@@ -62,7 +62,7 @@ async def receive_bounce(request: Request) -> None:
     await _note(report)
 
 
-@router.post(TWILIO_PATH, access=PUBLIC, status=204, also=(403, 413))
+@router.post(TWILIO_PATH, access=PUBLIC, status=204, also=(403, 408, 413))
 async def receive_sms_status(request: Request) -> None:
     """Take Twilio's word on an SMS: it has arrived, or it did not.
 

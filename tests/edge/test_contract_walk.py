@@ -6,7 +6,7 @@ import pytest
 
 from serve_app.app import build, routers
 from tests.edge.contract import ROUTES, STREAMS, Role, Route
-from tests.edge.front import Front, order
+from tests.edge.front import Front, key, order
 from tests.edge.pictures import FORM
 from tests.edge.scene import Scene
 from tests.gateway.readers import Reader
@@ -69,6 +69,24 @@ async def test_the_table_names_every_route_that_is_served_and_no_other(
         *((route.method, route.path) for route in WITH_BODY),
         *FORMS,
     }
+
+
+async def test_wherever_a_body_is_too_large_the_document_says_so(scene: Scene) -> None:
+    """And that it may come too late, which is a matter of the same reading."""
+    document = (await scene.front.http.get("/api/openapi.json")).json()
+    large = b" " * (scene.front.gateway.settings.body_bytes_max + 1)
+    refused = set()
+    for route in ROUTES:
+        if route.method in ("GET", "DELETE") or (route.method, route.path) in FORMS:
+            continue
+        person, line, _ = await scene.ask(Role.ADMIN, route.line, None)
+        answer = await person.send(line, large, **key())
+        operation = document["paths"][route.path][route.method.lower()]
+        if answer.status_code == 413:
+            refused.add(route.line)
+            assert {"408", "413"} <= operation["responses"].keys(), route.line
+    assert {route.line for route in WITH_BODY} <= refused
+    assert "POST /products/{product_id}/restore" in refused
 
 
 async def test_a_stranger_sees_of_stock_what_may_be_bought_and_no_more(
