@@ -17,12 +17,10 @@ from bus.kit.values import Done, Page
 from bus.users import UserErased
 from persistence.files import private_files_of
 from persistence.kit.database import Db
-from persistence.kit.erased import note_erased
+from persistence.kit.erased import SEEN_SECONDS_MAX, note_erased
 from persistence.kit.transaction import Tx
 
 FILES_AT_ONCE_MAX = 100
-AGAIN_SECONDS = 60
-"""After which every transaction has ended that had not seen that the person is gone."""
 
 
 class Erasing(Shelf):
@@ -55,7 +53,7 @@ class Erasing(Shelf):
         """Note that the person is gone, and look again when that is seen by all."""
         await note_erased(tx, m.user_id)
         if m.again:
-            at = tx.now + timedelta(seconds=AGAIN_SECONDS)
+            at = tx.now + timedelta(seconds=SEEN_SECONDS_MAX)
             tx.due(f"files:{m.user_id}", at, EraseFiles(user_id=m.user_id))
         return Done()
 

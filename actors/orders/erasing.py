@@ -20,12 +20,11 @@ from bus.orders import CancelOrder, Viewer
 from bus.orders.erasing import EraseBuyer, ForgetBuyer, Forgotten
 from bus.users import UserErased
 from persistence import orders as store
-from persistence.kit.erased import note_erased
+from persistence.kit.erased import SEEN_SECONDS_MAX, note_erased
 from persistence.kit.transaction import Tx
 from persistence.orders import Order, Stage
 
 ORDERS_AT_ONCE_MAX = 200
-AGAIN_SECONDS = 60
 AGAIN_SECONDS_MAX = 86_400
 LOOKS_MAX = 42
 """About a month after the first; then the last address goes, whatever has shipped."""
@@ -59,7 +58,7 @@ def is_open(order: Order) -> bool:
 
 def next_look_seconds(look: int) -> int:
     """Later and later, at most a day apart."""
-    return min(AGAIN_SECONDS << min(look, 16), AGAIN_SECONDS_MAX)
+    return min(SEEN_SECONDS_MAX << min(look, 16), AGAIN_SECONDS_MAX)
 
 
 # --- handlers ----------------------------------------------------------------

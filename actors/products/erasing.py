@@ -15,13 +15,11 @@ from bus.kit.values import Done
 from bus.products import ReviewModerated
 from bus.products.erasing import EraseReview, EraseReviews, ForgetAuthor
 from bus.users import UserErased
-from persistence.kit.erased import note_erased
+from persistence.kit.erased import SEEN_SECONDS_MAX, note_erased
 from persistence.kit.transaction import Tx
 from persistence.products import erase_words, load_review, worded_reviews
 
 REVIEWS_AT_ONCE_MAX = 100
-AGAIN_SECONDS = 60
-"""After which every transaction has ended that had not seen that the person is gone."""
 
 
 class Erasing(Domain):
@@ -54,7 +52,7 @@ class Erasing(Domain):
         """Note that the person is gone, and look again when that is seen by all."""
         await note_erased(tx, m.user_id)
         if m.again:
-            at = tx.now + timedelta(seconds=AGAIN_SECONDS)
+            at = tx.now + timedelta(seconds=SEEN_SECONDS_MAX)
             tx.due(f"reviews:{m.user_id}", at, EraseReviews(user_id=m.user_id))
         return Done()
 

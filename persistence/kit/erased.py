@@ -6,6 +6,9 @@ from uuid import UUID
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 
+SEEN_SECONDS_MAX = 60
+"""After which no transaction is under way that has not seen that a person is gone."""
+
 
 async def note_erased(tx: Tx, user_id: UUID) -> bool:
     """Remember that a person is gone; False when that was known."""
