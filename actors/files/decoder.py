@@ -148,16 +148,24 @@ def _eight_bits(opened: Image.Image, *, keep_cmyk: bool) -> Image.Image:
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """The same colours in sRGB, which is what a picture without a profile is in."""
-    if profile is not None:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = "RGBA" if picture.mode == "RGBA" else "RGB"
-            turned = ImageCms.profileToProfile(picture, source, SRGB, outputMode=mode)
-            if turned is not None:
-                return turned
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a profile that is broken, or of other colours, says nothing
+    turned = None if profile is None else _turned(picture, profile)
+    if turned is not None:
+        return turned
     return picture if picture.mode in ("RGB", "RGBA") else picture.convert("RGB")
+
+
+def _turned(picture: Image.Image, profile: bytes) -> Image.Image | None:
+    """What a profile makes of a picture.
+
+    None for one that is broken, or of other colours than the picture's: it counts as
+    none, since the pixels are good all the same.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        return ImageCms.profileToProfile(picture, source, SRGB, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
 
 
 def _write_sizes(
