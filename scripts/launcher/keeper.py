@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
+from actors import DOMAINS
 from bus.kit.settings import Settings, SettingsError
 from scripts.embedded.nats import NatsError
 from scripts.embedded.place import PostgresError
@@ -107,7 +108,13 @@ def _run(settings: Settings, show: Progress) -> int:
     (temp_dir / "edge").mkdir(mode=0o700)
     keeper = Identity.of(os.getpid())
     assert keeper is not None, "we run"  # noqa: S101
-    run = Run(secrets.token_hex(16), keeper, temp_dir=str(temp_dir), ports=ports)
+    run = Run(
+        secrets.token_hex(16),
+        keeper,
+        temp_dir=str(temp_dir),
+        ports=ports,
+        shards={domain: full.shards(domain) for domain in DOMAINS},
+    )
     run.write(full.data_dir)
     install(full, ray_environment(full, ports, temp_dir), run.mark)
     run_in_batches()

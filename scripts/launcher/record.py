@@ -31,6 +31,7 @@ class Run:
     temp_dir: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
+    shards: dict[str, int] = field(default_factory=dict)
     processes: dict[str, Identity] = field(default_factory=dict)
     descendants: list[Identity] = field(default_factory=list)
     """All others as they were when the shop was ready: Ray's write over their mark."""
