@@ -100,9 +100,8 @@ def mistype(dice: random.Random, words: str) -> str:
     return words.replace(longest, wrong)
 
 
-def show_browsing(console: Console, browsed: list[Browsed], products: int) -> None:
+def show_browsing(console: Console, browsed: list[Browsed]) -> None:
     """The figures as a table for people."""
-    console.print(f"{products} products")
     for one in browsed:
         console.print(
             f"\n{one.clients} clients; noop: {one.noop_per_second:.0f}/s, "

@@ -167,8 +167,10 @@ def _show(report: Report) -> Console:
     console.print(f"{cpus} CPUs, {seconds:g} s a load, all on one machine")
     if measured := [one for one in report.measured if isinstance(one, Measured)]:
         show(console, measured)
+    if report.imported is not None:
+        console.print(report.imported.words())
     if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
-        show_browsing(console, browsed, report.products)
+        show_browsing(console, browsed)
     if report.sales:
         show_sales(console, report.sales, report.rates)
     if report.yardsticks is not None:

@@ -12,7 +12,7 @@ from scripts.auditing.place import Place, running_place
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
-from scripts.benching.filling import fill
+from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
 from scripts.benching.measuring import Bench, Measured
@@ -53,7 +53,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sales: list[Sale] = []
     rates: Rates | None = None
     yardsticks: Yardsticks | None = None
-    products: int = 0
+    imported: Imported | None = None
 
     def faults(self) -> list[str]:
         """Why the figures do not count: nothing when all is as it must be."""
@@ -78,8 +78,9 @@ async def run(settings: Settings, wish: Wish) -> Report:
         raise Failure("there are no demo accounts in credentials.json (SOUK_DEMO=0?)")
     url = place.run.urls["local"]
     visits: tuple[Visit, ...] = ()
+    imported: Imported | None = None
     if wish.scene in ("browse", "mixed"):
-        await fill(url, accounts, wish.products)
+        imported = await fill(url, accounts, wish.products)
         visits = visits_of(list(wares(wish.products)))
     login = {key: accounts["admin"][key] for key in ("email", "password")}
     async with signed_in(url, login) as seller:
@@ -92,6 +93,7 @@ async def run(settings: Settings, wish: Wish) -> Report:
             processes=wish.processes,
         )
         found = await _measure(bench, seller, wish, visits)
+        found.imported = imported
     return await _report(place, bench, wish, found)
 
 
@@ -99,6 +101,7 @@ class _Found(msgspec.Struct, kw_only=True):
     measured: list[Measured] | list[Browsed]
     sales: list[Sale] = []
     rates: Rates | None = None
+    imported: Imported | None = None
 
 
 async def _measure(
@@ -156,7 +159,7 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         sales=found.sales,
         rates=found.rates,
         yardsticks=beside,
-        products=wish.products if wish.scene in ("browse", "mixed") else 0,
+        imported=found.imported,
     )
 
 
