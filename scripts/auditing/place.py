@@ -34,7 +34,8 @@ def running_place(settings: Settings) -> Place:
         raise Failure(f"the shop in {settings.data_dir} is not running")
     secrets = json.loads((settings.data_dir / SECRETS).read_text())
     # The pools are as large as they were made, whatever this process was told.
-    whole = completed(settings, secrets, run.ports).changed(shard_counts=run.shards)
+    shards = {**settings.shard_counts, **run.shards}
+    whole = completed(settings, secrets, run.ports).changed(shard_counts=shards)
     names = [*DOMAINS, *([BANK] if has_bank(settings) else [])]
     return Place(
         settings=whole,

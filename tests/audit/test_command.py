@@ -7,14 +7,16 @@ from pathlib import Path
 
 import asyncpg
 
+from actors import DOMAINS
 from bus.kit.settings import Settings
 from scripts.auditing import streaming
 from scripts.auditing.books import name_of
 from scripts.auditing.checks import CHECKS
 from scripts.auditing.commands import run_audit
-from scripts.auditing.place import Place, consumed_kinds
+from scripts.auditing.place import Place, consumed_kinds, running_place
 from scripts.auditing.rest import wait_for_rest
 from scripts.embedded.process import Identity
+from scripts.launcher.keys import ensure_secrets
 from scripts.launcher.record import Run
 from tests.audit.shop import SHARDS, Sold
 
@@ -45,6 +47,19 @@ def place_of(sold: Sold) -> Place:
         run=Run(mark="tests", keeper=myself),
         consumers=consumed_kinds(),
     )
+
+
+def test_the_pools_are_as_large_as_the_start_has_made_them(tmp_path: Path) -> None:
+    myself = Identity.of(os.getpid())
+    assert myself is not None
+    ensure_secrets(tmp_path, [*DOMAINS, "bank"])
+    ports = {"postgres": 1, "nats": 2, "smtp": 3, "bank": 4}
+    run = Run(mark="m", keeper=myself, ports=ports, shards={"orders": 2})
+    run.write(tmp_path)
+    told = Settings(data_dir=tmp_path, shard_counts={"orders": 1, "users": 3})
+    found = running_place(told).settings
+    sizes = [found.shards(name) for name in ("orders", "users", "files")]
+    assert sizes == [2, 3, 1]
 
 
 async def test_a_whole_audit_counts_what_it_read_and_finds_nothing(sold: Sold) -> None:

@@ -1,5 +1,7 @@
 """What the browse bench looks at, and what it counts."""
 
+import csv
+import io
 import random
 from collections import Counter
 
@@ -7,7 +9,9 @@ import msgspec
 import pytest
 from aiohttp import web
 from rich.console import Console
+from slugify import slugify
 
+from bus.products.sheets import EXPORTED, column_name, money_of
 from persistence.products.words import distance
 from scripts.benching.browsing import (
     SHARES,
@@ -18,7 +22,8 @@ from scripts.benching.browsing import (
     show_browsing,
     visits_of,
 )
-from scripts.benching.catalogue import read_shelves, wares
+from scripts.benching.catalogue import read_shelves, slug_of, wares
+from scripts.benching.filling import sheet_of
 from scripts.benching.load import Load, run
 from scripts.benching.measuring import errors_of
 from scripts.benching.scenes import Task, Visit
@@ -115,9 +120,28 @@ def test_the_figures_are_a_table_for_people_and_for_the_proof(
         past=past,
         errors=errors_of(load),
     )
-    show_browsing(Console(width=100), [one], 10)
+    show_browsing(Console(width=100), [one])
     said = capsys.readouterr().out
     assert "25% were answered from the near cache" in said
     assert "errors: {'answered 503': 1}" in said
     lines = proved._figures({"measured": [msgspec.to_builtins(one)]})
     assert any(line.startswith("| near: product p99 ms | 2") for line in lines)
+
+
+def test_the_catalogue_is_a_sheet_that_the_shop_reads_as_it_is_meant() -> None:
+    goods = list(wares(40))
+    rows = list(csv.DictReader(io.StringIO(sheet_of(goods).decode())))
+    assert len(rows) == sum(len(ware.draft.variants) for ware in goods)
+    assert set(rows[0]) == {column_name(column) for column in EXPORTED}
+    by_sku = {row["Variant SKU"]: row for row in rows}
+    for ware in goods:
+        first = by_sku[ware.draft.variants[0].sku]
+        assert first["Title"] == ware.draft.name
+        assert first["Product Category"] == slug_of(ware.path)
+        for variant in ware.draft.variants:
+            row = by_sku[variant.sku]
+            assert money_of(row["Variant Price"], "USD") == variant.price
+            assert row["Variant Inventory Qty"] == str(ware.pieces[variant.sku])
+            assert row["Handle"] == slugify(ware.draft.name)
+            values = [row[f"Option{number} Value"] for number in (1, 2, 3)]
+            assert [one for one in values if one] == [*variant.options.values()]
