@@ -180,5 +180,7 @@ def _show(report: Report) -> Console:
         console.print(f"\n{', '.join(DURABLE)} are on: {names}")
     for fault in report.faults():
         console.print(fault, markup=False)
+    for aim in report.aims:
+        console.print(aim.words(), markup=False)
     console.print(f"audit: {report.audit.words()}")
     return console

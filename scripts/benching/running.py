@@ -9,6 +9,7 @@ import msgspec
 from bus.kit.settings import Settings
 from scripts.auditing.commands import Verdict, run_audit
 from scripts.auditing.place import Place, running_place
+from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
@@ -54,6 +55,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
+    aims: list[Aim] = []
 
     def faults(self) -> list[str]:
         """Why the figures do not count: nothing when all is as it must be."""
