@@ -19,10 +19,10 @@ from bus.notifications import (
     SendNotification,
     Told,
 )
-from bus.orders import GetOrder, GetOrderContact, OrderContact, Viewer
+from bus.orders import GetOrderContact, OrderContact
 from bus.users import Contact, FindStaff, GetContact, Role
 
-STAFF = Viewer(role=Role.ADMIN)
+CONFIRMATION = "order_confirmed"
 
 
 class Carrying(Domain):
@@ -83,7 +83,7 @@ class Carrying(Domain):
         if contact.email is None:
             return
         facts = {"title": telling.title, "body": telling.body, **telling.data}
-        facts |= await self._details(run, telling)
+        facts |= _details(telling, contact)
         await run.ask(
             SendEmail(
                 message_id=message_id,
@@ -111,18 +111,18 @@ class Carrying(Domain):
         staff = await run.ask(FindStaff(role=Role.ADMIN))
         await self._tell_all(run, run.id, set(staff.user_ids), telling)
 
-    async def _details(self, run: Run, telling: Telling) -> dict[str, Any]:
+    async def _details_of(self, run: Run, telling: Telling) -> dict[str, Any]:
         """What the mail says besides: an address, so no notification keeps it."""
-        if telling.template != "order_confirmed":
+        if telling.template != CONFIRMATION:
             return {}
         order_id = UUID(telling.data["order_id"])
         try:
-            order = await run.ask(GetOrder(order_id=order_id, viewer=STAFF))
+            contact = await run.ask(GetOrderContact(order_id=order_id))
         except Refusal as refusal:
             if refusal.data.kind is RefusalKind.NOT_FOUND:
                 return {}  # the mail says less
             raise
-        return {"order": receipt_of(order)}
+        return _details(telling, contact)
 
     async def _carry(
         self, run: Run, told: Told, user_id: UUID, telling: Telling
@@ -142,7 +142,7 @@ class Carrying(Domain):
                 "title": telling.title,
                 "body": telling.body,
                 **telling.data,
-                **await self._details(run, telling),
+                **await self._details_of(run, telling),
                 "name": contact.first_name,
             },
             "user_id": user_id,
@@ -155,3 +155,10 @@ class Carrying(Domain):
         if told.sms and contact.phone:
             identity = derived_id(told.id, "sms", user_id)
             await run.ask(SendSms(message_id=identity, to=contact.phone, **content))
+
+
+def _details(telling: Telling, contact: OrderContact) -> dict[str, Any]:
+    """The lines of an order and where it goes, in the mail that confirms it."""
+    if telling.template != CONFIRMATION or contact.order is None:
+        return {}
+    return {"order": receipt_of(contact.order)}

@@ -8,7 +8,6 @@ import msgspec
 from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
 from actors.notifications.alerts import Alerts
-from actors.notifications.carrying import STAFF
 from actors.notifications.erasing import Erasing
 from actors.notifications.tellings import (
     Telling,
@@ -56,6 +55,7 @@ from bus.orders import (
     OrderRefunded,
     OrderShipped,
     OrderView,
+    Viewer,
 )
 from bus.orders.events import OrderEvent
 from bus.payments import (
@@ -64,12 +64,14 @@ from bus.payments import (
     PaymentFailed,
     PaymentSucceeded,
 )
+from bus.users import Role
 from persistence import notifications as store
 from persistence.kit.database import Db
 from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
 from persistence.notifications import Carried, Notification, Preferences
 
+STAFF = Viewer(role=Role.ADMIN)
 READ_AT_ONCE_MAX = 500
 SWEEP_EVERY = 1_000
 

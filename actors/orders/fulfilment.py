@@ -235,7 +235,7 @@ class Fulfilment(Capturing):
     async def get_order_contact(
         self, tx: Tx, messages: list[GetOrderContact]
     ) -> list[OrderContact | Refusal]:
-        """Whom to write to; asked right after orders, whose shard still knows them."""
+        """Whom to write to, and of what; a shard still knows its new orders."""
         orders = await store.load_orders(tx, [m.order_id for m in messages])
         return [_contact(orders[m.order_id]) for m in messages]
 
@@ -263,6 +263,7 @@ def _contact(order: Order | None) -> OrderContact | Refusal:
         email=order.email,
         name=order.shipping.name,
         number=order.number,
+        order=order.view(),
     )
 
 

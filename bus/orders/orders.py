@@ -129,7 +129,7 @@ class TimelineEntry(Value, frozen=True, kw_only=True):
 
 
 class OrderContact(Value, frozen=True, kw_only=True):
-    """Whom to write to about an order; a guest's address stands on the order."""
+    """Whom to write to about an order, and what of; a guest's address stands on it."""
 
     order_id: UUID
     user_id: UUID | None
@@ -137,6 +137,7 @@ class OrderContact(Value, frozen=True, kw_only=True):
     name: str
     number: str
     locale: str = "en"
+    order: OrderView | None = None
 
 
 class Viewer(Value, frozen=True, kw_only=True):
@@ -288,7 +289,7 @@ class GetTimelineAfter(Query[Page[TimelineEntry]], frozen=True, kw_only=True):
 
 
 class GetOrderContact(Query[OrderContact], frozen=True, kw_only=True):
-    """Whom to write to about an order (asked by notifications)."""
+    """Whom to write to about an order, and what it is (asked by notifications)."""
 
     key = by("order_id")
     order_id: UUID

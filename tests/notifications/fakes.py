@@ -3,6 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from actors.kit.domain import Domain, handles
 from bus.kit.refusals import Unavailable, not_found
 from bus.orders import GetOrder, GetOrderContact, OrderContact, OrderView
@@ -53,7 +55,8 @@ class Orders(Domain):
         """Whom to write to about an order."""
         if query.order_id not in self.contacts:
             raise not_found("order")
-        return self.contacts[query.order_id]
+        order = self.orders.get(query.order_id)
+        return replace(self.contacts[query.order_id], order=order)
 
 
 class Products(Domain):

@@ -100,4 +100,8 @@ def order_of(user_id: UUID | None, *sellers: UUID | None) -> OrderView:
         updated_at=NOW,
     )
     fakes.Orders.orders[order_id] = order
+    if order_id not in fakes.Orders.contacts:
+        fakes.Orders.contacts[order_id] = OrderContact(
+            order_id=order_id, user_id=user_id, email=None, name="Ann", number="SK-9"
+        )
     return order
