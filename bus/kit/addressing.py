@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 SLOTS = 64
+RANDOM_BYTES = 10
+RANDOM_IDS_MAX = 256
 NUMBER_MAX = (1 << 14) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,12 +42,10 @@ def new_id(key: str | UUID | None = None) -> UUID:
     Without a key the id is its own: its random last two bytes are its hash.
     """
     milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
+    value = (milliseconds << 80) | (_random() & _FREE) | _VERSION_7
     if key is not None:
         value = value & ~0xFFFF | route_hash(key)
-    return UUID(int=value)
+    return _uuid(value)
 
 
 def ordered_id(at: datetime, number: int) -> UUID:
@@ -70,7 +71,50 @@ def derived_id(source: UUID, purpose: str, key: str | UUID | None = None) -> UUI
         purpose.encode(), key=source.bytes, digest_size=10
     ).digest()
     time_bits = (source.int >> 80) if source.version == 7 else 0
-    value = (time_bits << 80) | int.from_bytes(digest, "big")
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    return UUID(int=value & ~0xFFFF | route_hash(source if key is None else key))
+    value = (time_bits << 80) | (int.from_bytes(digest, "big") & _FREE) | _VERSION_7
+    return _uuid(value & ~0xFFFF | route_hash(source if key is None else key))
+
+
+# --- private -----------------------------------------------------------------
+
+_VERSION_7 = (0x7 << 76) | (0x2 << 62)
+_FREE = ((1 << 80) - 1) & ~((0xF << 76) | (0x3 << 62))
+
+
+class _Ahead(threading.local):
+    """A thread's random bytes, read ahead: a call to the system for each id costs."""
+
+    bytes = b""
+    at = 0
+
+
+_ahead = _Ahead()
+
+
+def _random() -> int:
+    """80 random bits."""
+    at = _ahead.at
+    if at >= len(_ahead.bytes):
+        _ahead.bytes, at = os.urandom(RANDOM_BYTES * RANDOM_IDS_MAX), 0
+    _ahead.at = at + RANDOM_BYTES
+    return int.from_bytes(_ahead.bytes[at : at + RANDOM_BYTES], "big")
+
+
+def _forget() -> None:
+    """A child process must not make the ids that its parent makes."""
+    _ahead.bytes = b""
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _uuid(value: int) -> UUID:
+    """`UUID(int=value)` of a value that needs no check, in a third of its time."""
+    made = object.__new__(UUID)
+    _set_int(made, value)
+    _set_safe(made, SafeUUID.unknown)
+    return made
+
+
+_set_int = UUID.int.__set__  # type: ignore[attr-defined,misc]
+_set_safe = UUID.is_safe.__set__  # type: ignore[attr-defined,misc]
