@@ -21,6 +21,7 @@ from bus.orders import (
     ListShipments,
     OrderStatus,
     SellerShipment,
+    Viewer,
 )
 from bus.orders.steps import DeliverChosen, DeliverShipment, NoteDeliveries
 from persistence import orders as store
@@ -56,7 +57,7 @@ class Selling(Fulfilment):
         if not chosen:
             return Deliveries()
         work = DeliverChosen(
-            request_id=m.request_id, chosen=tuple(chosen), viewer=m.viewer
+            request_id=m.request_id, chosen=tuple(chosen), actor_id=m.actor_id
         )
         await run.step(NoteDeliveries(request_id=m.request_id), opens=work)
         return await self.deliver_chosen(run, work)
@@ -70,7 +71,7 @@ class Selling(Fulfilment):
 
     async def _deliver(self, run: Run, m: DeliverChosen, one: Delivery) -> bool:
         deliver = DeliverShipment(
-            order_id=one.order_id, shipment_id=one.shipment_id, viewer=m.viewer
+            order_id=one.order_id, shipment_id=one.shipment_id, actor_id=m.actor_id
         )
         id_ = derived_id(m.request_id, f"deliver {one.shipment_id}", one.order_id)
         done: bool = await run.ask(deliver, id=id_)
@@ -92,7 +93,7 @@ class Selling(Fulfilment):
             return False
         request = AdvanceOrder(
             order_id=order.id,
-            viewer=m.viewer,
+            viewer=Viewer(role="ADMIN", user_id=m.actor_id),
             status=OrderStatus.DELIVERED,
             items=rest,
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from bus.kit.messages import ANY, Command, Query, by
 from bus.kit.values import Money, Page, Value
-from bus.orders.orders import OrderStatus, Viewer
+from bus.orders.orders import OrderStatus
 
 DASHBOARD_LINES_MAX = 100
 SELLERS_MAX = 100
@@ -90,7 +90,7 @@ class Deliveries(Value, frozen=True, kw_only=True):
 
 
 class DeliverOldest(Command[Deliveries], frozen=True, kw_only=True):
-    """Mark the oldest shipment of each of some sellers delivered.
+    """Mark the oldest shipment of each of some sellers delivered (an administrator's).
 
     Those sellers come first whose shipment has waited longest. One that somebody else
     delivers in between is left out of the answer: none is delivered twice.
@@ -99,7 +99,7 @@ class DeliverOldest(Command[Deliveries], frozen=True, kw_only=True):
     key = by("request_id")
     request_id: UUID
     sellers_max: int
-    viewer: Viewer
+    actor_id: UUID
 
 
 # --- queries -----------------------------------------------------------------

@@ -209,7 +209,7 @@ class DeliverChosen(Command[Deliveries], frozen=True, kw_only=True):
     key = by("request_id")
     request_id: UUID
     chosen: tuple[Delivery, ...]
-    viewer: Viewer
+    actor_id: UUID
 
 
 class NoteDeliveries(Command[Done], frozen=True, kw_only=True):
@@ -226,7 +226,7 @@ class DeliverShipment(Command[bool], frozen=True, kw_only=True):
     key = by("order_id")
     order_id: UUID
     shipment_id: UUID
-    viewer: Viewer
+    actor_id: UUID
 
 
 class LookAtPayment(Command[Placed], frozen=True, kw_only=True):

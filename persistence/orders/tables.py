@@ -142,7 +142,9 @@ class OrderLineRow(Table, table=True):
     status: str
     shipped: int
     delivered: int
-    in_progress: bool
+    in_progress: bool = Field(
+        sa_column=Column(sa.Boolean, nullable=False, server_default=sa.false())
+    )
 
 
 class SellerTotalsRow(Table, table=True):

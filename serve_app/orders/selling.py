@@ -20,7 +20,7 @@ from bus.orders import (
 from serve_app.kit.routing import ADMIN, SELLER, Caller, Pages, ask
 from serve_app.orders.bodies import DeliveriesBody
 from serve_app.orders.orders import ORDER_SECONDS_MAX
-from serve_app.orders.router import router, viewer_of
+from serve_app.orders.router import router
 
 Seller = Annotated[
     UUID | None,
@@ -78,7 +78,7 @@ async def deliver_oldest(body: DeliveriesBody, caller: Caller) -> Deliveries:
     """
     request_id = caller.command_id()
     command = DeliverOldest(
-        request_id=request_id, sellers_max=body.sellers_max, viewer=viewer_of(caller)
+        request_id=request_id, sellers_max=body.sellers_max, actor_id=caller.person
     )
     return await ask(command, id=request_id, timeout_seconds=ORDER_SECONDS_MAX)
 

@@ -19,7 +19,6 @@ ORDERS_AT_ONCE_MAX = 1_000
 CHANGES = (
     """ALTER TABLE order_lines
          ADD COLUMN in_progress boolean NOT NULL DEFAULT false""",
-    "ALTER TABLE order_lines ALTER COLUMN in_progress DROP DEFAULT",
     """UPDATE order_lines SET in_progress = true FROM orders
        WHERE orders.id = order_id AND orders.status NOT IN ('CANCELLED', 'REFUNDED')
          AND order_lines.status NOT IN ('DELIVERED', 'CANCELLED')""",
