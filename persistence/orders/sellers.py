@@ -86,6 +86,8 @@ async def count_work(tx: Tx, changes: Iterable[Change]) -> bool:
     """
     sums: Counter[tuple[UUID, int, str]] = Counter()
     for before, after in changes:
+        if before and before.status is after.status and before.lines is after.lines:
+            continue
         slot = slot_of(after.id)
         now = _work(after)
         was = _work(before) if before is not None else Counter[tuple[UUID, str]]()
