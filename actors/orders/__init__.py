@@ -3,7 +3,8 @@
 `carts` is what a buyer does before; `placing` the one function that an order's life
 hangs on, `paying` its later attempts; `changes` its steps; `fulfilment` shipping,
 cancelling, refunds, queries; `finding` how a buyer comes back to it; `following` what
-a stream of one reads; `erasing` takes a person out of their orders.
+a stream of one reads; `selling` what its sellers see, and deliveries by seller;
+`erasing` takes a person out of their orders.
 """
 
 from actors.orders.changes import Changes
@@ -13,9 +14,10 @@ from actors.orders.following import Following
 from actors.orders.fulfilment import Fulfilment
 from actors.orders.known import Known
 from actors.orders.merging import Merging
+from actors.orders.selling import Selling
 
 
-class Orders(Merging, Fulfilment, Changes, Finding, Known, Following, Erasing):
+class Orders(Merging, Selling, Fulfilment, Changes, Finding, Known, Following, Erasing):
     """Owns the carts and orders of its buyers."""
 
     name = "orders"

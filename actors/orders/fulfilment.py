@@ -19,10 +19,12 @@ from actors.orders.moving import (
     shown,
     timeline_for,
 )
+from actors.orders.parcels import left_together
 from actors.orders.trying import TAKEN
 from bus.inventory import ShipStock
 from bus.kit.addressing import derived_id
 from bus.kit.cursors import id_of
+from bus.kit.messages import Message
 from bus.kit.refusals import Refusal, forbidden, not_found
 from bus.kit.values import Done, Money, Page
 from bus.orders import (
@@ -104,16 +106,19 @@ class Fulfilment(Capturing):
         on its way to having its pieces sold.
         """
         order: Order = await run.step(ReadOrder(order_id=m.order_id))
-        parcels = [one for one in order.shipments if one.id == m.shipment_id]
+        parcels = left_together(order, m.shipment_id)
         if parcels and order.stage is Stage.COMMITTING:
             await self._commit(run, order)
         await asyncio.gather(
             *(
                 run.ask(
                     ShipStock(
-                        order_id=order.id, sku=sku, quantity=n, shipment_id=parcel.id
+                        order_id=order.id,
+                        sku=sku,
+                        quantity=n,
+                        shipment_id=m.shipment_id,
                     ),
-                    id=derived_id(parcel.id, sku),
+                    id=derived_id(m.shipment_id, sku),
                 )
                 for parcel in parcels
                 for sku, n in sorted(parcel.items.items())
@@ -125,8 +130,7 @@ class Fulfilment(Capturing):
     async def begin_advance(self, tx: Tx, m: BeginAdvance) -> Order:
         """Write how far the lines are; sellers move only their own."""
         order = (await store.load_orders(tx, [m.order_id]))[m.order_id]
-        viewer = m.request.viewer
-        if order and any(one.id == m.shipment_id for one in order.shipments):
+        if order and left_together(order, m.shipment_id):
             return order
         refusal = refuse_advance(order, m.request)
         if order is None or refusal is not None:
@@ -136,17 +140,7 @@ class Fulfilment(Capturing):
         after = advance(order, m.request, m.shipment_id, tx.now)
         if m.captured and order.payment_status not in TAKEN:
             after = replace(after, payment_status="SUCCEEDED")
-        await store.update_orders(tx, [after], lines=True)
-        step = Step(
-            order=after,
-            reason=m.request.status.lower(),
-            actor=viewer.role,
-            actor_id=viewer.user_id,
-        )
-        await store.add_timeline(tx, [step])
-        facts = {"status": after.status, "step": m.request.status}
-        tx.audit(m, order.id, {"status": order.status}, facts)
-        _tell_advance(tx, order, after, m)
+        await write_advance(tx, order, after, m.request, about=m)
         return after
 
     @handles(RefundCompleted)
@@ -240,6 +234,23 @@ class Fulfilment(Capturing):
         return [_contact(orders[m.order_id]) for m in messages]
 
 
+async def write_advance(
+    tx: Tx, before: Order, after: Order, request: AdvanceOrder, about: Message
+) -> None:
+    """Write an order whose lines have moved on, and tell of it."""
+    await store.update_orders(tx, [after], lines=True)
+    step = Step(
+        order=after,
+        reason=request.status.lower(),
+        actor=request.viewer.role,
+        actor_id=request.viewer.user_id,
+    )
+    await store.add_timeline(tx, [step])
+    facts = {"status": after.status, "step": request.status}
+    tx.audit(about, after.id, {"status": before.status}, facts)
+    _tell_advance(tx, before, after, request)
+
+
 # --- private -----------------------------------------------------------------
 
 
@@ -267,27 +278,35 @@ def _contact(order: Order | None) -> OrderContact | Refusal:
     )
 
 
-def _tell_advance(tx: Tx, before: Order, after: Order, m: BeginAdvance) -> None:
+def _tell_advance(tx: Tx, before: Order, after: Order, request: AdvanceOrder) -> None:
     facts: dict[str, Any] = {
         "order_id": after.id,
         "user_id": after.user_id,
         "number": after.number,
         "total": after.total,
     }
-    if m.request.status is S.SHIPPED:
-        tx.tell(
-            OrderShipped(
-                **facts,
-                shipment_id=m.shipment_id,
-                carrier=m.request.carrier,
-                tracking_number=m.request.tracking_number,
-                complete=least(after) in (S.SHIPPED, S.DELIVERED),
-            )
-        )
+    if request.status is S.SHIPPED:
+        _tell_shipped(tx, before, after, facts)
     elif least(after) is S.PROCESSING and least(before) is not S.PROCESSING:
         tx.tell(OrderProcessing(**facts))
     elif least(after) is S.DELIVERED and least(before) is not S.DELIVERED:
         product_ids = tuple(dict.fromkeys(line.product_id for line in after.lines))
         tx.tell(OrderDelivered(**facts, product_ids=product_ids))
     else:
-        tx.tell(OrderUpdated(**facts, reason=str(m.request.status)))
+        tx.tell(OrderUpdated(**facts, reason=str(request.status)))
+
+
+def _tell_shipped(tx: Tx, before: Order, after: Order, facts: dict[str, Any]) -> None:
+    """One event a shipment; only the last of an order's shipments completes it."""
+    sent = after.shipments[len(before.shipments) :]
+    complete = least(after) in (S.SHIPPED, S.DELIVERED)
+    for one in sent:
+        tx.tell(
+            OrderShipped(
+                **facts,
+                shipment_id=one.id,
+                carrier=one.carrier,
+                tracking_number=one.tracking_number,
+                complete=complete and one is sent[-1],
+            )
+        )

@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from actors.orders.decisions import totals
+from actors.orders.parcels import arrived, packed
 from bus.kit.refusals import (
     FieldError,
     Refusal,
@@ -25,7 +26,6 @@ from bus.orders import (
     OrderLine,
     OrderStatus,
     OrderView,
-    Shipment,
     TimelineEntry,
     Viewer,
 )
@@ -196,17 +196,12 @@ def advance(order: Order, m: AdvanceOrder, shipment_id: UUID, now: datetime) -> 
         raise conflict("invalid-transition", "There is no such line to move.")
     changed = {sku: _move(by_sku[sku], m.status, n) for sku, n in wanted.items()}
     after = tuple(changed.get(line.sku, line) for line in order.lines)
-    shipments = order.shipments
+    moved = replace(order, lines=after)
     if m.status is S.SHIPPED:
-        parcel = Shipment(
-            id=shipment_id,
-            carrier=m.carrier,
-            tracking_number=m.tracking_number,
-            items=dict(wanted),
-            created_at=now,
-        )
-        shipments = (*shipments, parcel)
-    moved = replace(order, lines=after, shipments=shipments)
+        sent = packed(order, m, wanted, shipment_id, now)
+        moved = replace(moved, shipments=(*order.shipments, *sent))
+    elif m.status is S.DELIVERED:
+        moved = replace(moved, shipments=arrived(moved, now))
     return replace(
         moved, status=status_of(moved), version=order.version + 1, updated_at=now
     )

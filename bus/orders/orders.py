@@ -67,13 +67,20 @@ class OrderPayment(Value, frozen=True, kw_only=True):
 
 
 class Shipment(Value, frozen=True, kw_only=True):
-    """A parcel: what is in it and how to follow it."""
+    """One seller's part of a parcel: what is in it and how to follow it.
+
+    What left together, under one tracking number, has the same `parcel_id`. It has
+    arrived (`delivered_at`) when all its pieces have; `seller_id` None: the shop's own.
+    """
 
     id: UUID
     carrier: str
     tracking_number: str
     items: dict[str, int]
     created_at: datetime
+    seller_id: UUID | None = None
+    parcel_id: UUID | None = None
+    delivered_at: datetime | None = None
 
 
 class OrderView(Value, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from bus.orders.orders import (
     PlaceOrder,
     Viewer,
 )
+from bus.orders.selling import Deliveries, Delivery
 
 
 class Accept(Command[Any], frozen=True, kw_only=True):
@@ -200,6 +201,32 @@ class FinishShipment(Command[Done], frozen=True, kw_only=True):
     key = by("order_id")
     order_id: UUID
     shipment_id: UUID
+
+
+class DeliverChosen(Command[Deliveries], frozen=True, kw_only=True):
+    """Deliver the shipments that were chosen, each if it has not arrived yet."""
+
+    key = by("request_id")
+    request_id: UUID
+    chosen: tuple[Delivery, ...]
+    actor_id: UUID
+
+
+class NoteDeliveries(Command[Done], frozen=True, kw_only=True):
+    """Take note that the deliveries of a request begin."""
+
+    key = by("request_id")
+    remembered = False
+    request_id: UUID
+
+
+class DeliverShipment(Command[bool], frozen=True, kw_only=True):
+    """Mark all that is left of a shipment delivered; whether this did it."""
+
+    key = by("order_id")
+    order_id: UUID
+    shipment_id: UUID
+    actor_id: UUID
 
 
 class LookAtPayment(Command[Placed], frozen=True, kw_only=True):

@@ -26,6 +26,11 @@ from persistence.orders.orders import (
     save_links,
     update_orders,
 )
+from persistence.orders.sellers import (
+    oldest_under_way,
+    read_dashboards,
+    read_shipments,
+)
 from persistence.orders.states import Link, Order, Stage, Step
 from persistence.orders.tables import metadata
 
@@ -46,11 +51,14 @@ __all__ = [
     "merged",
     "metadata",
     "next_numbers",
+    "oldest_under_way",
     "open_attempt",
     "read_cart",
+    "read_dashboards",
     "read_order",
     "read_orders",
     "read_orders_of",
+    "read_shipments",
     "read_timeline",
     "read_timelines_after",
     "remove_cart",

@@ -12,7 +12,8 @@ from bus.kit.values import Address, Money
 from bus.orders import OrderLine, OrderStatus, Shipment, TimelineEntry
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
-from persistence.orders.states import Link, Order, Stage, Step
+from persistence.orders.sellers import count_work, save_shipments
+from persistence.orders.states import Link, Order, Stage, Step, in_progress
 
 NUMBER_FACTOR = 387_420_489  # 3^18: coprime with 10^9, so each number comes once
 NUMBER_RANGE = 1_000_000_000
@@ -77,6 +78,7 @@ async def insert_orders(tx: Tx, orders: Sequence[Order]) -> None:
         tx.now,
     )
     await _insert_lines(tx, rows)
+    await count_work(tx, [(None, order) for order in rows])
     for order in rows:
         tx.keep("order", order.id, order)
 
@@ -89,9 +91,10 @@ async def _insert_lines(tx: Tx, orders: Sequence[Order]) -> None:
     ]
     await tx.execute(
         """INSERT INTO order_lines (order_id, position, sku, product_id, name, options,
-             image, seller_id, quantity, unit_amount, status, shipped, delivered)
+             image, seller_id, quantity, unit_amount, status, shipped, delivered,
+             in_progress)
            SELECT order_id, position, sku, product_id, name, options::jsonb, image,
-             seller_id, quantity, unit_amount, status, 0, 0
+             seller_id, quantity, unit_amount, status, 0, 0, true
            FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::text[],
              $6::text[], $7::text[], $8::uuid[], $9::int[], $10::bigint[], $11::text[])
              AS line (order_id, position, sku, product_id, name, options, image,
@@ -113,8 +116,14 @@ async def _insert_lines(tx: Tx, orders: Sequence[Order]) -> None:
 async def update_orders(
     tx: Tx, orders: Sequence[Order], *, lines: bool = False
 ) -> None:
-    """Write what of orders can change; with `lines` how far their lines are, too."""
+    """Write what of orders can change; with `lines` how far their lines are, too.
+
+    What their sellers see of it changes with it: totals of what is in progress, and
+    shipments.
+    """
     rows = sorted(orders, key=lambda order: order.id)
+    known = await load_orders(tx, [order.id for order in rows])
+    changes = [(known[order.id], order) for order in rows]
     await tx.execute(
         """UPDATE orders SET status = now.status, stage = now.stage, token = now.token,
              payment_id = now.payment_id, payment_status = now.payment_status,
@@ -144,30 +153,33 @@ async def update_orders(
         [order.version for order in rows],
         [order.updated_at for order in rows],
     )
-    if lines:
+    if await count_work(tx, changes) or lines:
         await _update_lines(tx, rows)
+    await save_shipments(tx, changes)
     for order in rows:
         tx.keep("order", order.id, order)
 
 
 async def _update_lines(tx: Tx, orders: Sequence[Order]) -> None:
     lines = [
-        (order.id, position, line)
+        (order, position, line)
         for order in orders
         for position, line in enumerate(order.lines)
     ]
     await tx.execute(
         """UPDATE order_lines SET status = now.status, shipped = now.shipped,
-             delivered = now.delivered
-           FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::int[], $5::int[])
-             AS now (order_id, position, status, shipped, delivered)
+             delivered = now.delivered, in_progress = now.in_progress
+           FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::int[], $5::int[],
+             $6::bool[])
+             AS now (order_id, position, status, shipped, delivered, in_progress)
            WHERE order_lines.order_id = now.order_id
              AND order_lines.position = now.position""",
-        [order_id for order_id, _, _ in lines],
+        [order.id for order, _, _ in lines],
         [position for _, position, _ in lines],
         [line.status for _, _, line in lines],
         [line.shipped for _, _, line in lines],
         [line.delivered for _, _, line in lines],
+        [in_progress(order, line) for order, _, line in lines],
     )
 
 

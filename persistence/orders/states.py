@@ -143,6 +143,13 @@ class Order(Value, frozen=True, kw_only=True):
         )
 
 
+def in_progress(order: Order, line: OrderLine) -> bool:
+    """Whether a line is still to arrive: not delivered, cancelled or all paid back."""
+    if order.status in (OrderStatus.CANCELLED, OrderStatus.REFUNDED):
+        return False
+    return line.status not in (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
+
+
 class Step(Value, frozen=True, kw_only=True):
     """A line of an order's timeline that is to be written; `actor` is what one is."""
 

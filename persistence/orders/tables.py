@@ -114,10 +114,21 @@ class OrderRow(Table, table=True):
 
 
 class OrderLineRow(Table, table=True):
-    """A line as it was bought, and how far it is."""
+    """A line as it was bought, and how far it is.
+
+    `in_progress`: it is neither delivered, cancelled nor paid back; its seller's
+    `seller_totals` count it.
+    """
 
     __tablename__ = "order_lines"
-    __table_args__ = (sa.Index("order_lines_by_seller", "seller_id", "order_id"),)
+    __table_args__ = (
+        sa.Index("order_lines_by_seller", "seller_id", "order_id"),
+        sa.Index(
+            "order_lines_in_progress",
+            *("seller_id", "order_id", "position"),
+            postgresql_where=sa.text("in_progress"),
+        ),
+    )
     order_id: UUID = Field(primary_key=True)
     position: int = Field(primary_key=True, sa_type=sa.SmallInteger)
     sku: str
@@ -131,6 +142,50 @@ class OrderLineRow(Table, table=True):
     status: str
     shipped: int
     delivered: int
+    in_progress: bool = Field(
+        sa_column=Column(sa.Boolean, nullable=False, server_default=sa.false())
+    )
+
+
+class SellerTotalsRow(Table, table=True):
+    """What a seller has in progress, of the orders of one slot.
+
+    One row a slot: only the slot's owner writes it, so no shard waits for another.
+    """
+
+    __tablename__ = "seller_totals"
+    seller_id: UUID = Field(primary_key=True)
+    slot: int = Field(primary_key=True, sa_type=sa.SmallInteger)
+    orders: int
+    lines: int
+    amount: int = Field(sa_type=sa.BigInteger)
+
+
+class ShipmentRow(Table, table=True):
+    """The `number`-th shipment of an order, for whoever looks by seller."""
+
+    __tablename__ = "shipments"
+    __table_args__ = (
+        sa.Index(
+            "shipments_under_way",
+            *("seller_id", "shipped_at", "order_id", "number"),
+            postgresql_where=sa.text("delivered_at IS NULL"),
+        ),
+        sa.Index(
+            "shipments_delivered",
+            *("seller_id", "shipped_at", "order_id", "number"),
+            postgresql_where=sa.text("delivered_at IS NOT NULL"),
+        ),
+    )
+    id: UUID = Field(primary_key=True)
+    order_id: UUID
+    number: int
+    seller_id: UUID | None
+    carrier: str
+    tracking_number: str
+    items: Any = _json()
+    shipped_at: datetime = _time()
+    delivered_at: datetime | None = _time(nullable=True)
 
 
 class TimelineRow(Table, table=True):

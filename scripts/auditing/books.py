@@ -99,6 +99,7 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     orders: list[rows.Order] = []
     lines: list[rows.Line] = []
+    seller_totals: list[rows.SellerTotals] = []
     steps: list[rows.Step] = []
     carts: list[rows.Cart] = []
     stock: list[rows.Stock] = []

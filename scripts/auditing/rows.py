@@ -52,6 +52,20 @@ class Line(Row, frozen=True):
     status: str
     shipped: int
     delivered: int
+    seller_id: UUID | None = None
+    in_progress: bool = False
+
+
+class SellerTotals(Row, frozen=True):
+    """What a seller has in progress, of the orders of one slot."""
+
+    database = "orders"
+    table = "seller_totals"
+    seller_id: UUID
+    slot: int
+    orders: int
+    lines: int
+    amount: int
 
 
 class Cart(Row, frozen=True):

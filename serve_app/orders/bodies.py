@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from bus.orders import (
     LINES_MAX,
     QUANTITY_MAX,
+    SELLERS_MAX,
     CartLine,
     CartWarning,
     OrderStatus,
@@ -117,6 +118,12 @@ class OrderStatusBody(Body):
     items: Annotated[list[MovedItemBody], Field(min_length=1, max_length=LINES_MAX)] | (
         None
     ) = None
+
+
+class DeliveriesBody(Body):
+    """Of how many sellers a shipment is to be marked delivered."""
+
+    sellers_max: Annotated[int, Field(ge=1, le=SELLERS_MAX)] = 10
 
 
 class CartAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

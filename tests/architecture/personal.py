@@ -67,6 +67,7 @@ HARMLESS = {
         *("orders.number", "orders.buyer", "orders.status", "orders.stage"),
         *("orders.method", "orders.token", "orders.payment_status"),
         *("orders.currency", "orders.refusal", "orders.cancel_reason"),
+        *("shipments.carrier", "shipments.tracking_number", "shipments.items"),
         *("orders.shipments", "timeline.status", "timeline.actor", "timeline.reason"),
     },
     "payments": {

@@ -30,6 +30,18 @@ ORDERS = (
         why="cancelled",
     ),
     one(
+        "seller-totals",
+        "orders",
+        "UPDATE order_lines SET seller_id = product_id"
+        " WHERE order_id = '%(confirmed)s'",
+    ),
+    one(
+        "seller-totals",
+        "orders",
+        "INSERT INTO seller_totals VALUES (gen_random_uuid(), 1, 1, 1, 1000)",
+        why="come to (0, 0, 0)",
+    ),
+    one(
         "order-stage",
         "orders",
         "UPDATE orders SET stage = 'COMMITTING' WHERE id = '%(confirmed)s'",

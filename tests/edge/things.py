@@ -34,6 +34,7 @@ class Things:
             "method_id": self._method,
             "notification_id": self._notification,
             "cart": self._cart,
+            "seller_id": self._seller,
             "code": self._code,
             "main_id": self._main,
             "warehouse_id": self._warehouse,
@@ -108,6 +109,9 @@ class Things:
         line = {"sku": self._scene.sku, "quantity": 1}
         cart = await self._scene.front.guest.call("POST /cart/items", 200, line)
         return str(cart["cart_token"])
+
+    async def _seller(self) -> str:
+        return str(self._scene.people[Role.SELLER].user_id)
 
     async def _code(self) -> str:
         return f"W-{next(_numbers)}"

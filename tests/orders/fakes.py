@@ -44,6 +44,7 @@ class FakeProducts(Domain):
     name = "products"
     prices: ClassVar[dict[str, int]] = {}
     gone: ClassVar[set[str]] = set()
+    sellers: ClassVar[dict[str, UUID]] = {}
 
     @handles(GetOffers)
     async def get_offers(self, db: Db, q: GetOffers) -> Offers:
@@ -55,7 +56,7 @@ class FakeProducts(Domain):
                     name=f"Thing {sku}",
                     options={},
                     price=Money(self.prices.get(sku, 1000), "USD"),
-                    seller_id=None,
+                    seller_id=self.sellers.get(sku),
                     image=None,
                     active=sku not in self.gone,
                 )
@@ -190,6 +191,7 @@ def people() -> dict[str, type[Domain]]:
 def reset() -> dict[str, type[Domain]]:
     """Both fakes, as new."""
     FakeProducts.prices = {}
+    FakeProducts.sellers = {}
     FakePayments.taken = {}
     FakePayments.attempts = {}
     FakePayments.refunded = {}

@@ -11,6 +11,7 @@ from scripts.auditing.checks import (
     orders,
     privacy,
     processes,
+    sellers,
     stock,
 )
 
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     orders.order_answered,
     orders.order_timeline,
     orders.order_attempts,
+    sellers.seller_totals,
     carts.cart_at_rest,
     carts.cart_ends,
     holds.order_held,

@@ -47,6 +47,13 @@ ROUTES = (
         "401 401 403 403 200 404 200",
         {"status": "PROCESSING"},
     ),
+    Route("GET /sellers/dashboard?seller={seller_id}", "401 401 403 403 200 403 200"),
+    Route("GET /sellers/shipments?seller={seller_id}", "401 401 403 403 200 403 200"),
+    Route(
+        "POST /shipments/deliveries",
+        "401 401 403 403 403 403 200",
+        {"sellers_max": 1},
+    ),
     Route("GET /payments/methods", "401 401 200 200 200 200 200"),
     Route("POST /payments/methods", "401 401 201 201 201 201 201", CARD),
     Route("GET /payments/methods/{method_id}", "401 401 200 404 404 404 404"),

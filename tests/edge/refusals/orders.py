@@ -160,6 +160,11 @@ async def _no_step(scene: Scene) -> Any:
     return await scene.people[Role.ADMIN].send(f"PUT {place}/status", body)
 
 
+@provokes("seller-required", 422)
+async def _whose(scene: Scene) -> Any:
+    return await scene.people[Role.ADMIN].send("GET /sellers/dashboard")
+
+
 async def while_ordering(
     scene: Scene, *, again: bool = False, cancel: bool = False
 ) -> Any:
