@@ -13,16 +13,17 @@ from bus.inventory import (
     StockSoldOut,
 )
 from persistence import inventory as store
-from persistence.inventory import Level, Movement, Shelf, Stock
+from persistence.inventory import Hold, Level, Movement, Shelf, Stock
 from persistence.kit.transaction import Tx
 
 
 def changed(row: Shelf, on_hand: int = 0, reserved: int = 0) -> Shelf:
     """The row after so many pieces more in the warehouse, and more promised."""
-    return msgspec.structs.replace(
-        row,
+    return Shelf(
+        warehouse_id=row.warehouse_id,
         on_hand=row.on_hand + on_hand,
         reserved=row.reserved + reserved,
+        threshold=row.threshold,
         version=row.version + 1,
     )
 
@@ -62,21 +63,16 @@ class Ledger:
         """
         stock = self.stocks[sku]
         before = self.row(sku, after.warehouse_id)
-        ids = [row.warehouse_id for row in stock.rows]
-        if after.warehouse_id in ids:
-            rows = tuple(
-                after if row.warehouse_id == after.warehouse_id else row
-                for row in stock.rows
-            )
+        if before in stock.rows:
+            rows = tuple(after if row is before else row for row in stock.rows)
         else:
             place = list(order or ()).index
             rows = tuple(
                 sorted((*stock.rows, after), key=lambda row: place(row.warehouse_id))
             )
-        self.stocks[sku] = msgspec.structs.replace(stock, rows=rows)
-        number = self.stocks[sku].version
+        stock = self.stocks[sku] = Stock(sku, rows, stock.told, stock.closed)
         self.moves.append(
-            Movement(sku=sku, number=number, before=before, after=after, **why)
+            Movement(sku=sku, number=stock.version, before=before, after=after, **why)
         )
 
     def tell_level(self, sku: str) -> None:
@@ -114,9 +110,11 @@ class Ledger:
             )
         )
 
-    async def save(self) -> None:
-        """Write what was decided."""
+    async def save(self, holds: Sequence[Hold] = ()) -> None:
+        """Write what was decided, of the stock and of `holds`."""
         if self.moves:
             await store.save_stock(
-                self.tx, self.stocks, self.moves, self._levels, self._generation
+                self.tx, self.stocks, self.moves, self._levels, self._generation, holds
             )
+        elif holds:
+            await store.save_holds(self.tx, holds)

@@ -50,9 +50,7 @@ async def decide_each(
             ledger.tell_level(key[1])
         holds[key] = hold
         answers.append(reply(message, hold, ledger.stocks[key[1]]))
-    await ledger.save()
-    if new := [hold for key, hold in holds.items() if before.get(key) != hold]:
-        await store.save_holds(tx, new)
+    await ledger.save([hold for key, hold in holds.items() if before.get(key) != hold])
     return answers
 
 

@@ -5,12 +5,14 @@ import os
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID, SafeUUID
 
 SLOTS = 64
 RANDOM_BYTES = 10
 RANDOM_IDS_MAX = 256
 NUMBER_MAX = (1 << 14) - 1
+HASHES_MAX = 4_096
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -28,7 +30,14 @@ def route_hash(key: str | UUID) -> int:
             return int(key[32:], 16)
         except ValueError:
             pass  # looks like a UUID and is not one: hashed like any other text
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=2).digest(), "big")
+    return _hash(key)
+
+
+@lru_cache(maxsize=HASHES_MAX)
+def _hash(text: str) -> int:
+    """Of text; remembered, for a message is asked for its slot again and again."""
+    digest = hashlib.blake2b(text.encode(), digest_size=2).digest()
+    return int.from_bytes(digest, "big")
 
 
 def slot_of(key: str | UUID) -> int:

@@ -33,28 +33,35 @@ async def load_holds(tx: Tx, keys: Iterable[Key]) -> tuple[dict[Key, Hold], int]
     return found, rows[0]["generation"]
 
 
+SAVE_HOLDS = """
+  INSERT INTO holds (order_id, sku, attempt, state, quantity, shipped, parts,
+    updated_at)
+  SELECT order_id, sku, attempt, state, quantity, shipped, parts::jsonb, $1
+  FROM unnest($2::uuid[], $3::text[], $4::int[], $5::text[], $6::int[], $7::int[],
+              $8::text[])
+    AS held (order_id, sku, attempt, state, quantity, shipped, parts)
+  ON CONFLICT (order_id, sku) DO UPDATE SET attempt = excluded.attempt,
+    state = excluded.state, quantity = excluded.quantity, shipped = excluded.shipped,
+    parts = excluded.parts, updated_at = excluded.updated_at"""
+"""Takes the time and `columns_of_holds`."""
+
+
 async def save_holds(tx: Tx, holds: Iterable[Hold]) -> None:
-    """Insert or update holds, in one statement."""
+    """Insert or update holds that change without their stock, in one statement."""
+    await tx.execute(SAVE_HOLDS, tx.now, *columns_of_holds(holds))
+
+
+def columns_of_holds(holds: Iterable[Hold]) -> tuple[list[Any], ...]:
+    """The holds' values by column, sorted by primary key."""
     rows = sorted(holds, key=lambda hold: (hold.order_id, hold.sku))
-    await tx.execute(
-        """INSERT INTO holds (order_id, sku, attempt, state, quantity, shipped, parts,
-                              updated_at)
-           SELECT order_id, sku, attempt, state, quantity, shipped, parts::jsonb, $8
-           FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::int[],
-                       $6::int[], $7::text[])
-             AS held (order_id, sku, attempt, state, quantity, shipped, parts)
-           ON CONFLICT (order_id, sku) DO UPDATE SET attempt = excluded.attempt,
-             state = excluded.state, quantity = excluded.quantity,
-             shipped = excluded.shipped, parts = excluded.parts,
-             updated_at = excluded.updated_at""",
+    return (
         [hold.order_id for hold in rows],
         [hold.sku for hold in rows],
         [hold.attempt for hold in rows],
         [hold.state for hold in rows],
         [hold.quantity for hold in rows],
         [hold.shipped for hold in rows],
-        [_encode_parts(hold) for hold in rows],
-        tx.now,
+        [msgspec.json.encode(hold.parts).decode() for hold in rows],
     )
 
 
@@ -93,10 +100,6 @@ async def read_timed(db: Db, hold_id: UUID) -> Sequence[Hold]:
         hold_id,
     )
     return [_hold(row) for row in rows]
-
-
-def _encode_parts(hold: Hold) -> str:
-    return msgspec.json.encode({str(k): v for k, v in hold.parts.items()}).decode()
 
 
 def _hold(row: Any) -> Hold:

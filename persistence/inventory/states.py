@@ -58,24 +58,34 @@ class Stock(Value, frozen=True):
     @property
     def available(self) -> int:
         """The pieces that may still be promised, all warehouses together."""
-        return sum(row.available for row in self.rows)
+        available = 0  # a loop: this is asked several times a hold
+        for row in self.rows:
+            available += row.on_hand - row.reserved
+        return available
 
     @property
     def threshold(self) -> int:
         """The SKU's threshold: the highest of its rows."""
-        return max((row.threshold for row in self.rows), default=0)
+        threshold = 0
+        for row in self.rows:
+            threshold = max(threshold, row.threshold)
+        return threshold
 
     @property
     def level(self) -> Level:
         """How much is left of it now."""
-        if self.available <= 0:
+        available = self.available
+        if available <= 0:
             return Level.OUT
-        return Level.LOW if self.available <= self.threshold else Level.FINE
+        return Level.LOW if available <= self.threshold else Level.FINE
 
     @property
     def version(self) -> int:
         """How many movements there were: the number of the last one."""
-        return self.closed + sum(row.version for row in self.rows)
+        version = self.closed
+        for row in self.rows:
+            version += row.version
+        return version
 
     def view(self) -> StockView:
         """What those see who may see the warehouses."""

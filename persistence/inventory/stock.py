@@ -1,10 +1,13 @@
 """Stock rows and their movements: read, and written a round at a time."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
 
 from bus.inventory import MovementView
 from bus.kit.addressing import new_id
-from persistence.inventory.states import Level, Movement, Shelf, Stock
+from persistence.inventory.holds import SAVE_HOLDS, columns_of_holds
+from persistence.inventory.states import Hold, Level, Movement, Shelf, Stock
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
 
@@ -26,25 +29,17 @@ async def save_stock(
     moves: Sequence[Movement],
     levels: dict[str, Level],
     generation: int,
+    holds: Iterable[Hold] = (),
 ) -> None:
-    """Write the changed rows, their movements, and the levels that were told."""
+    """Write the changed rows, their movements, the levels that were told, and `holds`.
+
+    One statement for all but the levels, which seldom change: to a batch of few
+    messages a statement costs more than its rows.
+    """
     last = {(move.sku, move.after.warehouse_id): move.after for move in moves}
-    keys = sorted(last)
     await tx.execute(
-        """INSERT INTO stock (sku, warehouse_id, on_hand, reserved, threshold, version)
-           SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::int[], $5::int[],
-                                $6::int[])
-           ON CONFLICT (sku, warehouse_id) DO UPDATE SET on_hand = excluded.on_hand,
-             reserved = excluded.reserved, threshold = excluded.threshold,
-             version = excluded.version""",
-        [sku for sku, _ in keys],
-        [warehouse for _, warehouse in keys],
-        [last[key].on_hand for key in keys],
-        [last[key].reserved for key in keys],
-        [last[key].threshold for key in keys],
-        [last[key].version for key in keys],
+        _SAVE, tx.now, *columns_of_holds(holds), *_rows(last), *_movements(moves)
     )
-    await _insert_movements(tx, moves)
     if levels:
         await _save_levels(tx, levels)
     for sku in {move.sku for move in moves}:
@@ -144,14 +139,41 @@ async def _read_stock(db: Db, skus: Sequence[str]) -> dict[str, Stock]:
     }
 
 
-async def _insert_movements(tx: Tx, moves: Sequence[Movement]) -> None:
-    await tx.execute(
-        """INSERT INTO movements (sku, number, warehouse_id, version, id, kind, reason,
-             actor_id, order_id, transfer_id, on_hand_before, on_hand_after,
-             reserved_before, reserved_after, created_at)
-           SELECT *, $15 FROM unnest($1::text[], $2::int[], $3::uuid[], $4::int[],
-             $5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::uuid[],
-             $11::int[], $12::int[], $13::int[], $14::int[])""",
+_SAVE = f"""
+WITH kept AS (
+  INSERT INTO stock (sku, warehouse_id, on_hand, reserved, threshold, version)
+  SELECT * FROM unnest($9::text[], $10::uuid[], $11::int[], $12::int[], $13::int[],
+                       $14::int[])
+  ON CONFLICT (sku, warehouse_id) DO UPDATE SET on_hand = excluded.on_hand,
+    reserved = excluded.reserved, threshold = excluded.threshold,
+    version = excluded.version),
+moved AS (
+  INSERT INTO movements (sku, number, warehouse_id, version, id, kind, reason, actor_id,
+    order_id, transfer_id, on_hand_before, on_hand_after, reserved_before,
+    reserved_after, created_at)
+  SELECT *, $1 FROM unnest($15::text[], $16::int[], $17::uuid[], $18::int[],
+    $19::uuid[], $20::text[], $21::text[], $22::uuid[], $23::uuid[], $24::uuid[],
+    $25::int[], $26::int[], $27::int[], $28::int[]))
+{SAVE_HOLDS}"""
+
+
+def _rows(last: dict[tuple[str, UUID], Shelf]) -> tuple[list[Any], ...]:
+    """The stock's values by column, sorted by primary key."""
+    keys = sorted(last)
+    shelves = [last[key] for key in keys]
+    return (
+        [sku for sku, _ in keys],
+        [warehouse_id for _, warehouse_id in keys],
+        [shelf.on_hand for shelf in shelves],
+        [shelf.reserved for shelf in shelves],
+        [shelf.threshold for shelf in shelves],
+        [shelf.version for shelf in shelves],
+    )
+
+
+def _movements(moves: Sequence[Movement]) -> tuple[list[Any], ...]:
+    """The movements' values by column; a SKU's are in their order."""
+    return (
         [move.sku for move in moves],
         [move.number for move in moves],
         [move.after.warehouse_id for move in moves],
@@ -166,7 +188,6 @@ async def _insert_movements(tx: Tx, moves: Sequence[Movement]) -> None:
         [move.after.on_hand for move in moves],
         [move.before.reserved for move in moves],
         [move.after.reserved for move in moves],
-        tx.now,
     )
 
 

@@ -16,11 +16,12 @@ from bus.kit.settings import Settings, SettingsError
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.inner import CALLERS, INNER
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
 from scripts.benching.running import Report, Wish, run, write_report
-from scripts.benching.tables import show, show_sales, show_yardsticks
+from scripts.benching.tables import show, show_inner, show_sales, show_yardsticks
 from scripts.launcher.failures import Failure
 
 CLIENTS = "1,16,64"
@@ -47,6 +48,9 @@ class What(StrEnum):
     FLASH = "flash"
     MIXED = "mixed"
     REPLAY = "replay"
+    HOLDS = "holds"
+    ASKS = "asks"
+    PROCESS = "process"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -104,7 +108,7 @@ def command(
     try:
         wish = Wish(
             scene=what.value,
-            clients=counts(clients or (OPEN_CLIENTS if rate else CLIENTS)),
+            clients=counts(clients or usual_clients(what, rate)),
             seconds=seconds,
             rate=rate,
             processes=processes,
@@ -130,6 +134,11 @@ def counts(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in words)
 
 
+def usual_clients(what: What, rate: float) -> str:
+    """How many there are where nobody says."""
+    return CALLERS.get(what.value) or (OPEN_CLIENTS if rate else CLIENTS)
+
+
 def main() -> None:
     """Run the command."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -147,6 +156,8 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
 
 def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     """Measure, write and print; why the figures do not count."""
+    if wish.rate and wish.scene in INNER:
+        raise Failure(f"{wish.scene} is a closed loop: it takes no --rate")
     earlier = read_report(files.old) if files.old else None
     with own_shop() if start else nullcontext(Settings.load()) as settings:
         report = asyncio.run(run(settings, wish))
@@ -171,6 +182,8 @@ def _show(report: Report) -> Console:
         console.print(report.imported.words())
     if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
         show_browsing(console, browsed)
+    for one in report.inner:
+        show_inner(console, one)
     if report.sales:
         show_sales(console, report.sales, report.rates)
     if report.yardsticks is not None:

@@ -74,6 +74,8 @@ def _all_figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         yield from _figures(name, rest)
     for key in ("rates", "yardsticks"):
         yield from _figures(key, report.get(key) or {})
+    for aim in report.get("aims", ()):
+        yield f"aim: {aim['key']}", float(aim["figure"])
 
 
 def _figures(path: str, value: Any) -> Iterator[tuple[str, float]]:

@@ -90,7 +90,7 @@ async def run(task: Task) -> Load:
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
     scene = SCENES[task.scene](task)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        before = _cpu_seconds()
+        before = cpu_seconds()
         desk = Desk(task.url, session, Tally())
         begun_at = time.time()
         starts = Starts(task, time.perf_counter())
@@ -107,7 +107,7 @@ async def run(task: Task) -> Load:
             order_ids=tally.order_ids,
             begun_at=begun_at,
             ended_at=time.time(),
-            cpu_seconds=_cpu_seconds() - before,
+            cpu_seconds=cpu_seconds() - before,
             by_kind=tally.by_kind,
         )
 
@@ -194,7 +194,8 @@ def _joined(times: list[dict[str, list[float]]]) -> dict[str, list[float]]:
     return {key: [one for each in times for one in each.get(key, ())] for key in keys}
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
+    """What this process has spent so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

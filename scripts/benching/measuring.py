@@ -13,12 +13,15 @@ from scripts.benching.load import Load, in_process, in_processes, share_of
 from scripts.benching.probe import Shard, probe
 from scripts.benching.processes import Usage, ray_address
 from scripts.benching.scenes import Task, Visit
+from scripts.launcher.failures import Failure
 
 REQUESTS_MAX = 100_000
 NOOP_SHARE = 0.5
 WARM_OPERATIONS = 20
 WARM_SECONDS_MAX = 60.0
 WARM_CLIENTS = 4
+STILL_SECONDS = 0.5
+STILL_TRIES_MAX = 60
 Meanwhile = Callable[[dict[str, Shard]], Awaitable[None]]
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -84,7 +87,7 @@ class Bench:
         self.answered: list[str] = []
         self.place = place
         self.url = place.run.urls["local"]
-        self._skus = skus
+        self.skus = skus
         self._visits = visits
         self._seconds = seconds
         self._rate = rate
@@ -124,12 +127,12 @@ class Bench:
             shards = await self.shards()
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             before = Reading(mark=mark, costs=costs, shards=shards)
-            usage = self._usage(shards)
+            usage = self.usage(shards)
             beside = meanwhile(shards) if meanwhile else asyncio.sleep(0)
             load, _ = await asyncio.gather(self.load(task), beside)
             applied = await watch.wait(before.mark)
             applied_at = time.time()
-            spent = self._usage(shards).since(usage)
+            spent = self.usage(shards).since(usage)
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             later = await self.shards()
             after = Reading(mark=mark, costs=costs, shards=later)
@@ -159,6 +162,31 @@ class Bench:
         finally:
             await watch.close()
 
+    async def still(self) -> Mark:
+        """How many events there are, once there come no more for a moment."""
+        watch = await Watch.open(self.place)
+        try:
+            before = await watch.mark()
+            for _ in range(STILL_TRIES_MAX):
+                await asyncio.sleep(STILL_SECONDS)
+                now = await watch.mark()
+                if now == before:
+                    break
+                before = now
+            return before
+        finally:
+            await watch.close()
+
+    async def applied(self, since: Mark) -> float:
+        """Wait for all that was told since: when it was published and consumed."""
+        watch = await Watch.open(self.place)
+        try:
+            if not await watch.wait(since):
+                raise Failure("what the load set off did not come to its end in time")
+            return time.time()
+        finally:
+            await watch.close()
+
     async def load(self, task: Task) -> Load:
         """Run it, and remember the orders that were answered with 201."""
         load = await in_processes(task, self._processes)
@@ -174,12 +202,13 @@ class Bench:
             requests_max=REQUESTS_MAX,
             scene=scene,
             rate=self._rate,
-            skus=self._skus,
+            skus=self.skus,
             visits=self._visits,
             seed=clients,
         )
 
-    def _usage(self, shards: dict[str, Shard]) -> Usage:
+    def usage(self, shards: dict[str, Shard]) -> Usage:
+        """The CPU that each process of the shop has spent so far."""
         names = {shard.pid: name for name, shard in shards.items()}
         return Usage(self.place.run.keeper.pid, names)
 
@@ -231,7 +260,7 @@ def measured(task: Task, span: Span) -> Measured:
         steps=steps_of(load),
         cpu_ms_each=_shared({k: s * 1000 for k, s in span.spent.items()}, each),
         transactions_each=_shared(costs.transactions, each),
-        batch_sizes=_batches(span.before.shards, span.after.shards),
+        batch_sizes=batch_sizes(span.before.shards, span.after.shards),
         calls_each=_shared(calls, each),
     )
 
@@ -259,7 +288,7 @@ def _shared(figures: dict[str, float] | dict[str, int], each: int) -> dict[str, 
     return {name: figure / each for name, figure in sorted(figures.items())}
 
 
-def _batches(before: dict[str, Shard], after: dict[str, Shard]) -> dict[str, float]:
+def batch_sizes(before: dict[str, Shard], after: dict[str, Shard]) -> dict[str, float]:
     """The messages of one transaction by shard, on average between two probes."""
     found = {}
     for name, now in after.items():

@@ -17,7 +17,7 @@ def plot(report: Report, path: Path) -> None:
         raise Failure("--plot needs matplotlib: the extra `notebooks`") from None
     rows = [one for one in report.measured if isinstance(one, Measured)]
     if not rows:
-        raise Failure("--plot draws no browse report; --json has its figures")
+        raise Failure("--plot draws no report of this scene; --json has its figures")
     clients = [str(one.clients) for one in rows]
     figure = Figure(figsize=INCHES, layout="constrained")
     rate, latency, cpu = figure.subplots(1, 3)

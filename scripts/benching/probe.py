@@ -5,15 +5,13 @@ apart because a process that has joined one Ray cluster cannot be without it aga
 """
 
 import asyncio
-import logging
-import os
 import sys
 
 import msgspec
 
 from bus.kit.settings import Settings
 from scripts.auditing.place import Place
-from scripts.launcher.keys import RAY_TOKEN
+from scripts.benching.joining import environment, join
 
 PROBE_SECONDS_MAX = 60.0
 
@@ -31,12 +29,6 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
     """Every shard and bridge by its name; nothing when Ray cannot be reached."""
     if address is None:
         return {}
-    environ = {
-        **os.environ,
-        **place.settings.export(),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(place.settings.data_dir / RAY_TOKEN),
-    }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -44,7 +36,7 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
         address,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environ,
+        env=environment(place),
     )
     try:
         async with asyncio.timeout(PROBE_SECONDS_MAX):
@@ -82,16 +74,7 @@ async def _ask(settings: Settings) -> dict[str, Shard]:
 
 def main(address: str) -> None:
     """Join the cluster as a driver and ask."""
-    import ray  # noqa: PLC0415 - it reads the environment when it is imported
-
-    from scripts.launcher.cluster import NAMESPACE  # noqa: PLC0415
-
-    ray.init(
-        address=address,
-        namespace=NAMESPACE,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    join(address)
     found = asyncio.run(_ask(Settings.load()))
     sys.stdout.buffer.write(msgspec.json.encode(found))
 

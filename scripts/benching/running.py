@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,7 +17,11 @@ from scripts.benching.costs import not_durable, read_durability
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
+from scripts.benching.holding import Holds
+from scripts.benching.inner import INNER, Inner
 from scripts.benching.measuring import Bench, Measured
+from scripts.benching.ordering import Process
+from scripts.benching.pairing import Asks
 from scripts.benching.scenes import Visit
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
 from scripts.launcher.failures import Failure
@@ -56,6 +61,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
+    holds: Holds | None = None
+    asks: Asks | None = None
+    process: Process | None = None
+
+    @property
+    def inner(self) -> list[Inner]:
+        """What was measured past HTTP."""
+        return [one for one in (self.holds, self.asks, self.process) if one]
 
     def faults(self) -> list[str]:
         """Why the figures do not count: nothing when all is as it must be."""
@@ -64,6 +77,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         ]
         found += not_durable(self.durability)
         found += [fault for sale in self.sales for fault in faults(sale)]
+        found += [fault for one in self.inner for fault in one.faults()]
         for one in self.measured:
             if isinstance(one, Browsed) and one.errors:
                 found.append(f"errors of {one.clients} clients: {one.errors}")
@@ -104,6 +118,7 @@ class _Found(msgspec.Struct, kw_only=True):
     sales: list[Sale] = []
     rates: Rates | None = None
     imported: Imported | None = None
+    inner: Inner | None = None
 
 
 async def _measure(
@@ -117,6 +132,9 @@ async def _measure(
         return _Found(measured=looked)
     if wish.scene == "flash":
         return await _flash(bench, seller, wish)
+    if measure := INNER.get(wish.scene):
+        inner = await measure(bench, max(wish.clients), wish.seconds)
+        return _Found(measured=[], inner=inner)
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
 
@@ -162,7 +180,15 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         rates=found.rates,
         yardsticks=beside,
         imported=found.imported,
+        **_inner(wish, found),
     )
+
+
+def _inner(wish: Wish, found: _Found) -> dict[str, Any]:
+    """What was measured past HTTP, under the name of its scene."""
+    if found.inner is None:
+        return {}
+    return {wish.scene: found.inner, "aims": found.inner.aims()}
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -5,6 +5,8 @@ from rich.table import Table
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.flash import DOMAIN_AIM, EDGE_AIM, Rates, Sale, faults
+from scripts.benching.holding import Holds
+from scripts.benching.inner import Inner
 from scripts.benching.measuring import SHARES, Measured
 from scripts.benching.yardsticks import Yardsticks
 
@@ -84,6 +86,25 @@ def show_yardsticks(console: Console, found: Yardsticks) -> None:
         f"{alone.connections} connections, one a transaction; "
         f"{alone.batch_per_second:.0f}/s on one, {alone.batch} a transaction"
     )
+
+
+def show_inner(console: Console, one: Inner) -> None:
+    """A line for each thing that was done."""
+    table = _table(one.title())
+    table.add_column("")
+    for heading in ("a second", "p50 ms", "p99 ms"):
+        table.add_column(heading, justify="right")
+    for row in one.rows():
+        times = ("" if ms is None else f"{ms:.2f}" for ms in (row.p50_ms, row.p99_ms))
+        table.add_row(row.what, f"{row.per_second:.0f}", *times)
+    console.print(table)
+    if isinstance(one, Holds):
+        costs = [(k, ms) for k, ms in one.cpu_ms_each.items() if ms >= SHOWN_MIN]
+        said = ", ".join(f"{name} {ms:.3f}" for name, ms in costs)
+        console.print(f"CPU-ms a hold on one SKU: {said}")
+    if isinstance(one, Holds) and one.batch_sizes:
+        sizes = ", ".join(f"{name}: {n:.0f}" for name, n in one.batch_sizes.items())
+        console.print(f"messages in a transaction: {sizes}")
 
 
 def _rates(measured: list[Measured]) -> Table:

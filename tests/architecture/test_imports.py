@@ -106,8 +106,13 @@ def test_a_domain_names_no_framework_but_at_the_edge(domain: str) -> None:
 
 
 def test_only_the_kit_of_actors_makes_actors() -> None:
-    saying = [p for p in python_files(*LAYERS, "scripts") if "ray.remote" in _text(p)]
+    saying = [p for p in python_files(*LAYERS) if "ray.remote" in _text(p)]
     assert [f"{p.parent.parent.name}/{p.parent.name}" for p in saying] == ["actors/kit"]
+
+
+def test_no_script_makes_actors_but_the_pair_that_asks_are_held_against() -> None:
+    saying = [path for path in python_files("scripts") if "ray.remote" in _text(path)]
+    assert [f"{p.parent.name}/{p.name}" for p in saying] == ["benching/pair.py"]
 
 
 def _text(path: Path) -> str:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, refuser
+from scripts.benching.inner import INNER
 from scripts.benching.load import Starts, run
 from scripts.benching.scenes import SCENES, Task, Visit, drawn, zipf
 from tests.conftest import free_port
@@ -161,4 +162,5 @@ def test_who_refused_is_told_by_the_order_that_was_made() -> None:
 def test_every_scene_of_the_command_is_there() -> None:
     from scripts.benching.commands import What
 
-    assert {what.value for what in What} == SCENES.keys() - {"noop"}
+    over_http = SCENES.keys() - {"noop"}
+    assert {what.value for what in What} == over_http | INNER.keys()

@@ -274,5 +274,5 @@ def test_a_report_can_be_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     plot(_report(), tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(Failure, match="--plot draws no browse report"):
+    with pytest.raises(Failure, match="--plot draws no report of this scene"):
         plot(_report(measured=[]), tmp_path / "none.png")

@@ -95,3 +95,42 @@ def test_the_yardsticks_stand_beside(live_shop: LiveShop, tmp_path: Path) -> Non
     assert found["uvicorn_per_second"] > found["serve_per_second"] > 0
     assert found["postgres"]["batch_per_second"] > 0
     assert found["postgres"]["single_row_per_second"] > 0
+
+
+def test_holds_are_measured_and_given_back(live_shop: LiveShop, tmp_path: Path) -> None:
+    words = ("holds", "--seconds", "2.5", "--clients", "64")
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    turns = report["holds"]["rounds"]
+    assert len(turns) == 5
+    for turn in turns:
+        assert turn["kept"] == turn["hot"]["count"] + turn["uniform"]["count"] > 0
+        assert turn["left"] == 0
+        assert turn["batch_per_second"] > turn["single_row_per_second"] > 0
+    assert [aim["key"] for aim in report["aims"]] == [
+        "holds-by-single-rows",
+        "holds-by-batches",
+        "holds-hot-by-uniform",
+    ]
+
+
+def test_asks_are_measured_beside_calls(live_shop: LiveShop, tmp_path: Path) -> None:
+    words = ("asks", "--seconds", "2.5", "--clients", "16")
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    for turn in report["asks"]["rounds"]:
+        assert all(done["count"] > 0 for done in turn.values())
+    assert [aim["key"] for aim in report["aims"]] == [
+        "asks-by-calls",
+        "idle-ask-by-call",
+    ]
+
+
+def test_the_order_process_is_measured_beside_a_workflow(
+    live_shop: LiveShop, tmp_path: Path
+) -> None:
+    words = ("process", "--seconds", "3", "--clients", "8")
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    for turn in report["process"]["rounds"]:
+        assert turn["orders"]["count"] > 0
+        assert all(done["count"] > 0 for done in turn["workflows"])
+    assert report["process"]["committed"] > report["process"]["warmed"] > 0
+    assert [aim["key"] for aim in report["aims"]] == ["process-by-workflow"]

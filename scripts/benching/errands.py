@@ -1,0 +1,168 @@
+"""What the bench has its own processes do, and what they say of it: a line each way."""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from bus.kit.refusals import ENDS, Refusal
+from scripts.benching.load import cpu_seconds, share_of
+from scripts.launcher.environment import ROOT
+from scripts.launcher.failures import Failure
+
+ERRAND_SECONDS_MAX = 600.0
+END_SECONDS_MAX = 30.0
+LINE_BYTES_MAX = 64 << 20
+OPERATIONS_MAX = 1_000_000
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be done over and over: by so many at a time, for so long.
+
+    What it is depends on who is sent; see there.
+    """
+
+    what: str
+    callers: int = 1
+    seconds: float = 0.0
+    skus: tuple[str, ...] = ()
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an errand; `count` is of what went well.
+
+    `begun_at` and `ended_at` are in seconds since the epoch, for another process.
+    """
+
+    count: int
+    begun_at: float
+    ended_at: float
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    cpu_seconds: float = 0.0
+    errors: dict[str, int] = {}
+    ids: list[str] = []
+
+    @property
+    def seconds(self) -> float:
+        """From the first beginning to the last end."""
+        return self.ended_at - self.begun_at
+
+    @property
+    def per_second(self) -> float:
+        """How many went well a second."""
+        return self.count / self.seconds if self.seconds > 0 else 0.0
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line for people: what was done, how often a second, and how long one took."""
+
+    what: str
+    per_second: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+def row_of(what: str, turns: list[Done]) -> Row:
+    """The middle of several turns, figure by figure."""
+    return Row(
+        what,
+        median(one.per_second for one in turns),
+        median(one.p50_ms for one in turns),
+        median(one.p99_ms for one in turns),
+    )
+
+
+async def over_and_over(errand: Errand, act: Callable[[], Awaitable[Any]]) -> Done:
+    """A closed loop: each caller begins its next one when its last one has ended."""
+    took: list[float] = []
+    errors: Counter[str] = Counter()
+    begun_at, begun, spent = time.time(), time.perf_counter(), cpu_seconds()
+
+    async def caller() -> None:
+        while (since := time.perf_counter()) - begun < errand.seconds:
+            if len(took) + errors.total() >= OPERATIONS_MAX:
+                return
+            try:
+                await act()
+            except ENDS as error:
+                errors[name_of(error)] += 1
+                continue
+            took.append((time.perf_counter() - since) * 1000)
+
+    await asyncio.gather(*(caller() for _ in range(errand.callers)))
+    return Done(
+        count=len(took),
+        begun_at=begun_at,
+        ended_at=time.time(),
+        p50_ms=share_of(took, 0.5),
+        p99_ms=share_of(took, 0.99),
+        cpu_seconds=cpu_seconds() - spent,
+        errors=dict(errors),
+    )
+
+
+def name_of(error: BaseException) -> str:
+    """How an end that is no reply is counted: a refusal by its code."""
+    return error.code if isinstance(error, Refusal) else type(error).__name__
+
+
+class Errands:
+    """A process that does one errand after another."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def do(self, errand: Errand) -> Done:
+        """Have it done; raises `Failure` when the process has ended over it."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise Failure("the bench's process has no pipes")
+        self._process.stdin.write(msgspec.json.encode(errand) + b"\n")
+        try:
+            async with asyncio.timeout(ERRAND_SECONDS_MAX):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise Failure(f"{errand.what} took too long") from None
+        if not line:
+            raise Failure(f"the process that was to do {errand.what} has ended")
+        return msgspec.json.decode(line, type=Done)
+
+
+@asynccontextmanager
+async def errands(
+    module: str, *words: str, environ: Mapping[str, str]
+) -> AsyncIterator[Errands]:
+    """A process of this module, ended afterwards: it ends with its input."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *words),
+        cwd=ROOT,
+        env=dict(environ),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES_MAX,
+    )
+    try:
+        yield Errands(process)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(END_SECONDS_MAX):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def serve(do: Callable[[Errand], Awaitable[Done]]) -> None:
+    """In such a process: do what each line of the input says, until it ends."""
+    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+        done = await do(msgspec.json.decode(line, type=Errand))
+        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+        sys.stdout.buffer.flush()
