@@ -89,7 +89,7 @@ class Bench:
         self._seconds = seconds
         self._rate = rate
         self._processes = processes
-        self._ray = ray_address(place.run.keeper.pid)
+        self.ray = ray_address(place.run.keeper.pid)
 
     async def warm_up(self, scene: str) -> None:
         """A few operations that nobody counts, so that nothing is first."""
@@ -124,12 +124,12 @@ class Bench:
             shards = await self.shards()
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             before = Reading(mark=mark, costs=costs, shards=shards)
-            usage = self._usage(shards)
+            usage = self.usage(shards)
             beside = meanwhile(shards) if meanwhile else asyncio.sleep(0)
             load, _ = await asyncio.gather(self.load(task), beside)
             applied = await watch.wait(before.mark)
             applied_at = time.time()
-            spent = self._usage(shards).since(usage)
+            spent = self.usage(shards).since(usage)
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             later = await self.shards()
             after = Reading(mark=mark, costs=costs, shards=later)
@@ -149,7 +149,7 @@ class Bench:
 
     async def shards(self) -> dict[str, Shard]:
         """Every shard and bridge by name."""
-        return await probe(self.place, self._ray)
+        return await probe(self.place, self.ray)
 
     async def rest(self) -> None:
         """Wait until nothing is under way any more."""
@@ -179,7 +179,8 @@ class Bench:
             seed=clients,
         )
 
-    def _usage(self, shards: dict[str, Shard]) -> Usage:
+    def usage(self, shards: dict[str, Shard]) -> Usage:
+        """CPU seconds of the shop's processes now, by what they are."""
         names = {shard.pid: name for name, shard in shards.items()}
         return Usage(self.place.run.keeper.pid, names)
 

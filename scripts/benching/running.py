@@ -13,6 +13,7 @@ from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
+from scripts.benching.events import EVENTS_RATE, Events, measure_events
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
@@ -40,6 +41,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     pieces: int = 100
     times: int = 1
     kill: str = ""
+    backlog: int = 100_000
     yardsticks: bool = False
 
 
@@ -53,6 +55,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     audit: Verdict
     sales: list[Sale] = []
     rates: Rates | None = None
+    events: Events | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
@@ -64,6 +67,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         ]
         found += not_durable(self.durability)
         found += [fault for sale in self.sales for fault in faults(sale)]
+        found += self.events.faults() if self.events else []
         for one in self.measured:
             if isinstance(one, Browsed) and one.errors:
                 found.append(f"errors of {one.clients} clients: {one.errors}")
@@ -103,6 +107,7 @@ class _Found(msgspec.Struct, kw_only=True):
     measured: list[Measured] | list[Browsed]
     sales: list[Sale] = []
     rates: Rates | None = None
+    events: Events | None = None
     imported: Imported | None = None
 
 
@@ -115,6 +120,12 @@ async def _measure(
             for count in wish.clients
         ]
         return _Found(measured=looked)
+    if wish.scene == "events":
+        rate = wish.rate or EVENTS_RATE
+        seen = await measure_events(
+            bench, rate=rate, seconds=wish.seconds, backlog=wish.backlog
+        )
+        return _Found(measured=[], events=seen)
     if wish.scene == "flash":
         return await _flash(bench, seller, wish)
     await bench.warm_up(wish.scene)
@@ -160,6 +171,8 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         audit=verdict,
         sales=found.sales,
         rates=found.rates,
+        events=found.events,
+        aims=found.events.aims() if found.events else [],
         yardsticks=beside,
         imported=found.imported,
     )
