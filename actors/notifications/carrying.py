@@ -1,6 +1,7 @@
 """How something is told: recorded once, then carried by mail and SMS."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -62,9 +63,11 @@ class Carrying(Domain):
             identity = derived_id(run.id, "notification", user_id)
             await self._tell(run, identity, user_id, telling)
             return
-        contact: OrderContact = await run.ask(GetOrderContact(order_id=order_id))
+        asked = run.ask(GetOrderContact(order_id=order_id))
+        # Both go to the order's owner: asked at once, they go in one envelope.
+        contact, details = await asyncio.gather(asked, self._details(run, telling))
         message_id = derived_id(run.id, "email", order_id)
-        await self._mail_guest(run, message_id, contact, telling)
+        await self._mail_guest(run, message_id, contact, telling, details)
 
     async def _tell_payer(
         self, run: Run, user_id: UUID | None, order_id: UUID, telling: Telling
@@ -78,12 +81,17 @@ class Carrying(Domain):
             raise
 
     async def _mail_guest(
-        self, run: Run, message_id: UUID, contact: OrderContact, telling: Telling
+        self,
+        run: Run,
+        message_id: UUID,
+        contact: OrderContact,
+        telling: Telling,
+        details: Mapping[str, Any],
     ) -> None:
         if contact.email is None:
             return
         facts = {"title": telling.title, "body": telling.body, **telling.data}
-        facts |= await self._details(run, telling)
+        facts |= details
         await run.ask(
             SendEmail(
                 message_id=message_id,

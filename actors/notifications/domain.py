@@ -181,7 +181,7 @@ class Notifications(Alerts, Erasing):
         else:
             contact = await run.ask(GetOrderContact(order_id=order.id))
             message_id = derived_id(source, "email", order.id)
-            await self._mail_guest(run, message_id, contact, telling)
+            await self._mail_guest(run, message_id, contact, telling, {})
         for seller_id in sorted({it.seller_id for it in order.items if it.seller_id}):
             lines = [line for line in order.items if line.seller_id == seller_id]
             sale = of_new_sale(order.number, order, lines)
