@@ -24,7 +24,7 @@ from scripts.launcher.keys import RAY_TOKEN
 UNDER_WAY_MAX = 2_000
 ANSWER_SECONDS_MAX = 30.0
 TELLING_SECONDS_MAX = 300.0
-PIECES = 1
+PIECES = 0  # with some a second event would say that the SKU is for sale again
 
 
 class Telling(msgspec.Struct, frozen=True, kw_only=True):
