@@ -251,14 +251,19 @@ class _Scene:
 
     @asynccontextmanager
     async def _frozen(self) -> AsyncIterator[None]:
-        """All bridges stopped as they are, whatever happens for no longer than this."""
+        """All bridges stopped as they are; they go on also when the bench is ended."""
         found = await self._bench.shards()
         pids = [one.pid for name, one in found.items() if name.startswith("bridge/")]
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine is run by a task
+        # By itself SIGTERM ends a process where it stands, and the bridges stay so.
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
         _signal(pids, signal.SIGSTOP)
         try:
             yield
         finally:
             _signal(pids, signal.SIGCONT)
+            loop.remove_signal_handler(signal.SIGTERM)
 
     async def _published(self, before: Mark, count: int) -> float:
         """When the stream has so many more events, by the bench's clock."""
