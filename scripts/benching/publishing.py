@@ -26,7 +26,7 @@ PUBLISH_SECONDS_MAX = 60.0
 RAW_SECONDS_MAX = 180.0
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True):
+class Message(msgspec.Struct, array_like=True):
     """A message as the outbox keeps it."""
 
     id: str
