@@ -58,7 +58,8 @@ class Sink:
             if error.errno != errno.EADDRINUSE:
                 raise
             self._server = await loop.create_server(self._session, HOST, 0)
-        self.url = f"smtp://{HOST}:{self._server.sockets[0].getsockname()[1]}"
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"smtp://{HOST}:{port}?starttls=never"
 
     async def stop(self) -> None:
         """Take nothing more."""

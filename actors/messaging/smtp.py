@@ -9,6 +9,8 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
 import aiosmtplib
@@ -210,7 +212,7 @@ def _client(url: str, own_name: str, reply_seconds: float) -> aiosmtplib.SMTP:
     server = SmtpUrl.of(url)
     context = None
     if server.starttls is not False:
-        context = ssl.create_default_context(cafile=server.ca_file)
+        context = _trusting(server.ca_file, _changed_at(server.ca_file))
     return aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -222,6 +224,17 @@ def _client(url: str, own_name: str, reply_seconds: float) -> aiosmtplib.SMTP:
         timeout=reply_seconds,
         local_hostname=own_name,
     )
+
+
+@lru_cache(maxsize=4)
+def _trusting(ca_file: str | None, _written_at: int) -> ssl.SSLContext:
+    """Reading the authorities takes some 40 ms, which is a thousand letters' worth."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def _changed_at(ca_file: str | None) -> int:
+    """When the file was written: a new one counts from the next connection on."""
+    return Path(ca_file).stat().st_mtime_ns if ca_file else 0
 
 
 def _commands(letter: Letter) -> bytes:

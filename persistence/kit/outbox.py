@@ -75,14 +75,20 @@ async def tails(connection: Any, slots: Sequence[int]) -> dict[int, tuple[int, i
 
 
 async def unpublished(
-    connection: Any, slot: int, after: int, limit: int
+    connection: Any, after: dict[int, int], limit: int
 ) -> list[OutboxRow]:
-    """The slot's events after number `after`, in order."""
+    """Each slot's first `limit` events after a number, in order; all at one look."""
+    slots = sorted(after)
     rows = await connection.fetch(
-        "SELECT slot, n, id, subject, payload FROM outbox "
-        "WHERE slot = $1 AND n > $2 ORDER BY n LIMIT $3",
-        slot,
-        after,
+        """SELECT behind.slot, row.* FROM unnest($1::smallint[], $2::bigint[])
+             AS behind (slot, last)
+           CROSS JOIN LATERAL (
+             SELECT n, id, subject, payload FROM outbox
+             WHERE outbox.slot = behind.slot AND n > behind.last
+             ORDER BY n LIMIT $3) AS row
+           ORDER BY behind.slot, row.n""",
+        slots,
+        [after[slot] for slot in slots],
         limit,
     )
     return [OutboxRow(*row) for row in rows]

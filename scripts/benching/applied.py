@@ -35,7 +35,7 @@ class Watch:
     def __init__(self, databases: dict[str, Any], nats: Any) -> None:
         self._databases = databases
         self._nats = nats
-        self._js = nats.jetstream(timeout=streaming.FETCH_SECONDS_MAX)
+        self.js = nats.jetstream(timeout=streaming.FETCH_SECONDS_MAX)
 
     @classmethod
     async def open(cls, place: Place) -> "Watch":
@@ -56,8 +56,12 @@ class Watch:
         told = await asyncio.gather(
             *(one.fetchval(_TOLD) for one in self._databases.values())
         )
-        info = await self._js.stream_info(EVENTS)
-        return Mark(sum(told), info.state.last_seq)
+        return Mark(sum(told), await self.streamed())
+
+    async def streamed(self) -> int:
+        """The stream's last number."""
+        last: int = (await self.js.stream_info(EVENTS)).state.last_seq
+        return last
 
     async def lags(self, before: Mark, after: Mark) -> list[float]:
         """What the events in between took into the stream, in ms."""

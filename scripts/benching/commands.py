@@ -21,7 +21,13 @@ from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
 from scripts.benching.running import Report, Wish, run, write_report
-from scripts.benching.tables import show, show_inner, show_sales, show_yardsticks
+from scripts.benching.tables import (
+    show,
+    show_events,
+    show_inner,
+    show_sales,
+    show_yardsticks,
+)
 from scripts.launcher.failures import Failure
 
 CLIENTS = "1,16,64"
@@ -31,6 +37,8 @@ SECONDS_MAX = 600.0
 CLIENTS_MAX = 1_024
 RATE_MAX = 100_000.0
 BUYERS_MAX = 100_000
+BACKLOG = 100_000
+BACKLOG_MAX = 1_000_000
 TIMES_MAX = 100
 PRODUCTS_MAX = 100_000
 PROCESSES_MAX = 8
@@ -51,6 +59,7 @@ class What(StrEnum):
     HOLDS = "holds"
     ASKS = "asks"
     PROCESS = "process"
+    EVENTS = "events"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -71,6 +80,10 @@ Products = Annotated[
 Buyers = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
 Pieces = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
 Times = Annotated[int, typer.Option(min=1, max=TIMES_MAX, help="Flash sales.")]
+Waiting = Annotated[
+    int,
+    typer.Option("--backlog", min=1, max=BACKLOG_MAX, help="Events that wait."),
+]
 Kill = Annotated[str, typer.Option(help="A shard to kill half-way: inventory/0.")]
 Beside = Annotated[
     bool,
@@ -94,6 +107,7 @@ def command(
     pieces: Pieces = 100,
     times: Times = 1,
     kill: Kill = "",
+    backlog: Waiting = BACKLOG,
     yardsticks: Beside = False,
     json: Json = None,
     old: Old = None,
@@ -117,6 +131,7 @@ def command(
             pieces=pieces,
             times=times,
             kill=kill,
+            backlog=backlog,
             yardsticks=yardsticks,
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
@@ -186,6 +201,8 @@ def _show(report: Report) -> Console:
         show_inner(console, one)
     if report.sales:
         show_sales(console, report.sales, report.rates)
+    if report.events is not None:
+        show_events(console, report.events)
     if report.yardsticks is not None:
         show_yardsticks(console, report.yardsticks)
     if not not_durable(report.durability):

@@ -92,7 +92,7 @@ class Bench:
         self._seconds = seconds
         self._rate = rate
         self._processes = processes
-        self._ray = ray_address(place.run.keeper.pid)
+        self.ray = ray_address(place.run.keeper.pid)
 
     async def warm_up(self, scene: str) -> None:
         """A few operations that nobody counts, so that nothing is first."""
@@ -152,7 +152,7 @@ class Bench:
 
     async def shards(self) -> dict[str, Shard]:
         """Every shard and bridge by name."""
-        return await probe(self.place, self._ray)
+        return await probe(self.place, self.ray)
 
     async def rest(self) -> None:
         """Wait until nothing is under way any more."""
@@ -208,7 +208,7 @@ class Bench:
         )
 
     def usage(self, shards: dict[str, Shard]) -> Usage:
-        """The CPU that each process of the shop has spent so far."""
+        """CPU seconds of the shop's processes so far, by what they are."""
         names = {shard.pid: name for name, shard in shards.items()}
         return Usage(self.place.run.keeper.pid, names)
 

@@ -14,6 +14,7 @@ from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
+from scripts.benching.events import EVENTS_RATE, Events, measure_events
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
@@ -45,6 +46,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     pieces: int = 100
     times: int = 1
     kill: str = ""
+    backlog: int = 100_000
     yardsticks: bool = False
 
 
@@ -58,6 +60,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     audit: Verdict
     sales: list[Sale] = []
     rates: Rates | None = None
+    events: Events | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
@@ -78,6 +81,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         found += not_durable(self.durability)
         found += [fault for sale in self.sales for fault in faults(sale)]
         found += [fault for one in self.inner for fault in one.faults()]
+        found += self.events.faults() if self.events else []
         for one in self.measured:
             if isinstance(one, Browsed) and one.errors:
                 found.append(f"errors of {one.clients} clients: {one.errors}")
@@ -117,6 +121,7 @@ class _Found(msgspec.Struct, kw_only=True):
     measured: list[Measured] | list[Browsed]
     sales: list[Sale] = []
     rates: Rates | None = None
+    events: Events | None = None
     imported: Imported | None = None
     inner: Inner | None = None
 
@@ -130,6 +135,12 @@ async def _measure(
             for count in wish.clients
         ]
         return _Found(measured=looked)
+    if wish.scene == "events":
+        rate = wish.rate or EVENTS_RATE
+        seen = await measure_events(
+            bench, rate=rate, seconds=wish.seconds, backlog=wish.backlog
+        )
+        return _Found(measured=[], events=seen)
     if wish.scene == "flash":
         return await _flash(bench, seller, wish)
     if measure := INNER.get(wish.scene):
@@ -178,6 +189,8 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         audit=verdict,
         sales=found.sales,
         rates=found.rates,
+        events=found.events,
+        aims=_aims(found),
         yardsticks=beside,
         imported=found.imported,
         **_inner(wish, found),
@@ -186,9 +199,13 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
 
 def _inner(wish: Wish, found: _Found) -> dict[str, Any]:
     """What was measured past HTTP, under the name of its scene."""
-    if found.inner is None:
-        return {}
-    return {wish.scene: found.inner, "aims": found.inner.aims()}
+    return {wish.scene: found.inner} if found.inner else {}
+
+
+def _aims(found: _Found) -> list[Aim]:
+    """What this run is held against."""
+    parts = [one for one in (found.events, found.inner) if one is not None]
+    return [aim for part in parts for aim in part.aims()]
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
+from scripts.benching.events import Events
 from scripts.benching.flash import DOMAIN_AIM, EDGE_AIM, Rates, Sale, faults
 from scripts.benching.holding import Holds
 from scripts.benching.inner import Inner
@@ -70,6 +71,33 @@ def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None
                 f"{rates.clients} clients: {rate:.0f}/s {what}, {beside:.0f} {than}/s: "
                 f"{ratio:.2f} times as many, the aim is {aim:g}"
             )
+
+
+def show_events(console: Console, found: Events) -> None:
+    """At a rate, relayed alone, and from a backlog."""
+    console.print(
+        f"events: {found.told} told at {found.told_per_second:.0f}/s; from commit to "
+        f"applied p50 {found.lag_p50_ms:.1f} ms, p99 {found.lag_p99_ms:.1f} ms, "
+        f"at most {found.lag_max_ms:.1f} ms"
+    )
+    raw = found.raw
+    console.print(
+        f"relay: {found.relayed} events at {found.relayed_per_second:.0f}/s; raw "
+        f"publishing {raw.pipelined_per_second:.0f}/s pipelined, "
+        f"{raw.batched_per_second:.0f}/s in batches"
+    )
+    waited = found.backlog
+    console.print(
+        f"backlog: {waited.told} events published {waited.published_seconds:.1f} s "
+        f"after the bridge was back, applied {waited.applied_seconds:.1f} s after"
+    )
+    table = _table("CPU-ms an event of the backlog, by process")
+    table.add_column("process")
+    table.add_column("", justify="right")
+    for name, cost in sorted(waited.cpu_ms_each.items(), key=lambda each: -each[1]):
+        if cost >= SHOWN_MIN:
+            table.add_row(name, f"{cost:.3f}")
+    console.print(table)
 
 
 def show_yardsticks(console: Console, found: Yardsticks) -> None:

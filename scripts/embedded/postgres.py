@@ -35,6 +35,7 @@ _SETTINGS = {
     "password_encryption": "scram-sha-256",
     "fsync": "on",
     "synchronous_commit": "on",
+    "track_commit_timestamp": "on",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",

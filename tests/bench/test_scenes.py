@@ -162,5 +162,5 @@ def test_who_refused_is_told_by_the_order_that_was_made() -> None:
 def test_every_scene_of_the_command_is_there() -> None:
     from scripts.benching.commands import What
 
-    over_http = SCENES.keys() - {"noop"}
-    assert {what.value for what in What} == over_http | INNER.keys()
+    of_clients = SCENES.keys() - {"noop"}
+    assert {what.value for what in What} == of_clients | INNER.keys() | {"events"}

@@ -14,15 +14,17 @@ from scripts.benching.applied import Mark
 from scripts.benching.comparing import compare, read_report
 from scripts.benching.costs import Costs, not_durable, read_costs, read_durability
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
+from scripts.benching.events import Backlog, Events
 from scripts.benching.flash import Ledger, Rates, Sale, faults
 from scripts.benching.load import Load
 from scripts.benching.measuring import Measured, Reading, Span, measured
 from scripts.benching.plotting import plot
 from scripts.benching.postgres_alone import BATCH, measure_alone
 from scripts.benching.probe import Shard
+from scripts.benching.publishing import Raw
 from scripts.benching.running import Report, write_report
 from scripts.benching.scenes import Task
-from scripts.benching.tables import show, show_sales
+from scripts.benching.tables import show, show_events, show_sales
 from scripts.launcher.failures import Failure
 from tests.kit.local import Databases
 
@@ -41,6 +43,30 @@ SALE = Sale(
     again_seconds=0.25,
 )
 ON = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+BACKLOG = Backlog(
+    told=1_000,
+    failed=0,
+    missing=0,
+    published_seconds=0.5,
+    applied_seconds=2.5,
+    cpu_ms_each={"bridge/0": 0.125},
+)
+EVENTS = Events(
+    asked_per_second=1_000,
+    told=5_000,
+    failed=0,
+    missing=0,
+    told_per_second=999.5,
+    lag_p50_ms=9.5,
+    lag_p99_ms=18.5,
+    lag_max_ms=30.0,
+    relayed=500,
+    relayed_per_second=7_000,
+    raw=Raw(pipelined_per_second=10_000, batched_per_second=20_000),
+    backlog=BACKLOG,
+)
 
 
 def _changed(ledger: dict[str, int], **sale: Any) -> Sale:
@@ -276,3 +302,35 @@ def test_a_report_can_be_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(Failure, match="--plot draws no report of this scene"):
         plot(_report(measured=[]), tmp_path / "none.png")
+
+
+def test_events_are_held_against_their_aims() -> None:
+    assert EVENTS.faults() == []
+    assert [(aim.key, aim.figure, aim.met) for aim in EVENTS.aims()] == [
+        ("event-lag-p99", 18.5, True),
+        ("relay-by-raw", 0.7, True),
+        ("backlog-seconds", 2.5, True),
+    ]
+    late = msgspec.structs.replace(BACKLOG, applied_seconds=15.5)
+    worse = msgspec.structs.replace(
+        EVENTS, lag_p99_ms=20.5, relayed_per_second=6_900, backlog=late
+    )
+    assert [aim.met for aim in worse.aims()] == [False, False, False]
+    console = Console(record=True, width=200)
+    show_events(console, EVENTS)
+    said = console.export_text()
+    assert "p50 9.5 ms, p99 18.5 ms, at most 30.0 ms" in said
+    assert (
+        "1000 events published 0.5 s after the bridge was back, applied 2.5 s" in said
+    )
+
+
+def test_events_that_were_not_told_or_not_applied_are_faults() -> None:
+    fewer = msgspec.structs.replace(BACKLOG, failed=1, missing=3)
+    doctored = msgspec.structs.replace(EVENTS, failed=2, missing=4, backlog=fewer)
+    assert doctored.faults() == [
+        "events: 2 commands were not done",
+        "events: 4 were never applied",
+        "a backlog: 1 commands were not done",
+        "a backlog: 3 were never applied",
+    ]

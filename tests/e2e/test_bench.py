@@ -76,6 +76,24 @@ def test_looking_around_is_measured(live_shop: LiveShop, tmp_path: Path) -> None
     assert one["near"]["hits"] > 0
 
 
+def test_events_are_timed_relayed_and_taken_up(
+    live_shop: LiveShop, tmp_path: Path
+) -> None:
+    words = ("events", "--seconds", "1", "--rate", "100", "--backlog", "300")
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    found = report["events"]
+    assert (found["told"], found["failed"], found["missing"]) == (100, 0, 0)
+    assert 0 < found["lag_p50_ms"] <= found["lag_p99_ms"] <= found["lag_max_ms"]
+    assert found["relayed"] == 300
+    assert found["relayed_per_second"] > 0
+    assert all(rate > 0 for rate in found["raw"].values())
+    waited = found["backlog"]
+    assert (waited["told"], waited["failed"], waited["missing"]) == (300, 0, 0)
+    assert waited["applied_seconds"] > 0
+    keys = [aim["key"] for aim in report["aims"]]
+    assert keys == ["event-lag-p99", "relay-by-raw", "backlog-seconds"]
+
+
 @pytest.mark.parametrize("kill", [(), ("--kill", "inventory/0")])
 def test_a_flash_sale_is_exact(
     live_shop: LiveShop, tmp_path: Path, kill: tuple[str, ...]

@@ -84,6 +84,25 @@ async def test_a_long_stuck_slot_leaves_room_for_the_others(toys, monkeypatch) -
         await until(lambda: sum(map(len, bridge.seen.values())) == 25, 3)
 
 
+async def test_a_backlog_is_read_back_and_published_without_a_rest(
+    toys, monkeypatch
+) -> None:
+    """Guards relay.py: `and self.backlog < PUBLISH_ROWS_MAX` in `_gather`."""
+    monkeypatch.setattr(relay, "PUBLISH_ROWS_MAX", 10)
+    monkeypatch.setattr(relay, "RELAY_ROWS_MAX", 5)
+    monkeypatch.setattr(relay, "GATHER_TIMES", 1e9)
+    monkeypatch.setattr(relay, "GATHER_SECONDS_MAX", 60.0)
+    async with toys(shards=1) as s:
+        one, two = names(0, 2, 1)
+        s.bus_down = True
+        for name in (one, two):
+            await s.ask(Tell(name=name, subjects=(name,) * 20))
+        bridge = Picky(s)
+        s.bus_down = False
+        await until(lambda: sum(map(len, bridge.seen.values())) == 40, 3)
+        assert sorted(bridge.seen.values()) == [list(range(1, 21))] * 2
+
+
 async def test_a_stopped_bridge_loses_nothing_and_holds_nobody_up(toys) -> None:
     """Guards relay.py: `except (*CONNECTION_LOST, ConnectionError)` in `run`."""
     async with toys() as s:
