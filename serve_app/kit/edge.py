@@ -123,7 +123,6 @@ class Edge:
                 return
             exchange.keep_near(gateway.near, key)
         exchange.if_none_match = head.if_none_match
-        scope["headers"].append(_NO_WATCH)
         settings = gateway.settings
         meter = Meter(
             receive,
@@ -132,6 +131,11 @@ class Edge:
             settings.upload_bytes_max,
         )
         scope["souk.meter"] = meter
+        direct = gateway.direct.get((scope["method"], scope["path"]))
+        if direct is not None:
+            await direct(scope, meter, exchange.send)
+            return
+        scope["headers"].append(_NO_WATCH)
         await self._app(scope, meter, exchange.send)
         if not exchange.started:
             raise internal_error()

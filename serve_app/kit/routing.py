@@ -124,9 +124,13 @@ class Router:
         status: int = 200,
         idempotent: bool = False,
         upload: bool = False,
+        direct: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
-        """A route that makes or does; `upload` lifts the body's limit for a file."""
+        """A route that makes or does; `upload` lifts the body's limit for a file.
+
+        A `direct` one is hot: the edge answers it itself (`serve_app.kit.direct`).
+        """
         return self._route(
             "POST",
             path,
@@ -134,6 +138,7 @@ class Router:
             status=status,
             idempotent=idempotent,
             upload=upload,
+            direct=direct,
             also=also,
         )
 
@@ -180,6 +185,7 @@ class Router:
         upload: bool = False,
         near: Near | None = None,
         stream: bool = False,
+        direct: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
@@ -191,6 +197,7 @@ class Router:
                 upload=upload,
                 near=near,
                 stream=stream,
+                direct=direct,
                 also=tuple(also),
                 body=body,
                 view=view,

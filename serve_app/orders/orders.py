@@ -60,7 +60,12 @@ ORDER_SECONDS_MAX = 40.0
 
 
 @router.post(
-    "/orders", access=PUBLIC, idempotent=True, status=201, also=(202, 402, 404)
+    "/orders",
+    access=PUBLIC,
+    idempotent=True,
+    status=201,
+    direct=True,
+    also=(202, 402, 404),
 )
 async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]:
     """Buy: the cart, or `items`.
