@@ -93,6 +93,11 @@ class RequestLines:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._logger = logging.getLogger(_LOGGER)
 
+    @property
+    def waiting(self) -> int:
+        """How many are not yet written."""
+        return len(self._waiting)
+
     def add(self, line: RequestLine) -> None:
         """Write it within GATHER_SECONDS; must be called in a running loop."""
         level = logging.WARNING if line.failed else logging.INFO

@@ -33,7 +33,7 @@ def normal_email(address: str) -> str:
 
 
 def by_library(address: str) -> str:
-    """What the library makes of it: the rule, of which `normal_email` is a short cut."""
+    """What the library makes of it; `normal_email` is a short cut to the same."""
     try:
         found = validate_email(address, check_deliverability=False)
     except EmailNotValidError as error:

@@ -18,6 +18,7 @@ from bus.kit.context import CURRENT, Context
 from bus.kit.request_lines import (
     GATHER_SECONDS,
     GATHERED_MAX,
+    LINES,
     RequestLine,
     RequestLines,
 )
@@ -43,6 +44,7 @@ ALWAYS = {
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Iterator[Path]:
+    LINES.flush()  # those of other tests
     logs.configure(Settings(data_dir=tmp_path), "orders/0")
     yield tmp_path / "logs" / "orders-0.log"
     structlog.reset_defaults()
@@ -103,7 +105,7 @@ async def test_lines_of_requests_are_gathered_and_then_as_all_others(
                 user_id=user_id,
             )
         )
-    assert not configured.exists()
+    assert gathering.waiting == 2
     await asyncio.sleep(GATHER_SECONDS * 3)
     logs.get("gateway").warning("request", **{"http.request.method": "POST"})
     done, failed, other = lines(configured)
