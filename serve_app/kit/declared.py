@@ -56,6 +56,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     near: Near | None
     stream: bool
     direct: bool
+    paced: bool
     also: tuple[int, ...]
     body: type[Body] | None
     view: Any

@@ -8,6 +8,7 @@ from hashlib import sha256
 from bus.kit import families
 from bus.kit.outside import parse_limits, parse_origins, parse_proxies
 from bus.kit.settings import Settings
+from serve_app.kit.admission import Admission
 from serve_app.kit.asking import Asker
 from serve_app.kit.clients import Clients
 from serve_app.kit.cors import Cors
@@ -42,6 +43,7 @@ class Gateway:
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
     direct: Mapping[tuple[str, str], Direct] = field(default_factory=dict)
+    admissions: Mapping[tuple[str, str], Admission] = field(default_factory=dict)
     draining: bool = False
     collected: Collected | None = None
     """What the shards and bridges count, where they can be asked."""

@@ -125,11 +125,13 @@ class Router:
         idempotent: bool = False,
         upload: bool = False,
         direct: bool = False,
+        paced: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         """A route that makes or does; `upload` lifts the body's limit for a file.
 
-        A `direct` one is hot: the edge answers it itself (`serve_app.kit.direct`).
+        A `direct` one is hot: the edge answers it itself (`serve_app.kit.direct`). A
+        `paced` one is heavy: past saturation it is refused (`serve_app.kit.admission`).
         """
         return self._route(
             "POST",
@@ -139,6 +141,7 @@ class Router:
             idempotent=idempotent,
             upload=upload,
             direct=direct,
+            paced=paced,
             also=also,
         )
 
@@ -186,6 +189,7 @@ class Router:
         near: Near | None = None,
         stream: bool = False,
         direct: bool = False,
+        paced: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
@@ -198,6 +202,7 @@ class Router:
                 near=near,
                 stream=stream,
                 direct=direct,
+                paced=paced,
                 also=tuple(also),
                 body=body,
                 view=view,

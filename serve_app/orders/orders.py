@@ -65,6 +65,7 @@ ORDER_SECONDS_MAX = 40.0
     idempotent=True,
     status=201,
     direct=True,
+    paced=True,
     also=(202, 402, 404),
 )
 async def place_order(body: PlaceOrderBody, caller: Caller) -> Answer[OrderView]:
