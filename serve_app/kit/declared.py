@@ -115,8 +115,8 @@ def guarded(route: Any, inner: Answering) -> Answering:
         except (HTTPException, RequestValidationError):
             raise
         except Exception as error:
-            if problem_of(error) is not None:
-                raise
+            if (problem := problem_of(error)) is not None:
+                raise problem from None
             _log.exception("request failed", route=template)
             raise internal_error() from error
 

@@ -20,7 +20,6 @@ from starlette.types import Receive, Scope, Send
 
 from serve_app.kit.declared import REQUEST, declared_of, guarded
 from serve_app.kit.failing import as_problem
-from serve_app.kit.problems import problem_of
 
 Direct = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -54,7 +53,7 @@ def _answering(route: Any) -> Direct:
             response = await handle(Request(scope, receive))
         except Exception as error:
             # `guarded` has logged bugs; all that it lets pass has a document.
-            raise problem_of(error) or as_problem(error) from error
+            raise as_problem(error) from error
         await response(scope, receive, send)
 
     return answer
