@@ -41,12 +41,14 @@ class What(StrEnum):
     """What is measured."""
 
     ORDERS = "orders"
+    HOT = "hot"
     BROWSE = "browse"
     CART = "cart"
     CHECKOUT = "checkout"
     FLASH = "flash"
     MIXED = "mixed"
     REPLAY = "replay"
+    OVERLOAD = "overload"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -70,7 +72,7 @@ Times = Annotated[int, typer.Option(min=1, max=TIMES_MAX, help="Flash sales.")]
 Kill = Annotated[str, typer.Option(help="A shard to kill half-way: inventory/0.")]
 Beside = Annotated[
     bool,
-    typer.Option("--yardsticks", help="Bare uvicorn, stock Serve, Postgres alone."),
+    typer.Option("--yardsticks", help="Other servers, Postgres alone."),
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
 Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
@@ -173,6 +175,8 @@ def _show(report: Report) -> Console:
         show_browsing(console, browsed)
     if report.sales:
         show_sales(console, report.sales, report.rates)
+    if report.overload is not None:
+        console.print(report.overload.words())
     if report.yardsticks is not None:
         show_yardsticks(console, report.yardsticks)
     if not not_durable(report.durability):

@@ -13,10 +13,12 @@ from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
+from scripts.benching.edge_aims import rate_aims, yardstick_aims
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
 from scripts.benching.measuring import Bench, Measured
+from scripts.benching.overload import Overload, measure_overload
 from scripts.benching.scenes import Visit
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
 from scripts.launcher.failures import Failure
@@ -55,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
+    overload: Overload | None = None
     aims: list[Aim] = []
 
     def faults(self) -> list[str]:
@@ -69,6 +72,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
                 found.append(f"errors of {one.clients} clients: {one.errors}")
             if isinstance(one, Measured) and not one.operations:
                 found.append(f"{one.clients} clients: nothing was done")
+        if self.overload is not None and not self.overload.over_per_second:
+            found.append("nothing was done past the peak")
         return found
 
 
@@ -104,6 +109,7 @@ class _Found(msgspec.Struct, kw_only=True):
     sales: list[Sale] = []
     rates: Rates | None = None
     imported: Imported | None = None
+    overload: Overload | None = None
 
 
 async def _measure(
@@ -117,6 +123,9 @@ async def _measure(
         return _Found(measured=looked)
     if wish.scene == "flash":
         return await _flash(bench, seller, wish)
+    if wish.scene == "overload":
+        await bench.warm_up("orders")
+        return _Found(measured=[], overload=await measure_overload(bench, wish.seconds))
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
 
@@ -162,7 +171,19 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         rates=found.rates,
         yardsticks=beside,
         imported=found.imported,
+        overload=found.overload,
+        aims=_aims(found, beside),
     )
+
+
+def _aims(found: _Found, beside: Yardsticks | None) -> list[Aim]:
+    aims = rate_aims(found.rates) if found.rates else []
+    if found.overload is not None:
+        aims += found.overload.aims()
+    last = found.measured[-1] if found.measured else None
+    if beside is not None and isinstance(last, Measured):
+        aims += yardstick_aims(last, beside)
+    return aims
 
 
 def write_report(path: Path, report: Report) -> None:
