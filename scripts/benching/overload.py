@@ -3,6 +3,7 @@
 import msgspec
 
 from scripts.benching.aims import Aim, Side
+from scripts.benching.applied import Watch
 from scripts.benching.desk import BUSY
 from scripts.benching.load import Load, share_of
 from scripts.benching.measuring import Bench
@@ -110,9 +111,15 @@ async def measure_overload(bench: Bench, seconds: float) -> Overload:
 
 
 async def _load(bench: Bench, clients: int, seconds: float, rate: float) -> Load:
+    """One load, and all that it set off: what is still to do would slow the next."""
     task = bench.task("orders", clients, seconds)
-    load = await bench.load(msgspec.structs.replace(task, rate=rate))
-    await bench.rest()
+    watch = await Watch.open(bench.place)
+    try:
+        before = await watch.mark()
+        load = await bench.load(msgspec.structs.replace(task, rate=rate))
+        await watch.wait(before)
+    finally:
+        await watch.close()
     return load
 
 
