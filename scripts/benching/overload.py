@@ -1,5 +1,7 @@
 """More than a shop can do: what it does all the same, and how it refuses the rest."""
 
+import asyncio
+
 import msgspec
 
 from scripts.benching.aims import Aim, Side
@@ -11,6 +13,8 @@ from scripts.benching.measuring import Bench
 PEAK_CLIENTS = (32, 64, 128)
 OPEN_CLIENTS = 1_024
 SHARE, TIMES = 0.8, 3.0
+SETTLE_SECONDS = 1.5
+"""Events of what went before are then in the stream, and not taken for the load's."""
 
 
 class Overload(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +119,7 @@ async def _load(bench: Bench, clients: int, seconds: float, rate: float) -> Load
     task = bench.task("orders", clients, seconds)
     watch = await Watch.open(bench.place)
     try:
+        await asyncio.sleep(SETTLE_SECONDS)
         before = await watch.mark()
         load = await bench.load(msgspec.structs.replace(task, rate=rate))
         await watch.wait(before)
