@@ -1,8 +1,9 @@
 """A line of the log for every request: gathered for a moment, then written at once.
 
 The same documents as `bus.kit.logs` makes; the way through its chain and a write of its
-own cost a line a quarter of the gateway's work on an order. A process that is killed
-takes its last GATHER_SECONDS of these lines with it, but no error's own line: that is
+own were among the dearest things that the gateway did for an order. A process
+that is killed takes its last GATHER_SECONDS of these lines with it, but no error's
+own line: that is
 none of these, and written when it happens.
 """
 

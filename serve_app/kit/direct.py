@@ -1,10 +1,10 @@
 """Hot routes, answered by the edge itself, past Ray Serve's and FastAPI's own work.
 
 Between the edge and a handler a request passes Serve's bookkeeping, four middlewares,
-two routers and a search for dependencies: half a millisecond, as much as an order costs
-the gateway otherwise. A direct route needs none of that: its path has no parameters,
-its handler takes a body and a caller. What is left is the same code in the same order,
-the checks of `declared.guarded` and the endpoint behind them, so the answer is too.
+two routers and a search for dependencies. A direct route needs none of that: its path
+has no parameters, its handler takes a body and a caller. What is left is the same code
+in the same order, the checks of `declared.guarded` and the endpoint behind them, so the
+answer is too.
 
 Serve does not count these requests as its own. It ends a replica all the same only when
 their answers are out: after its drain it waits for its HTTP server to finish, within
