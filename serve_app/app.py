@@ -20,9 +20,11 @@ from bus.payments import (
 )
 from bus.users import GetStanding, ListRaisedEpochs, SessionsRevoked
 from serve_app.kit import sharing
+from serve_app.kit.admission import admissions
 from serve_app.kit.asking import Asker
 from serve_app.kit.auditing import auditing
 from serve_app.kit.declared import check_declared, stream_paths
+from serve_app.kit.direct import direct_routes
 from serve_app.kit.edge import Edge
 from serve_app.kit.epochs import Raised
 from serve_app.kit.failing import answer_errors
@@ -110,6 +112,9 @@ def application(gateway: Gateway, domains: Sequence[Router]) -> FastAPI:
             gateway.measures.domains[getattr(route, "path", "")] = router.domain
     check_declared(app.routes)
     gateway.streams.answer(app, stream_paths(app.routes))
+    gateway.direct = direct_routes(app.routes)
+    most = gateway.settings.gateway_ongoing_max
+    gateway.admissions = admissions(app.routes, most)
     app.router.middleware_stack = Segments(app.router.routes)
     return app
 

@@ -66,6 +66,7 @@ PRIVATE = frozenset(
 )
 _NOISY = ("asyncio", "nats", "uvicorn", "aiosmtpd", "mail.log", "httpx", "PIL")
 _encoder = msgspec.json.Encoder(enc_hook=repr)
+_process_name = ""
 
 
 def get(name: str) -> FilteringBoundLogger:
@@ -79,6 +80,8 @@ def configure(settings: Settings, process_name: str, *, console: bool = False) -
     Call it once, when the process starts; again replaces what it set. With `console`
     warnings are also shown to the person at the terminal, in plain words.
     """
+    global _process_name  # noqa: PLW0603 - one process, one name
+    _process_name = process_name
     folder = settings.data_dir / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     structlog.configure(
@@ -119,6 +122,16 @@ def configure(settings: Settings, process_name: str, *, console: bool = False) -
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def process_name() -> str:
+    """What `configure` was told that this process is; "" before that."""
+    return _process_name
+
+
+def mark_rendered(record: logging.LogRecord) -> None:
+    """Its message is whole documents, one a line, and goes into the file as it is."""
+    record.souk_rendered = True
+
+
 class _File(RotatingFileHandler):
     """A rotating file; the library renders a line for its length, then to write it."""
 
@@ -127,6 +140,8 @@ class _File(RotatingFileHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, rendered once."""
+        if hasattr(record, "souk_rendered"):
+            return record.getMessage()
         if record is not self._record:
             self._line, self._record = super().format(record), record
         return self._line

@@ -50,6 +50,7 @@ class What(StrEnum):
     """What is measured."""
 
     ORDERS = "orders"
+    HOT = "hot"
     BROWSE = "browse"
     CART = "cart"
     CHECKOUT = "checkout"
@@ -60,6 +61,7 @@ class What(StrEnum):
     ASKS = "asks"
     PROCESS = "process"
     EVENTS = "events"
+    OVERLOAD = "overload"
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -87,7 +89,7 @@ Waiting = Annotated[
 Kill = Annotated[str, typer.Option(help="A shard to kill half-way: inventory/0.")]
 Beside = Annotated[
     bool,
-    typer.Option("--yardsticks", help="Bare uvicorn, stock Serve, Postgres alone."),
+    typer.Option("--yardsticks", help="Other servers, Postgres alone."),
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
 Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
@@ -203,6 +205,8 @@ def _show(report: Report) -> Console:
         show_sales(console, report.sales, report.rates)
     if report.events is not None:
         show_events(console, report.events)
+    if report.overload is not None:
+        console.print(report.overload.words())
     if report.yardsticks is not None:
         show_yardsticks(console, report.yardsticks)
     if not not_durable(report.durability):

@@ -12,6 +12,8 @@ ANSWER_SECONDS_MAX = 60.0
 GOOD = (200, 201, 204)
 
 BY_EDGE, BY_DOMAIN = "refused by the edge", "refused by the domain"
+BUSY = "refused as busy"
+"""With 503 and `Retry-After`, before anything was begun."""
 SOLD_OUT = "out-of-stock"
 
 
@@ -67,7 +69,9 @@ class Desk:
         if answer.status in GOOD:
             self.tally.note(kind, answer.status, taken)
             return said
-        self.tally.note(refuser(answer.status, said), answer.status, taken)
+        told = "Retry-After" in answer.headers
+        who = refuser(answer.status, said, told=told)
+        self.tally.note(who, answer.status, taken)
         raise Stopped
 
     async def order(self, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -76,8 +80,13 @@ class Desk:
         self.tally.order_ids.append(msgspec.json.decode(said)["id"])
 
 
-def refuser(status: int, said: bytes) -> str:
-    """Who had too few pieces: the domain names the order that it then cancelled."""
+def refuser(status: int, said: bytes, *, told: bool = False) -> str:
+    """Who refused; one that is busy should have `told` when to come again.
+
+    Of too few pieces the domain says so by naming the order that it then cancelled.
+    """
+    if status == 503 and told:
+        return BUSY
     if status != 409:
         return f"answered {status}"
     problem = msgspec.json.decode(said)

@@ -25,7 +25,6 @@ TRIES_SECONDS_MAX = 10.0
 TRY_SECONDS = 0.02
 LOOK_SECONDS = 0.02
 SALE_SECONDS_MAX = 300.0
-EDGE_AIM, DOMAIN_AIM = 0.8, 2.0
 
 _SOLD = """SELECT
     coalesce(sum(quantity) FILTER (WHERE orders.status <> 'CANCELLED'), 0)::bigint,
@@ -78,12 +77,12 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def edge_ratio(self) -> float:
-        """The edge's refusals by hot reads; the aim is EDGE_AIM."""
+        """The edge's refusals by hot reads."""
         return self.edge_refusals / self.hot_reads if self.hot_reads else 0.0
 
     @property
     def domain_ratio(self) -> float:
-        """The domain's refusals by orders; the aim is DOMAIN_AIM."""
+        """The domain's refusals by orders."""
         return self.domain_refusals / self.orders if self.orders else 0.0
 
 

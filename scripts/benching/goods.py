@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from scripts.benching.scenes import slug_of
 from scripts.launcher.failures import Failure
 
 SKUS = 200
@@ -34,7 +35,7 @@ class Seller:
         if more:
             change = {"reason": "bench", "delta": more}
             await self.call("PUT", f"/inventory/{sku}", change, 200)
-        return f"bench-piece-{sku.lower()}"
+        return slug_of(sku)
 
     async def call(self, method: str, path: str, body: Any, *good: int) -> Any:
         """Ask; raises `Failure` for an answer with another status."""

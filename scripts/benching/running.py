@@ -14,6 +14,7 @@ from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import not_durable, read_durability
+from scripts.benching.edge_aims import rate_aims, yardstick_aims
 from scripts.benching.events import EVENTS_RATE, Events, measure_events
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
@@ -22,6 +23,7 @@ from scripts.benching.holding import Holds
 from scripts.benching.inner import INNER, Inner
 from scripts.benching.measuring import Bench, Measured
 from scripts.benching.ordering import Process
+from scripts.benching.overload import Overload, measure_overload
 from scripts.benching.pairing import Asks
 from scripts.benching.scenes import Visit
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
@@ -63,6 +65,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     events: Events | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
+    overload: Overload | None = None
     aims: list[Aim] = []
     holds: Holds | None = None
     asks: Asks | None = None
@@ -87,6 +90,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
                 found.append(f"errors of {one.clients} clients: {one.errors}")
             if isinstance(one, Measured) and not one.operations:
                 found.append(f"{one.clients} clients: nothing was done")
+        if self.overload is not None and not self.overload.over_per_second:
+            found.append("nothing was done past the peak")
         return found
 
 
@@ -124,6 +129,7 @@ class _Found(msgspec.Struct, kw_only=True):
     events: Events | None = None
     imported: Imported | None = None
     inner: Inner | None = None
+    overload: Overload | None = None
 
 
 async def _measure(
@@ -146,6 +152,9 @@ async def _measure(
     if measure := INNER.get(wish.scene):
         inner = await measure(bench, max(wish.clients), wish.seconds)
         return _Found(measured=[], inner=inner)
+    if wish.scene == "overload":
+        await bench.warm_up("orders")
+        return _Found(measured=[], overload=await measure_overload(bench, wish.seconds))
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
 
@@ -190,7 +199,8 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         sales=found.sales,
         rates=found.rates,
         events=found.events,
-        aims=_aims(found),
+        overload=found.overload,
+        aims=_aims(found, beside),
         yardsticks=beside,
         imported=found.imported,
         **_inner(wish, found),
@@ -202,10 +212,15 @@ def _inner(wish: Wish, found: _Found) -> dict[str, Any]:
     return {wish.scene: found.inner} if found.inner else {}
 
 
-def _aims(found: _Found) -> list[Aim]:
+def _aims(found: _Found, beside: Yardsticks | None) -> list[Aim]:
     """What this run is held against."""
-    parts = [one for one in (found.events, found.inner) if one is not None]
-    return [aim for part in parts for aim in part.aims()]
+    aims = rate_aims(found.rates) if found.rates else []
+    parts = (found.events, found.inner, found.overload)
+    aims += [aim for part in parts if part is not None for aim in part.aims()]
+    last = found.measured[-1] if found.measured else None
+    if beside is not None and isinstance(last, Measured):
+        aims += yardstick_aims(last, beside)
+    return aims
 
 
 def write_report(path: Path, report: Report) -> None:

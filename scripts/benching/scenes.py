@@ -85,6 +85,18 @@ class Browse:
         await desk.ask(visit.kind, "GET", visit.path, headers=self._headers)
 
 
+class Hot:
+    """Everybody looks at the one product, as all others do."""
+
+    def __init__(self, task: Task) -> None:
+        self._path = f"/products/{slug_of(task.skus[0])}"
+
+    async def act(self, desk: Desk, dice: random.Random) -> None:
+        """Look at it."""
+        del dice
+        await desk.ask("product", "GET", self._path)
+
+
 class Orders:
     """A guest orders one or two SKUs in one request."""
 
@@ -167,6 +179,7 @@ class Replay:
 
 SCENES: dict[str, type[Scene]] = {
     "noop": Noop,
+    "hot": Hot,
     "browse": Browse,
     "cart": Cart,
     "checkout": Checkout,
@@ -197,6 +210,11 @@ def wish(skus: Sequence[str], pieces: int = 1) -> dict[str, Any]:
         "payment": {"method": "CREDIT_CARD", "token": "tok_visa"},
         "items": [{"sku": sku, "quantity": pieces} for sku in skus],
     }
+
+
+def slug_of(sku: str) -> str:
+    """How the page of one of the bench's goods is named."""
+    return f"bench-piece-{sku.lower()}"
 
 
 def zipf(count: int, exponent: float = ZIPF_EXPONENT) -> list[float]:

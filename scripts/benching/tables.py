@@ -5,7 +5,7 @@ from rich.table import Table
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.events import Events
-from scripts.benching.flash import DOMAIN_AIM, EDGE_AIM, Rates, Sale, faults
+from scripts.benching.flash import Rates, Sale, faults
 from scripts.benching.holding import Holds
 from scripts.benching.inner import Inner
 from scripts.benching.measuring import SHARES, Measured
@@ -49,28 +49,11 @@ def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None
         for fault in faults(sale) or ["exact"]:
             console.print(f"  {fault}")
     if rates is not None:
-        for what, rate, beside, than, ratio, aim in (
-            (
-                BY_EDGE,
-                rates.edge_refusals,
-                rates.hot_reads,
-                "hot reads",
-                rates.edge_ratio,
-                EDGE_AIM,
-            ),
-            (
-                BY_DOMAIN,
-                rates.domain_refusals,
-                rates.orders,
-                "orders",
-                rates.domain_ratio,
-                DOMAIN_AIM,
-            ),
-        ):
-            console.print(
-                f"{rates.clients} clients: {rate:.0f}/s {what}, {beside:.0f} {than}/s: "
-                f"{ratio:.2f} times as many, the aim is {aim:g}"
-            )
+        console.print(
+            f"{rates.clients} clients, a second: {rates.edge_refusals:.0f} {BY_EDGE}, "
+            f"{rates.hot_reads:.0f} reads of one product; "
+            f"{rates.domain_refusals:.0f} {BY_DOMAIN}, {rates.orders:.0f} orders"
+        )
 
 
 def show_events(console: Console, found: Events) -> None:
@@ -106,6 +89,7 @@ def show_yardsticks(console: Console, found: Yardsticks) -> None:
     for name, rate, p50 in (
         ("bare uvicorn", found.uvicorn_per_second, found.uvicorn_p50_ms),
         ("stock Serve", found.serve_per_second, found.serve_p50_ms),
+        ("Serve, flags as here", found.flags_per_second, found.flags_p50_ms),
     ):
         console.print(f"  {name}, nothing done: {rate:.0f}/s, p50 {p50:.1f} ms")
     alone = found.postgres

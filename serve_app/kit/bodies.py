@@ -9,7 +9,6 @@ from typing import Annotated, Any, Self, TypeVar
 
 import msgspec
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from bus.kit.refusals import FieldError
 from bus.kit.values import Address, Money
+from serve_app.kit.emails import normal_email
 from serve_app.kit.postal_codes import is_needed, is_postal_code
 from serve_app.kit.problems import Problem, field_errors
 
@@ -66,21 +66,13 @@ def _phone(number: str) -> str:
     return number
 
 
-def _email(address: str) -> str:
-    try:
-        found = validate_email(address, check_deliverability=False)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
-    return found.normalized.lower()
-
-
 Line = Annotated[str, Field(min_length=1, max_length=LINE_MAX, pattern=_ONE_LINE)]
 """A text of one line that is not blank, such as a name or a city."""
 
 Text = Annotated[str, Field(max_length=TEXT_MAX, pattern=_NO_NUL)]
 """A text of many lines; it may be empty."""
 
-Email = Annotated[str, Field(max_length=EMAIL_MAX), AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=EMAIL_MAX), AfterValidator(normal_email)]
 """An e-mail address (RFC 5321 length), normalised and in lower case."""
 
 Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$"), AfterValidator(_phone)]

@@ -28,6 +28,9 @@ from serve_app.kit.problems import (
 )
 
 BODY_SECONDS_MAX = 30
+REQUEST = "souk_request"
+
+Answering = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _log = logs.get("gateway")
 
@@ -52,6 +55,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     upload: bool
     near: Near | None
     stream: bool
+    direct: bool
+    paced: bool
     also: tuple[int, ...]
     body: type[Body] | None
     view: Any
@@ -82,33 +87,40 @@ class DeclaredRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the checks of the declaration."""
-        declared = declared_of(self)
-        if declared is None:
-            raise RuntimeError(f"the route {self.path} declares no access")
-        inner = super().get_route_handler()
-        template = self.path
+        return guarded(self, super().get_route_handler())
 
-        async def handle(request: Request) -> Response:
-            scope = request.scope
-            caller: Caller = scope["souk.caller"]
-            scope["souk.template"] = template
-            try:
-                _admit(declared, caller)
-                if declared.idempotent:
-                    await _take_key(request, caller, whole=not declared.upload)
-                if declared.upload:
-                    scope["souk.meter"].lift()
-                    return await receiving.take(caller, inner(request))
-                return await inner(request)
-            except (HTTPException, RequestValidationError):
-                raise
-            except Exception as error:
-                if problem_of(error) is not None:
-                    raise
-                _log.exception("request failed", route=template)
-                raise internal_error() from error
 
-        return handle
+def guarded(route: Any, inner: Answering) -> Answering:
+    """What answers requests behind the checks of the route's declaration.
+
+    Raises problems and what becomes one; anything else is a bug, logged here.
+    """
+    declared = declared_of(route)
+    if declared is None:
+        raise RuntimeError(f"the route {route.path} declares no access")
+    template = route.path
+
+    async def handle(request: Request) -> Response:
+        scope = request.scope
+        caller: Caller = scope["souk.caller"]
+        scope["souk.template"] = template
+        try:
+            _admit(declared, caller)
+            if declared.idempotent:
+                await _take_key(request, caller, whole=not declared.upload)
+            if declared.upload:
+                scope["souk.meter"].lift()
+                return await receiving.take(caller, inner(request))
+            return await inner(request)
+        except (HTTPException, RequestValidationError):
+            raise
+        except Exception as error:
+            if (problem := problem_of(error)) is not None:
+                raise problem from None
+            _log.exception("request failed", route=template)
+            raise internal_error() from error
+
+    return handle
 
 
 def _admit(declared: Declared, caller: Caller) -> None:
@@ -160,7 +172,7 @@ def endpoint_of(
     request_name, _ = _parameter(hints, Request)
     takes_request = request_name is not None
     optional = {name for name, hint in hints.items() if NoneType in get_args(hint)}
-    request_name = request_name or "souk_request"
+    request_name = request_name or REQUEST
 
     async def endpoint(**values: Any) -> Response:
         request: Request = values[request_name]

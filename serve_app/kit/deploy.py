@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from actors.kit.reach import connect
 from bus.kit import logs, memory, telemetry
+from bus.kit.request_lines import LINES
 from bus.kit.settings import Settings
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.keys import follow_keys
@@ -121,6 +122,7 @@ class Replica:
         for task in self._following:
             task.cancel()
         await self._hearing.close()
+        LINES.flush()
 
 
 def _replica_host(settings: Settings) -> str:

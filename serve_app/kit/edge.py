@@ -4,6 +4,7 @@ Ray Serve puts it outside its own bookkeeping (`serve_app.kit.outermost`), so
 what is answered here costs a fraction of what a routed request costs.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,9 +21,12 @@ from serve_app.kit.failing import as_problem
 from serve_app.kit.gateway import Gateway
 from serve_app.kit.heads import RequestHead
 from serve_app.kit.identity import TOKENS, Identity, bearer
+from serve_app.kit.limits import UNLIMITED
 from serve_app.kit.near_cache import Entry
 from serve_app.kit.problems import Problem, internal_error, unavailable
 from serve_app.kit.streams import ACCESS_COOKIE, ORDER_COOKIE, cookies_of
+
+PACED_SHARE_MAX = 0.75
 
 # Paths that Serve and HAProxy ask a replica themselves.
 SERVE_PATHS = frozenset({"/-/healthz", "/-/routes"})
@@ -98,8 +102,12 @@ class Edge:
     async def _answer(
         self, gateway: Gateway, head: RequestHead, exchange: Exchange, receive: Receive
     ) -> None:
-        measures, settings = gateway.measures, gateway.settings
-        if measures.in_flight >= settings.gateway_ongoing_max:
+        measures, scope = gateway.measures, exchange.scope
+        admission = gateway.admissions.get((scope["method"], scope["path"]))
+        place = None
+        if measures.in_flight < _room(gateway, scope["path"], paced=bool(admission)):
+            place = admission.enter() if admission else 0
+        if place is None:
             measures.refused_busy += 1
             await exchange.problem(unavailable())
             return
@@ -108,6 +116,8 @@ class Edge:
             await _finish(exchange, self._serve(gateway, head, exchange, receive))
         finally:
             measures.in_flight -= 1
+            if admission:
+                admission.leave(place, done=200 <= exchange.status < 300)
 
     async def _serve(
         self, gateway: Gateway, head: RequestHead, exchange: Exchange, receive: Receive
@@ -123,7 +133,6 @@ class Edge:
                 return
             exchange.keep_near(gateway.near, key)
         exchange.if_none_match = head.if_none_match
-        scope["headers"].append(_NO_WATCH)
         settings = gateway.settings
         meter = Meter(
             receive,
@@ -132,6 +141,11 @@ class Edge:
             settings.upload_bytes_max,
         )
         scope["souk.meter"] = meter
+        direct = gateway.direct.get((scope["method"], scope["path"]))
+        if direct is not None:
+            await direct(scope, meter, exchange.send)
+            return
+        scope["headers"].append(_NO_WATCH)
         await self._app(scope, meter, exchange.send)
         if not exchange.started:
             raise internal_error()
@@ -176,6 +190,18 @@ class Edge:
             self._around_serve = False
             _log.exception("Serve did not say how it is")
         return statuses == [503]
+
+
+def _room(gateway: Gateway, path: str, *, paced: bool) -> float:
+    """How many requests may be under way for one more of this kind to be taken.
+
+    Orders that wait for a slow bank leave room for those who read, and what watches
+    the shop is always answered.
+    """
+    if path in UNLIMITED:
+        return math.inf
+    most = gateway.settings.gateway_ongoing_max
+    return most * PACED_SHARE_MAX if paced else most
 
 
 async def _finish(exchange: Exchange, answering: Awaitable[None]) -> None:

@@ -7,6 +7,7 @@ from fastapi.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from bus.kit import logs
+from bus.kit.request_lines import LINES, RequestLine
 from bus.kit.traces import NO_SPAN, Span
 from serve_app.kit.answers import matches
 from serve_app.kit.caller import Caller
@@ -169,18 +170,17 @@ class Exchange:
             self._measures.record(method, route, self.status, seconds)
         self._trace(method, route)
         if method != "GET" or self.status >= 500 or seconds > SLOW_SECONDS:
-            write = _log.warning if self.status >= 500 else _log.info
-            write(
-                "request",
-                **{
-                    "http.request.method": method,
-                    "url.path": route,  # its template: the path may name somebody
-                    "http.response.status_code": self.status,
-                    "event.duration": round(seconds * 1e9),
-                    "event.outcome": "failure" if self.status >= 500 else "success",
-                    "transaction.id": self.caller.traceparent[36:52],
-                    "user.id": self.caller.user_id,
-                },
+            LINES.add(
+                RequestLine(
+                    at=time.time(),
+                    method=method,
+                    route=route,
+                    status=self.status,
+                    nanoseconds=round(seconds * 1e9),
+                    request_id=self.caller.request_id,
+                    traceparent=self.caller.traceparent,
+                    user_id=self.caller.user_id,
+                )
             )
 
     def _trace(self, method: str, route: str) -> None:

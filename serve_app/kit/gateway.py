@@ -1,16 +1,18 @@
 """One gateway: all that a process holds to answer requests, none of it the truth."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from bus.kit import families
 from bus.kit.outside import parse_limits, parse_origins, parse_proxies
 from bus.kit.settings import Settings
+from serve_app.kit.admission import Admission
 from serve_app.kit.asking import Asker
 from serve_app.kit.clients import Clients
 from serve_app.kit.cors import Cors
+from serve_app.kit.direct import Direct
 from serve_app.kit.epochs import Epochs, Sessions
 from serve_app.kit.facts import Facts
 from serve_app.kit.identity import Tokens
@@ -40,6 +42,8 @@ class Gateway:
     shields: Shields
     bus_connected: Callable[[], bool] = field(default=lambda: False)
     facts: Facts = field(default_factory=Facts)
+    direct: Mapping[tuple[str, str], Direct] = field(default_factory=dict)
+    admissions: Mapping[tuple[str, str], Admission] = field(default_factory=dict)
     draining: bool = False
     collected: Collected | None = None
     """What the shards and bridges count, where they can be asked."""

@@ -138,5 +138,7 @@ def is_postal_code(code: str, country: str) -> bool:
     if form is None:
         return True
     plain = code.upper()
+    if form.fullmatch(plain):
+        return True
     bare = re.sub(f"^{country}[- ]?", "", plain)
-    return any(form.fullmatch(each) for each in (plain, bare, f"{country}-{bare}"))
+    return any(form.fullmatch(each) for each in (bare, f"{country}-{bare}"))

@@ -124,9 +124,15 @@ class Router:
         status: int = 200,
         idempotent: bool = False,
         upload: bool = False,
+        direct: bool = False,
+        paced: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
-        """A route that makes or does; `upload` lifts the body's limit for a file."""
+        """A route that makes or does; `upload` lifts the body's limit for a file.
+
+        A `direct` one is hot: the edge answers it itself (`serve_app.kit.direct`). A
+        `paced` one is heavy: past saturation it is refused (`serve_app.kit.admission`).
+        """
         return self._route(
             "POST",
             path,
@@ -134,6 +140,8 @@ class Router:
             status=status,
             idempotent=idempotent,
             upload=upload,
+            direct=direct,
+            paced=paced,
             also=also,
         )
 
@@ -180,6 +188,8 @@ class Router:
         upload: bool = False,
         near: Near | None = None,
         stream: bool = False,
+        direct: bool = False,
+        paced: bool = False,
         also: Statuses = (),
     ) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
@@ -191,6 +201,8 @@ class Router:
                 upload=upload,
                 near=near,
                 stream=stream,
+                direct=direct,
+                paced=paced,
                 also=tuple(also),
                 body=body,
                 view=view,

@@ -47,7 +47,7 @@ async def get_cart(caller: Caller) -> CartAnswer:
     return _cart(await ask(GetCart(buyer=buyer)), token)
 
 
-@router.post("/cart/items", access=PUBLIC, idempotent=True, also=(404,))
+@router.post("/cart/items", access=PUBLIC, idempotent=True, direct=True, also=(404,))
 async def add_to_cart(body: CartItemBody, caller: Caller) -> CartAnswer:
     """Add pieces of a SKU to the cart.
 

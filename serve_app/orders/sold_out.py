@@ -1,6 +1,6 @@
 """Lines that are known to be sold out are refused before an order is made."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bus.inventory import (
     GetAvailability,
@@ -28,7 +28,9 @@ router.hears(StockSoldOut, note_sold_out)
 router.hears(StockReplenished, note_replenished)
 
 
-async def refuse_sold_out(caller: Caller, buyer: str, skus: Iterable[str]) -> None:
+async def refuse_sold_out(
+    caller: Caller, buyer: Callable[[], str], skus: Iterable[str]
+) -> None:
     """Refuse an order with a line that was sold out less than a second ago.
 
     Heard events name the lines; a fact that has grown old is asked for anew, which
@@ -45,7 +47,7 @@ async def refuse_sold_out(caller: Caller, buyer: str, skus: Iterable[str]) -> No
     if not gone:
         return
     if caller.key is not None:
-        placed = await ask(WasPlaced(buyer=buyer, command_id=caller.command_id()))
+        placed = await ask(WasPlaced(buyer=buyer(), command_id=caller.command_id()))
         if placed.known:
             return
     raise out_of_stock(*gone)

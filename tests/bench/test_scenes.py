@@ -163,4 +163,6 @@ def test_every_scene_of_the_command_is_there() -> None:
     from scripts.benching.commands import What
 
     of_clients = SCENES.keys() - {"noop"}
-    assert {what.value for what in What} == of_clients | INNER.keys() | {"events"}
+    # An overload is made of loads of the scene `orders`.
+    others = INNER.keys() | {"events", "overload"}
+    assert {what.value for what in What} == of_clients | others

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from bus.inventory import ListLowStock, StockView
 from bus.kit import logs
+from bus.kit.request_lines import LINES
 from bus.kit.values import Page
 from bus.messaging import CaughtMessage, ListMailbox
 from serve_app.app import application
@@ -280,6 +281,7 @@ async def test_a_request_is_logged_with_its_id_and_nothing_private(
         json=thing,
         headers=front.bearer() | {"X-Request-Id": "request-17"},
     )
+    LINES.flush()
     (line,) = [
         json.loads(line)
         for line in (tmp_path / "logs" / "gateway-test.log").read_text().splitlines()

@@ -1,17 +1,27 @@
 """Every line of a log is one document in the Elastic Common Schema."""
 
+import asyncio
 import json
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 import structlog
 
 from bus.kit import logs
 from bus.kit.context import CURRENT, Context
+from bus.kit.request_lines import (
+    GATHER_SECONDS,
+    GATHERED_MAX,
+    LINES,
+    RequestLine,
+    RequestLines,
+)
 from bus.kit.settings import Settings
 
 # https://www.elastic.co/guide/en/ecs/8.17/ecs-field-reference.html
@@ -34,6 +44,7 @@ ALWAYS = {
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Iterator[Path]:
+    LINES.flush()  # those of other tests
     logs.configure(Settings(data_dir=tmp_path), "orders/0")
     yield tmp_path / "logs" / "orders-0.log"
     structlog.reset_defaults()
@@ -74,6 +85,82 @@ def test_a_line_has_the_schemas_names_and_the_request(configured: Path) -> None:
     assert second["event.duration"] == 12
     assert third["message"] == "of a library itself"
     assert third["event.dataset"] == "souk.asyncpg"
+
+
+async def test_lines_of_requests_are_gathered_and_then_as_all_others(
+    configured: Path,
+) -> None:
+    gathering = RequestLines()
+    person = UUID(int=7)
+    for status, user_id in ((201, None), (503, person)):
+        gathering.add(
+            RequestLine(
+                at=1_700_000_000.0,
+                method="POST",
+                route="/orders",
+                status=status,
+                nanoseconds=12,
+                request_id="request-5",
+                traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+                user_id=user_id,
+            )
+        )
+    assert gathering.waiting == 2
+    await asyncio.sleep(GATHER_SECONDS * 3)
+    logs.get("gateway").warning("request", **{"http.request.method": "POST"})
+    done, failed, other = lines(configured)
+    assert other["message"] == "request"
+    assert done == {
+        **{name: other[name] for name in ("process.name", "process.pid", "message")},
+        **{name: other[name] for name in ("ecs.version", "service.name")},
+        **{name: other[name] for name in ("event.dataset", "log.logger")},
+        "@timestamp": "2023-11-14T22:13:20.000000Z",
+        "log.level": "info",
+        "http.request.id": "request-5",
+        "http.request.method": "POST",
+        "url.path": "/orders",
+        "http.response.status_code": 201,
+        "event.duration": 12,
+        "event.outcome": "success",
+        "transaction.id": "b" * 16,
+        "trace.id": "a" * 32,
+        "span.id": "b" * 16,
+        "user.id": None,
+    }
+    changed = {name for name in done if done[name] != failed[name]}
+    assert changed == {
+        *("log.level", "event.outcome", "http.response.status_code", "user.id")
+    }
+    assert (failed["log.level"], failed["user.id"]) == ("warning", str(person))
+
+
+async def test_gathered_lines_are_written_when_they_are_many_and_by_level(
+    configured: Path, tmp_path: Path
+) -> None:
+    line = RequestLine(
+        at=0.0,
+        method="POST",
+        route="/orders",
+        status=200,
+        nanoseconds=1,
+        request_id="r",
+        traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
+        user_id=None,
+    )
+    gathering = RequestLines()
+    for _ in range(GATHERED_MAX):
+        gathering.add(line)
+    assert len(lines(configured)) == GATHERED_MAX
+    logs.configure(Settings(data_dir=tmp_path, log_level="WARNING"), "orders/0")
+    gathering.add(line)
+    gathering.add(msgspec.structs.replace(line, status=500))
+    gathering.flush()
+    gathering.flush()
+    assert [each["http.response.status_code"] for each in lines(configured)[-2:]] == [
+        200,
+        500,
+    ]
+    assert len(lines(configured)) == GATHERED_MAX + 1
 
 
 def fail() -> None:
