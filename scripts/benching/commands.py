@@ -13,13 +13,15 @@ import typer
 from rich.console import Console
 
 from bus.kit.settings import Settings, SettingsError
+from scripts.benching.beside import BESIDE
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.keeping import write_kept
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
-from scripts.benching.running import Report, Wish, run, write_report
+from scripts.benching.running import Report, Wish, run
 from scripts.benching.tables import show, show_sales, show_yardsticks
 from scripts.launcher.failures import Failure
 
@@ -75,6 +77,10 @@ Beside = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
 Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Draw into this PNG.")]
+FromRay = Annotated[
+    bool, typer.Option("--from-ray", help="Load from Ray tasks on the shop's nodes.")
+]
+Url = Annotated[str, typer.Option(help="Where the load asks, from another node.")]
 Start = Annotated[bool, typer.Option("--start", help="Start a shop of its own.")]
 
 
@@ -94,6 +100,8 @@ def command(
     json: Json = None,
     old: Old = None,
     draw: Plot = None,
+    from_ray: FromRay = False,
+    url: Url = "",
     start: Start = False,
 ) -> None:
     """Load a shop over HTTP and say what it does and what that costs.
@@ -114,6 +122,9 @@ def command(
             times=times,
             kill=kill,
             yardsticks=yardsticks,
+            from_ray=from_ray,
+            url=url,
+            watch=draw is not None,
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
@@ -132,9 +143,11 @@ def counts(text: str) -> tuple[int, ...]:
 
 def main() -> None:
     """Run the command."""
+    words = sys.argv[1:]
+    other = BESIDE.get(words[0]) if words else None
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    app()
+    app.command(epilog=f"Other commands: {', '.join(BESIDE)}.")(other or command)
+    app(words[1:] if other else words)
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +165,7 @@ def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
         report = asyncio.run(run(settings, wish))
     figures = os.environ.get("SOUK_FIGURES")
     if path := files.json or (Path(figures) if figures else None):
-        write_report(path, report)
+        write_kept(path, report)
     console = _show(report)
     if files.draw is not None:
         plot(report, files.draw)

@@ -31,12 +31,6 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
     """Every shard and bridge by its name; nothing when Ray cannot be reached."""
     if address is None:
         return {}
-    environ = {
-        **os.environ,
-        **place.settings.export(),
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(place.settings.data_dir / RAY_TOKEN),
-    }
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -44,7 +38,7 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
         address,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environ,
+        env=ray_environment(place),
     )
     try:
         async with asyncio.timeout(PROBE_SECONDS_MAX):
@@ -57,6 +51,16 @@ async def probe(place: Place, address: str | None) -> dict[str, Shard]:
         print(why.decode(errors="replace")[-500:], file=sys.stderr)
         return {}
     return msgspec.json.decode(said, type=dict[str, Shard])
+
+
+def ray_environment(place: Place) -> dict[str, str]:
+    """What a process must have to join the shop's cluster."""
+    return {
+        **os.environ,
+        **place.settings.export(),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(place.settings.data_dir / RAY_TOKEN),
+    }
 
 
 async def _ask(settings: Settings) -> dict[str, Shard]:

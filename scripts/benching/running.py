@@ -1,7 +1,6 @@
 """A run of the bench: goods, then a scene at each number of clients, then the audit."""
 
 import os
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
 from scripts.benching.measuring import Bench, Measured
+from scripts.benching.scene_aims import scene_aims
 from scripts.benching.scenes import Visit
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
 from scripts.launcher.failures import Failure
@@ -41,6 +41,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 1
     kill: str = ""
     yardsticks: bool = False
+    from_ray: bool = False
+    url: str = ""
+    watch: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +72,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
                 found.append(f"errors of {one.clients} clients: {one.errors}")
             if isinstance(one, Measured) and not one.operations:
                 found.append(f"{one.clients} clients: nothing was done")
+            if isinstance(one, Measured) and not one.applied:
+                found.append(f"{one.clients} clients: not all was applied in time")
         return found
 
 
@@ -78,7 +83,7 @@ async def run(settings: Settings, wish: Wish) -> Report:
     accounts = read_credentials(place.settings.data_dir)
     if not set(PEOPLE) <= accounts.keys():
         raise Failure("there are no demo accounts in credentials.json (SOUK_DEMO=0?)")
-    url = place.run.urls["local"]
+    url = wish.url or place.run.urls["local"]
     visits: tuple[Visit, ...] = ()
     imported: Imported | None = None
     if wish.scene in ("browse", "mixed"):
@@ -93,6 +98,8 @@ async def run(settings: Settings, wish: Wish) -> Report:
             visits=visits,
             rate=wish.rate,
             processes=wish.processes,
+            from_ray=wish.from_ray,
+            url=wish.url,
         )
         found = await _measure(bench, seller, wish, visits)
         found.imported = imported
@@ -134,6 +141,7 @@ async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
             pieces=wish.pieces,
             clients=clients,
             kill=wish.kill,
+            watch=wish.watch,
         )
         for _ in range(wish.times)
     ]
@@ -162,9 +170,5 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         rates=found.rates,
         yardsticks=beside,
         imported=found.imported,
+        aims=list(scene_aims(found.measured)),
     )
-
-
-def write_report(path: Path, report: Report) -> None:
-    """As one JSON document."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(report)))

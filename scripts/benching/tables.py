@@ -28,8 +28,6 @@ def show(console: Console, measured: list[Measured]) -> None:
         if one.errors:
             said = ", ".join(f"{n} of {name}" for name, n in sorted(one.errors.items()))
             console.print(f"{one.clients} clients: {said}")
-        if not one.applied:
-            console.print(f"{one.clients} clients: not all was applied in time")
 
 
 def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None:
