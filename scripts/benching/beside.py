@@ -46,6 +46,7 @@ Clients = Annotated[int, typer.Option(min=1, max=CLIENTS_MAX, help="Of the load.
 Scene = Annotated[str, typer.Option(help="The load: orders, checkout, cart, replay.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
 Start = Annotated[bool, typer.Option("--start", help="Start a shop of its own.")]
+Into = Annotated[Path, typer.Option(help="The folder of the drawings.")]
 PROFILED = ("orders", "checkout", "cart", "replay")
 
 
@@ -90,6 +91,7 @@ def flames(
     scene: Scene = "orders",
     clients: Clients = 64,
     seconds: Seconds = 20.0,
+    into: Into = FLAMES,
     json: Json = None,
     start: Start = False,
 ) -> None:
@@ -101,11 +103,11 @@ def flames(
         with _shop(start=start) as settings:
             looking = profile(settings, scene=scene, clients=clients, seconds=seconds)
             found, texts = asyncio.run(looking)
-        draw_all(found, texts, FLAMES)
+        draw_all(found, texts, into)
         for one in found.profiles:
             most = ", ".join(f"{k} {share:.0%}" for k, share in one.packages.items())
             print(f"{one.name}: Python in {one.busy:.0%} of all moments: {most}")
-        print(f"drawn into {FLAMES.relative_to(ROOT)}")
+        print(f"drawn into {into}")
         return _kept(json, found)
 
     _end(measure)
