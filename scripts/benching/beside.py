@@ -17,7 +17,7 @@ from scripts.benching.figures import (
     read_reports,
     write_figures,
 )
-from scripts.benching.keeping import Judged, write_kept
+from scripts.benching.keeping import Judged, write_kept, write_whole
 from scripts.benching.limits import measure_limits
 from scripts.benching.own_shop import own_shop
 from scripts.benching.performance import page
@@ -67,7 +67,7 @@ def aims(folders: Folders = None, *, check: Check = False) -> None:
         if check:
             return [] if text == before else [f"{PAGE.name} is stale"]
         write_figures(FIGURES, figures)
-        PAGE.write_text(text, encoding="utf-8")
+        write_whole(PAGE, text.encode())
         return []
 
     _end(write)

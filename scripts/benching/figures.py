@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from scripts.benching.aims import Aim
-from scripts.benching.keeping import Origin
+from scripts.benching.keeping import Origin, write_whole
 from scripts.benching.limits import Limit
 from scripts.benching.profiling import Profile
 from scripts.benching.stated import UNKNOWN, stated_keys
@@ -114,9 +114,8 @@ def read_figures(path: Path) -> Figures:
 
 def write_figures(path: Path, figures: Figures) -> None:
     """Keep them, sorted, so that a change of one is a change of few lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(figures, order="sorted"))
-    path.write_bytes(text + b"\n")
+    write_whole(path, text + b"\n")
 
 
 def collect(
@@ -128,7 +127,11 @@ def collect(
         raise Failure("an `Aim(...)` has no key written where it is made")
     found = kept
     for report in reports:
-        found = _added(found, report)
+        try:
+            found = _added(found, report)
+        except (msgspec.ValidationError, KeyError, TypeError) as error:
+            whose = report["origin"]["command"]
+            raise Failure(f"the report of `{whose}` is not readable: {error}") from None
     aims = {key: each for key, each in found.aims.items() if key in keys}
     return msgspec.structs.replace(found, aims=aims)
 

@@ -13,7 +13,7 @@ import msgspec
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, Desk, Stopped, Tally
 from scripts.benching.goods import Seller
 from scripts.benching.ledger import Ledger, Look, read_ledger, watching
-from scripts.benching.measuring import Bench, Measured, errors_of, measured
+from scripts.benching.measuring import Bench, Measured, Span, errors_of, measured
 from scripts.benching.probe import Shard
 from scripts.benching.scenes import Visit, wish
 from scripts.launcher.failures import Failure
@@ -22,6 +22,7 @@ AGAIN_SECONDS_MAX = 1.0
 TRIES_SECONDS_MAX = 10.0
 TRY_SECONDS = 0.02
 LOOK_SECONDS = 0.02
+ASIDE_SECONDS = 0.5
 SALE_SECONDS_MAX = 300.0
 EDGE_AIM, DOMAIN_AIM = 0.8, 2.0
 
@@ -158,9 +159,15 @@ async def sell(
         ledger=ledger,
         after=await read_ledger(bench.place, sku),
         again_seconds=again,
-        over_time=[look.since(load.begun_at) for look in looks],
+        over_time=[look.since(load.begun_at) for look in _of_sale(looks, span)],
     )
     return sale, figures
+
+
+def _of_sale(looks: list[Look], span: Span) -> list[Look]:
+    """Those from just before the first buyer until just after the last effect."""
+    first, last = span.load.begun_at - ASIDE_SECONDS, span.applied_at + ASIDE_SECONDS
+    return [look for look in looks if first <= look.at_seconds <= last]
 
 
 async def refusal_rates(

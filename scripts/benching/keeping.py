@@ -1,5 +1,6 @@
 """How a report is kept: one JSON document that says of which commit it is, and when."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -35,10 +36,15 @@ def write_kept(path: Path, report: Judged) -> None:
     """As one JSON document, with its origin and its faults beside."""
     kept = msgspec.to_builtins(report)
     kept |= {"origin": msgspec.to_builtins(read_origin()), "faults": report.faults()}
+    write_whole(path, msgspec.json.format(msgspec.json.encode(kept)))
+
+
+def write_whole(path: Path, text: bytes) -> None:
+    """Whoever reads meanwhile, or after a kill, finds what was there or all of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))
-    part.replace(path)  # whoever reads reports finds a whole one, or none
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(text)
+    part.replace(path)
 
 
 def read_origin() -> Origin:

@@ -14,7 +14,7 @@ from scripts.auditing.place import Place
 from scripts.benching.costs import CONNECT_SECONDS_MAX, STATEMENT_SECONDS_MAX
 
 LOOK_SECONDS = 0.05
-LOOKS_MAX = 400
+LOOKS_MAX = 2_000
 
 _SOLD = """SELECT
     coalesce(sum(quantity) FILTER (WHERE orders.status <> 'CANCELLED'), 0)::bigint,

@@ -96,6 +96,13 @@ def test_figures_of_a_run_with_faults_do_not_count() -> None:
     assert "met" not in row
 
 
+def test_a_report_that_has_changed_its_shape_is_named() -> None:
+    with pytest.raises(Failure, match="the report of `scripts/bench orders` is not"):
+        collect(Figures(), [report("2026-01-01", {"key": "a", "figure": "?"})], KEYS)
+    with pytest.raises(Failure, match="the report of `scripts/bench orders` is not"):
+        collect(Figures(), [report("2026-01-01", {"what": "no key"})], KEYS)
+
+
 def test_kept_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     figures = collect(Figures(), read_reports([HERE / "golden"]), KEYS)
     path = tmp_path / "kept" / "figures.json"
