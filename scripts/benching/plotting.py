@@ -113,16 +113,26 @@ def draw_stock(axes: Any, looks: Sequence[Look], pieces: int) -> None:
 
 
 def _browsed(one: Browsed, axes: Sequence[Any]) -> None:
-    """With the near cache, past it, and what each kind of page took."""
-    title = f"browse, {one.clients} clients"
-    draw_rate(axes[0], one.near_over_time, f"{title}, near cache")
-    draw_rate(axes[1], one.past_over_time, f"{title}, past it")
-    kinds = [name.removesuffix(" p50 ms") for name in one.near if "p50 ms" in name]
-    for where, figures in (("near cache", one.near), ("past it", one.past)):
-        values = [figures.get(f"{kind} p50 ms", 0.0) for kind in kinds]
-        axes[2].plot(kinds, values, "o-", label=f"{where}, p50")
-    _logarithmic(axes[2])
-    _finish(axes[2], "latency by kind of page, ms", "")
+    """With the near cache beside past it: over time, and by the kind of page."""
+    rate, latency, kinds = axes
+    names = [name.removesuffix(" p50 ms") for name in one.near if "p50 ms" in name]
+    for where, moments, figures in (
+        ("near cache", one.near_over_time, one.near),
+        ("past it", one.past_over_time, one.past),
+    ):
+        times = [each.at_seconds for each in moments]
+        rate.plot(times, [each.done_per_second for each in moments], label=where)
+        for name in ("p50", "p99"):
+            values = [getattr(each, f"{name}_ms") for each in moments]
+            latency.plot(times, values, label=f"{where}, {name}")
+        values = [figures.get(f"{name} p50 ms", 0.0) for name in names]
+        kinds.plot(names, values, "o", label=f"{where}, p50")
+    rate.set_ylim(0, None)
+    _logarithmic(latency)
+    _logarithmic(kinds)
+    _finish(rate, f"browse, {one.clients} clients: a second", "seconds")
+    _finish(latency, "latency, ms", "seconds")
+    _finish(kinds, "latency by kind of page, ms", "")
 
 
 def _named(one: Measured) -> str:

@@ -308,8 +308,8 @@ BROWSED = Browsed(
         (
             {"measured": [BROWSED]},
             [
-                "browse, 2 clients, near cache: a second",
-                "browse, 2 clients, past it: a second",
+                "browse, 2 clients: a second",
+                "latency, ms",
                 "latency by kind of page, ms",
             ],
         ),
