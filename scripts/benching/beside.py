@@ -90,7 +90,7 @@ def flames(
     *,
     scene: Scene = "orders",
     clients: Clients = 64,
-    seconds: Seconds = 20.0,
+    seconds: Seconds = 30.0,
     into: Into = FLAMES,
     json: Json = None,
     start: Start = False,

@@ -124,7 +124,8 @@ def _share(column: list[tuple[str, float]], number: int) -> tuple[str, str]:
     if number >= len(column):
         return "", ""
     name, share = column[number]
-    return f"`{name}`", f"{share:.1%}"
+    # Nothing is escaped between backticks, and a cell may not look like a tag.
+    return f"`{name.replace('<', '').replace('>', '')}`", f"{share:.1%}"
 
 
 def _limits(figures: Figures) -> Iterator[str]:

@@ -37,7 +37,7 @@ def draw(report: Report) -> Any:
     for one, axes in zip(report.measured, grid, strict=False):
         if isinstance(one, Browsed):
             _browsed(one, axes)
-        else:
+        elif isinstance(one, Measured):
             draw_rate(axes[0], one.over_time, _named(one))
             draw_latency(axes[1], one.over_time)
             draw_costs(axes[2], one.cpu_ms_each)
@@ -140,11 +140,12 @@ def _named(one: Measured) -> str:
     return f"{one.scene}, {one.clients} clients{rate}"
 
 
-def _colours() -> Sequence[Any]:
+def _colours() -> list[Any]:
     """More of them than a shop of one shard a domain has kinds of processes."""
     from matplotlib import colormaps  # noqa: PLC0415 - an extra
 
-    return [*colormaps["tab20"].colors, *colormaps["tab20b"].colors]
+    maps: Any = colormaps
+    return [*maps["tab20"].colors, *maps["tab20b"].colors]
 
 
 def _logarithmic(axes: Any) -> None:
@@ -158,4 +159,5 @@ def _logarithmic(axes: Any) -> None:
 def _finish(axes: Any, title: str, along: str) -> None:
     axes.set_title(title, fontsize="medium")
     axes.set_xlabel(along)
-    axes.legend(fontsize="xx-small", ncols=2)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="xx-small", ncols=2)
