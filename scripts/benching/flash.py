@@ -15,7 +15,7 @@ from scripts.benching.goods import Seller
 from scripts.benching.ledger import Ledger, Look, read_ledger, watching
 from scripts.benching.measuring import Bench, Measured, Span, errors_of, measured
 from scripts.benching.probe import Shard
-from scripts.benching.scenes import Visit, wish
+from scripts.benching.scenes import Task, Visit, wish
 from scripts.launcher.failures import Failure
 
 AGAIN_SECONDS_MAX = 1.0
@@ -132,12 +132,7 @@ async def sell(
         rate=0.0,
     )
 
-    async def disturb(shards: dict[str, Shard]) -> None:
-        await _kill_half_way(bench, shards[kill].pid, sku, pieces)
-
-    noop = await bench.noop(clients)
-    async with watching(bench.place, sku, look=watch) as looks:
-        span = await bench.span(task, noop, disturb if kill else None)
+    span, looks = await _hold(bench, task, kill=kill, pieces=pieces, watch=watch)
     load, figures = span.load, measured(task, span)
     ledger = await read_ledger(bench.place, sku)
     bought = load.order_ids
@@ -162,6 +157,21 @@ async def sell(
         over_time=[look.since(load.begun_at) for look in _of_sale(looks, span)],
     )
     return sale, figures
+
+
+async def _hold(
+    bench: Bench, task: Task, *, kill: str, pieces: int, watch: bool
+) -> tuple[Span, list[Look]]:
+    """The sale itself, after as many clients that ask for nothing."""
+    (sku,) = task.skus
+
+    async def disturb(shards: dict[str, Shard]) -> None:
+        await _kill_half_way(bench, shards[kill].pid, sku, pieces)
+
+    noop = await bench.noop(task.clients)
+    async with watching(bench.place, sku, look=watch) as looks:
+        span = await bench.span(task, noop, disturb if kill else None)
+    return span, looks
 
 
 def _of_sale(looks: list[Look], span: Span) -> list[Look]:

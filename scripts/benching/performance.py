@@ -114,10 +114,15 @@ def _profile(one: Profile) -> Iterator[str]:
     yield ""
     yield _row("package", "share", "function, itself", "share")
     yield "|---" * 4 + "|"
-    most = (list(one.packages.items()), list(one.functions.items()))
+    most = (_most(one.packages), _most(one.functions))
     for number in range(max(map(len, most))):
         cells = [_share(column, number) for column in most]
         yield _row(*cells[0], *cells[1])
+
+
+def _most(shares: dict[str, float]) -> list[tuple[str, float]]:
+    """By share, for what is kept is sorted by name."""
+    return sorted(shares.items(), key=lambda each: (-each[1], each[0]))
 
 
 def _share(column: list[tuple[str, float]], number: int) -> tuple[str, str]:

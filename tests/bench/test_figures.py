@@ -109,6 +109,7 @@ def test_kept_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert read_figures(path) == Figures()
     write_figures(path, figures)
     assert read_figures(path) == figures
+    assert blocks(read_figures(path), KEYS) == blocks(figures, KEYS)
     path.write_text("{")
     with pytest.raises(Failure, match="is not readable"):
         read_figures(path)
