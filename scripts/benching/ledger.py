@@ -34,6 +34,15 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     on_hand: int
     reserved: int
 
+    @property
+    def confirmed(self) -> int:
+        """Sold for good: an order of a sale has one piece, and a pending one may fall.
+
+        Who has ordered waits as pending until inventory has said yes or no, so in the
+        middle of a sale more pieces are in orders than there are.
+        """
+        return self.sold - self.pending
+
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """A ledger in the middle of a sale; the two databases are not one moment.

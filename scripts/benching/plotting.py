@@ -103,8 +103,10 @@ def draw_stock(axes: Any, looks: Sequence[Look], pieces: int) -> None:
     times = [look.at_seconds for look in looks]
     free = [look.ledger.on_hand - look.ledger.reserved for look in looks]
     axes.step(times, free, where="post", label="free in stock")
-    sold = [look.ledger.sold for look in looks]
-    axes.step(times, sold, where="post", label="in orders that stand")
+    confirmed = [look.ledger.confirmed for look in looks]
+    axes.step(times, confirmed, where="post", label="in confirmed orders")
+    pending = [look.ledger.pending for look in looks]
+    axes.step(times, pending, where="post", label="orders pending", ls=":")
     cancelled = [look.ledger.cancelled for look in looks]
     axes.step(times, cancelled, where="post", label="orders cancelled", ls=":")
     axes.axhline(pieces, color="black", lw=0.8, ls="--", label="pieces there were")

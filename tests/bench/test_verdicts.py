@@ -334,3 +334,8 @@ def test_nothing_is_not_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     with pytest.raises(Failure, match="--plot has nothing to draw"):
         plot(_report(measured=[]), tmp_path / "none.png")
+
+
+def test_who_waits_for_inventory_has_nothing_yet() -> None:
+    middle = Ledger(sold=9, cancelled=1, pending=7, on_hand=3, reserved=3)
+    assert middle.confirmed == 2
