@@ -14,6 +14,7 @@ from scripts.benching.catalogue import ROOT, Ware, read_shelves, slug_of
 from scripts.benching.load import Load, in_process, share_of
 from scripts.benching.measuring import errors_of
 from scripts.benching.scenes import Task, Visit
+from scripts.benching.series import Moment
 
 VISITS = 4_000
 REQUESTS_MAX = 100_000
@@ -39,6 +40,8 @@ class Browsed(msgspec.Struct, frozen=True, kw_only=True):
     near: dict[str, float]
     past: dict[str, float]
     errors: dict[str, int]
+    near_over_time: list[Moment] = []
+    past_over_time: list[Moment] = []
 
 
 async def measure_browsing(
@@ -73,6 +76,8 @@ async def measure_browsing(
         near=_figures(near) | {"hits": hits / max(1, near.good)},
         past=_figures(past),
         errors=errors_of(near) | errors_of(past),
+        near_over_time=near.moments(),
+        past_over_time=past.moments(),
     )
 
 

@@ -13,21 +13,17 @@ import typer
 from rich.console import Console
 
 from bus.kit.settings import Settings, SettingsError
+from scripts.benching.beside import BESIDE
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
-from scripts.benching.inner import CALLERS, INNER
+from scripts.benching.keeping import write_kept
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
-from scripts.benching.running import Report, Wish, run, write_report
-from scripts.benching.tables import (
-    show,
-    show_events,
-    show_inner,
-    show_sales,
-    show_yardsticks,
-)
+from scripts.benching.report import Report, Wish
+from scripts.benching.running import CALLERS, run
+from scripts.benching.tables import show, show_part, show_sales, show_yardsticks
 from scripts.launcher.failures import Failure
 
 CLIENTS = "1,16,64"
@@ -94,6 +90,10 @@ Beside = Annotated[
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
 Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Draw into this PNG.")]
+FromRay = Annotated[
+    bool, typer.Option("--from-ray", help="Load from Ray tasks on the shop's nodes.")
+]
+Url = Annotated[str, typer.Option(help="Where the load asks, from another node.")]
 Start = Annotated[bool, typer.Option("--start", help="Start a shop of its own.")]
 
 
@@ -114,6 +114,8 @@ def command(
     json: Json = None,
     old: Old = None,
     draw: Plot = None,
+    from_ray: FromRay = False,
+    url: Url = "",
     start: Start = False,
 ) -> None:
     """Load a shop over HTTP and say what it does and what that costs.
@@ -135,6 +137,9 @@ def command(
             kill=kill,
             backlog=backlog,
             yardsticks=yardsticks,
+            from_ray=from_ray,
+            url=url,
+            watch=draw is not None,
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
@@ -158,9 +163,11 @@ def usual_clients(what: What, rate: float) -> str:
 
 def main() -> None:
     """Run the command."""
+    words = sys.argv[1:]
+    other = BESIDE.get(words[0]) if words else None
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    app()
+    app.command(epilog=f"Other commands: {', '.join(BESIDE)}.")(other or command)
+    app(words[1:] if other else words)
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,14 +180,14 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
 
 def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     """Measure, write and print; why the figures do not count."""
-    if wish.rate and wish.scene in INNER:
+    if wish.rate and wish.scene in CALLERS:
         raise Failure(f"{wish.scene} is a closed loop: it takes no --rate")
     earlier = read_report(files.old) if files.old else None
     with own_shop() if start else nullcontext(Settings.load()) as settings:
         report = asyncio.run(run(settings, wish))
     figures = os.environ.get("SOUK_FIGURES")
     if path := files.json or (Path(figures) if figures else None):
-        write_report(path, report)
+        write_kept(path, report)
     console = _show(report)
     if files.draw is not None:
         plot(report, files.draw)
@@ -199,14 +206,10 @@ def _show(report: Report) -> Console:
         console.print(report.imported.words())
     if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
         show_browsing(console, browsed)
-    for one in report.inner:
-        show_inner(console, one)
     if report.sales:
         show_sales(console, report.sales, report.rates)
-    if report.events is not None:
-        show_events(console, report.events)
-    if report.overload is not None:
-        console.print(report.overload.words())
+    for part in report.parts:
+        show_part(console, part)
     if report.yardsticks is not None:
         show_yardsticks(console, report.yardsticks)
     if not not_durable(report.durability):

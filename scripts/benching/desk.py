@@ -8,6 +8,8 @@ import aiohttp
 import msgspec
 import yarl
 
+from scripts.benching.series import Series
+
 ANSWER_SECONDS_MAX = 60.0
 GOOD = (200, 201, 204)
 
@@ -30,6 +32,7 @@ class Tally:
         self.milliseconds: list[float] = []
         self.order_ids: list[str] = []
         self.by_kind: dict[str, list[float]] = {}
+        self.series = Series()
 
     def note(self, kind: str, status: int, milliseconds: float) -> None:
         """One answer."""

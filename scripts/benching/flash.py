@@ -8,41 +8,22 @@ import time
 import uuid
 
 import aiohttp
-import asyncpg
 import msgspec
 
-from scripts.auditing.place import Place
-from scripts.benching.costs import CONNECT_SECONDS_MAX, STATEMENT_SECONDS_MAX
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, Desk, Stopped, Tally
 from scripts.benching.goods import Seller
-from scripts.benching.measuring import Bench, Measured, errors_of, measured
+from scripts.benching.ledger import Ledger, Look, read_ledger, watching
+from scripts.benching.measuring import Bench, Measured, Span, errors_of, measured
 from scripts.benching.probe import Shard
-from scripts.benching.scenes import Visit, wish
+from scripts.benching.scenes import Task, Visit, wish
 from scripts.launcher.failures import Failure
 
 AGAIN_SECONDS_MAX = 1.0
 TRIES_SECONDS_MAX = 10.0
 TRY_SECONDS = 0.02
 LOOK_SECONDS = 0.02
+ASIDE_SECONDS = 0.5
 SALE_SECONDS_MAX = 300.0
-
-_SOLD = """SELECT
-    coalesce(sum(quantity) FILTER (WHERE orders.status <> 'CANCELLED'), 0)::bigint,
-    count(*) FILTER (WHERE orders.status = 'CANCELLED'),
-    count(*) FILTER (WHERE orders.status = 'PENDING')
-  FROM order_lines JOIN orders ON orders.id = order_id WHERE sku = $1"""
-_STOCK = """SELECT sum(on_hand)::bigint, sum(reserved)::bigint FROM stock
-  WHERE sku = $1"""
-
-
-class Ledger(msgspec.Struct, frozen=True, kw_only=True):
-    """What the databases say of a SKU: pieces sold, orders cancelled, stock left."""
-
-    sold: int
-    cancelled: int
-    pending: int
-    on_hand: int
-    reserved: int
 
 
 class Sale(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +31,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
 
     Rates are of answers a second in a closed loop of as many clients; `answered` are
     the 201s. `again_seconds` is from the answer to a cancel until the next 201; None
-    when there was none.
+    when there was none. `over_time` is its ledger the while, where that was watched.
     """
 
     buyers: int
@@ -64,6 +45,7 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     after: Ledger
     again_seconds: float | None
+    over_time: list[Look] = []
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +116,12 @@ async def sell(
     pieces: int,
     clients: int,
     kill: str = "",
+    watch: bool = False,
 ) -> tuple[Sale, Measured]:
-    """One sale of a new SKU, with what it costs; `kill` names a shard that dies."""
+    """One sale of a new SKU, with what it costs; `kill` names a shard that dies.
+
+    To `watch` is to look into both databases the while, which costs a little.
+    """
     sku = f"FLASH-{uuid.uuid4().hex[:12].upper()}"
     await seller.make(sku, pieces)
     task = msgspec.structs.replace(
@@ -145,11 +131,7 @@ async def sell(
         rate=0.0,
     )
 
-    async def disturb(shards: dict[str, Shard]) -> None:
-        await _kill_half_way(bench, shards[kill].pid, sku, pieces)
-
-    noop = await bench.noop(clients)
-    span = await bench.span(task, noop, disturb if kill else None)
+    span, looks = await _hold(bench, task, kill=kill, pieces=pieces, watch=watch)
     load, figures = span.load, measured(task, span)
     ledger = await read_ledger(bench.place, sku)
     bought = load.order_ids
@@ -171,8 +153,30 @@ async def sell(
         ledger=ledger,
         after=await read_ledger(bench.place, sku),
         again_seconds=again,
+        over_time=[look.since(load.begun_at) for look in _of_sale(looks, span)],
     )
     return sale, figures
+
+
+async def _hold(
+    bench: Bench, task: Task, *, kill: str, pieces: int, watch: bool
+) -> tuple[Span, list[Look]]:
+    """The sale itself, after as many clients that ask for nothing."""
+    (sku,) = task.skus
+
+    async def disturb(shards: dict[str, Shard]) -> None:
+        await _kill_half_way(bench, shards[kill].pid, sku, pieces)
+
+    noop = await bench.noop(task.clients)
+    async with watching(bench.place, sku, look=watch) as looks:
+        span = await bench.span(task, noop, disturb if kill else None)
+    return span, looks
+
+
+def _of_sale(looks: list[Look], span: Span) -> list[Look]:
+    """Those from just before the first buyer until just after the last effect."""
+    first, last = span.load.begun_at - ASIDE_SECONDS, span.applied_at + ASIDE_SECONDS
+    return [look for look in looks if first <= look.at_seconds <= last]
 
 
 async def refusal_rates(
@@ -203,19 +207,6 @@ async def refusal_rates(
         edge_refusals=await rate(BY_EDGE, skus=(gone,)),
         domain_refusals=await rate(BY_DOMAIN, skus=(short,), pieces=2),
         orders=await rate("order", skus=(plenty,)),
-    )
-
-
-async def read_ledger(place: Place, sku: str) -> Ledger:
-    """Both databases' word on a SKU, when nothing is under way any more."""
-    sold, cancelled, pending = await _row(place.urls["orders"], _SOLD, sku)
-    on_hand, reserved = await _row(place.urls["inventory"], _STOCK, sku)
-    return Ledger(
-        sold=sold,
-        cancelled=cancelled,
-        pending=pending,
-        on_hand=on_hand,
-        reserved=reserved,
     )
 
 
@@ -259,13 +250,3 @@ async def _sell_out(bench: Bench, sku: str) -> None:
                 await desk.order(wish((sku,)))
             await asyncio.sleep(TRY_SECONDS)
         bench.answered += desk.tally.order_ids
-
-
-async def _row(url: str, question: str, sku: str) -> tuple[int, ...]:
-    connection = await asyncpg.connect(
-        url, timeout=CONNECT_SECONDS_MAX, command_timeout=STATEMENT_SECONDS_MAX
-    )
-    try:
-        return tuple(await connection.fetchrow(question, sku))
-    finally:
-        await connection.close()

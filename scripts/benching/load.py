@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import os
 import random
 import resource
 import sys
@@ -19,6 +20,7 @@ import uvloop
 
 from scripts.benching.desk import ANSWER_SECONDS_MAX, Desk, Stopped, Tally
 from scripts.benching.scenes import SCENES, Scene, Task
+from scripts.benching.series import Moment, Series
 
 Key = TypeVar("Key", int, str)
 
@@ -29,6 +31,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     `milliseconds` are of whole operations that went well, in an open loop from when
     each was due; `by_kind` are those of single requests, refusals by who refused.
     `begun_at` and `ended_at` are in seconds since the epoch, for another process.
+    `series` is the same over time. `pids` are the processes that the load ran in.
     """
 
     statuses: dict[int, int]
@@ -39,6 +42,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     cpu_seconds: float
     by_kind: dict[str, list[float]] = {}
+    series: Series = msgspec.field(default_factory=Series)
+    pids: list[int] = []
 
     @property
     def seconds(self) -> float:
@@ -53,6 +58,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     def at(self, share: float) -> float:
         """The latency that this share of the operations stayed under, in ms."""
         return share_of(self.milliseconds, share)
+
+    def moments(self) -> list[Moment]:
+        """Rate and latency over time."""
+        return self.series.moments(self.seconds)
 
 
 def share_of(milliseconds: list[float], share: float) -> float:
@@ -70,14 +79,14 @@ class Starts:
     """
 
     def __init__(self, task: Task, begun: float) -> None:
+        self.begun = begun
         self._rate = task.rate
-        self._begun = begun
         self._until = begun + task.seconds
         self._count, self._max = 0, task.requests_max
 
     def take(self, now: float) -> float | None:
         """When the next one is due; None when there is no next one."""
-        due = self._begun + self._count / self._rate if self._rate else now
+        due = self.begun + self._count / self._rate if self._rate else now
         if due >= self._until or self._count >= self._max:
             return None
         self._count += 1
@@ -109,6 +118,8 @@ async def run(task: Task) -> Load:
             ended_at=time.time(),
             cpu_seconds=cpu_seconds() - before,
             by_kind=tally.by_kind,
+            series=tally.series,
+            pids=[os.getpid()],
         )
 
 
@@ -119,14 +130,17 @@ async def _client(
     while (due := starts.take(time.perf_counter())) is not None:
         if (early := due - time.perf_counter()) > 0:
             await asyncio.sleep(early)
+        taken = None
         try:
             await scene.act(desk, dice)
         except Stopped:
-            continue
+            pass  # the desk has counted who refused it, and as what
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             desk.tally.errors[type(error).__name__] += 1
-            continue
-        desk.tally.milliseconds.append((time.perf_counter() - due) * 1000)
+        else:
+            taken = (time.perf_counter() - due) * 1000
+            desk.tally.milliseconds.append(taken)
+        desk.tally.series.note(time.perf_counter() - starts.begun, taken)
 
 
 async def in_process(task: Task) -> Load:
@@ -168,15 +182,21 @@ def shared_out(task: Task, count: int) -> list[Task]:
 
 def merged(loads: list[Load]) -> Load:
     """What several processes counted, as one."""
+    begun_at = min(load.begun_at for load in loads)
+    series = Series()
+    for load in loads:
+        series.add(load.series, load.begun_at - begun_at)
     return Load(
         statuses=_summed([load.statuses for load in loads]),
         errors=_summed([load.errors for load in loads]),
         milliseconds=[each for load in loads for each in load.milliseconds],
         order_ids=[each for load in loads for each in load.order_ids],
-        begun_at=min(load.begun_at for load in loads),
+        begun_at=begun_at,
         ended_at=max(load.ended_at for load in loads),
         cpu_seconds=sum(load.cpu_seconds for load in loads),
         by_kind=_joined([load.by_kind for load in loads]),
+        series=series,
+        pids=[pid for load in loads for pid in load.pids],
     )
 
 

@@ -9,10 +9,12 @@ import msgspec
 from scripts.auditing.place import Place
 from scripts.benching.applied import Mark, Watch
 from scripts.benching.costs import Costs, read_costs
-from scripts.benching.load import Load, in_process, in_processes, share_of
+from scripts.benching.load import Load, in_processes, share_of
 from scripts.benching.probe import Shard, probe
 from scripts.benching.processes import Usage, ray_address
+from scripts.benching.ray_load import as_ray_tasks
 from scripts.benching.scenes import Task, Visit
+from scripts.benching.series import Moment
 from scripts.launcher.failures import Failure
 
 REQUESTS_MAX = 100_000
@@ -33,6 +35,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     `answered_per_second` until its answer. `steps` are the latencies of single
     requests in ms. `asked_per_second` is 0 in a closed loop; else the latencies of
     operations count from when each was due. The server's WAL is that of all databases.
+    `over_time` is the load in slices, as its clients saw it.
     """
 
     clients: int
@@ -61,6 +64,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     transactions_each: dict[str, float]
     batch_sizes: dict[str, float]
     calls_each: dict[str, float]
+    over_time: list[Moment] = []
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,16 +87,19 @@ class Bench:
         visits: tuple[Visit, ...] = (),
         rate: float = 0.0,
         processes: int = 1,
+        from_ray: bool = False,
+        url: str = "",
     ) -> None:
         self.answered: list[str] = []
         self.place = place
-        self.url = place.run.urls["local"]
+        self.url = url or place.run.urls["local"]
         self.skus = skus
         self._visits = visits
         self._seconds = seconds
         self._rate = rate
         self._processes = processes
-        self.ray = ray_address(place.run.keeper.pid)
+        self.ray = place.settings.ray_address or ray_address(place.run.keeper.pid)
+        self._from_ray = from_ray
 
     async def warm_up(self, scene: str) -> None:
         """A few operations that nobody counts, so that nothing is first."""
@@ -103,7 +110,7 @@ class Bench:
 
     async def noop(self, clients: int) -> Load:
         """The route that does nothing, at the same number of clients."""
-        return await in_process(
+        return await self.load(
             Task(
                 url=self.url,
                 clients=clients,
@@ -132,7 +139,7 @@ class Bench:
             load, _ = await asyncio.gather(self.load(task), beside)
             applied = await watch.wait(before.mark)
             applied_at = time.time()
-            spent = self.usage(shards).since(usage)
+            spent = self.usage(shards, apart=load.pids).since(usage)
             costs, mark = await read_costs(self.place.urls), await watch.mark()
             later = await self.shards()
             after = Reading(mark=mark, costs=costs, shards=later)
@@ -189,7 +196,10 @@ class Bench:
 
     async def load(self, task: Task) -> Load:
         """Run it, and remember the orders that were answered with 201."""
-        load = await in_processes(task, self._processes)
+        if self._from_ray:
+            load = await as_ray_tasks(task, self._processes, self.place, self.ray)
+        else:
+            load = await in_processes(task, self._processes)
         self.answered += load.order_ids
         return load
 
@@ -207,10 +217,10 @@ class Bench:
             seed=clients,
         )
 
-    def usage(self, shards: dict[str, Shard]) -> Usage:
+    def usage(self, shards: dict[str, Shard], apart: Sequence[int] = ()) -> Usage:
         """CPU seconds of the shop's processes so far, by what they are."""
         names = {shard.pid: name for name, shard in shards.items()}
-        return Usage(self.place.run.keeper.pid, names)
+        return Usage(self.place.run.keeper.pid, names, apart)
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +272,7 @@ def measured(task: Task, span: Span) -> Measured:
         transactions_each=_shared(costs.transactions, each),
         batch_sizes=batch_sizes(span.before.shards, span.after.shards),
         calls_each=_shared(calls, each),
+        over_time=load.moments(),
     )
 
 

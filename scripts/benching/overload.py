@@ -38,6 +38,10 @@ class Overload(msgspec.Struct, frozen=True, kw_only=True):
     refused_p99_ms: float
     other: int
 
+    def faults(self) -> list[str]:
+        """Why its figures do not count."""
+        return [] if self.over_per_second else ["nothing was done past the peak"]
+
     def aims(self) -> list[Aim]:
         """Goodput, and how quickly the accepted and the refused are answered."""
         goodput = self.over_per_second / self.peak_per_second

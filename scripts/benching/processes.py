@@ -1,6 +1,6 @@
 """CPU time of a shop by what its processes are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -22,14 +22,21 @@ POSTGRES = "Postgres"
 
 
 class Usage:
-    """CPU seconds of each process now; `since` gives those of a span by group."""
+    """CPU seconds of each process now; `since` gives those of a span by group.
 
-    def __init__(self, keeper: int, names: Mapping[int, str]) -> None:
+    `apart` are processes that count for nothing: a load client that Ray runs.
+    """
+
+    def __init__(
+        self, keeper: int, names: Mapping[int, str], apart: Sequence[int] = ()
+    ) -> None:
         self._names = names
         self.seconds: dict[int, float] = {}
         self.groups: dict[int, str] = {}
         root = psutil.Process(keeper)
         for process in (root, *root.children(recursive=True)):
+            if process.pid in apart:
+                continue
             try:
                 self._add(process)
             except psutil.NoSuchProcess:  # gone meanwhile
@@ -64,6 +71,18 @@ class Usage:
 def group_of(line: str) -> str:
     """What a process is, by its command line."""
     return next((group for part, group in _BY_NAME if part in line), OTHER)
+
+
+def pids_of(keeper: int, group: str) -> list[int]:
+    """The shop's processes that are of this group by their command lines."""
+    found = []
+    for process in psutil.Process(keeper).children(recursive=True):
+        try:
+            if group_of(" ".join(process.cmdline())) == group:
+                found.append(process.pid)
+        except psutil.NoSuchProcess:  # gone meanwhile
+            continue
+    return found
 
 
 def ray_address(keeper: int) -> str | None:

@@ -7,8 +7,11 @@ from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.events import Events
 from scripts.benching.flash import Rates, Sale, faults
 from scripts.benching.holding import Holds
-from scripts.benching.inner import Inner
 from scripts.benching.measuring import SHARES, Measured
+from scripts.benching.ordering import Process
+from scripts.benching.overload import Overload
+from scripts.benching.pairing import Asks
+from scripts.benching.report import Part
 from scripts.benching.yardsticks import Yardsticks
 
 SHOWN_MIN = 0.005
@@ -31,8 +34,6 @@ def show(console: Console, measured: list[Measured]) -> None:
         if one.errors:
             said = ", ".join(f"{n} of {name}" for name, n in sorted(one.errors.items()))
             console.print(f"{one.clients} clients: {said}")
-        if not one.applied:
-            console.print(f"{one.clients} clients: not all was applied in time")
 
 
 def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None:
@@ -54,6 +55,16 @@ def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None
             f"{rates.hot_reads:.0f} reads of one product; "
             f"{rates.domain_refusals:.0f} {BY_DOMAIN}, {rates.orders:.0f} orders"
         )
+
+
+def show_part(console: Console, part: Part) -> None:
+    """What a scene of a kind of its own found."""
+    if isinstance(part, Overload):
+        console.print(part.words())
+    elif isinstance(part, Events):
+        show_events(console, part)
+    else:
+        show_inner(console, part)
 
 
 def show_events(console: Console, found: Events) -> None:
@@ -100,7 +111,7 @@ def show_yardsticks(console: Console, found: Yardsticks) -> None:
     )
 
 
-def show_inner(console: Console, one: Inner) -> None:
+def show_inner(console: Console, one: Holds | Asks | Process) -> None:
     """A line for each thing that was done."""
     table = _table(one.title())
     table.add_column("")

@@ -15,7 +15,8 @@ def _marked(marker: str) -> tuple[str, ...]:
     return ("python", "-m", "pytest", "-q", "-m", marker)
 
 
-_BENCH = ("python", "-m", "scripts.benching", "--start")
+_BENCHING = ("python", "-m", "scripts.benching")
+_BENCH = (*_BENCHING, "--start")
 
 PARTS = {
     "full": Proof((*_marked("full"), "tests/e2e"), 60),
@@ -26,5 +27,9 @@ PARTS = {
     "checkout": Proof((*_BENCH, "checkout", "--clients", "64"), 20),
     "flash": Proof((*_BENCH, "flash", "--clients", "64", "--times", "3"), 20),
     "browse": Proof((*_BENCH, "browse"), 20),
-    "notebooks": Proof(_marked("notebooks"), 10),
+    "limits": Proof((*_BENCHING, "limits", "--start"), 10),
+    "profile": Proof((*_BENCHING, "profile", "--start"), 10),
+    "notebooks": Proof(_marked("notebooks"), 20),
+    # The last: it writes docs/performance.md from what those before have kept.
+    "aims": Proof((*_BENCHING, "aims"), 2),
 }

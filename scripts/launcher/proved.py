@@ -46,8 +46,11 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _measurements(rows: list[Mapping[str, Any]]) -> list[str]:
-    """A line a figure, a column a measurement: these are fewer."""
-    names = [name for name in rows[0] if not isinstance(rows[0][name], dict)]
+    """A line a figure, a column a measurement: these are fewer.
+
+    Figures over time are left to the JSON: no cell holds a curve.
+    """
+    names = [name for name in rows[0] if not isinstance(rows[0][name], dict | list)]
     inner = [name for name in rows[0] if isinstance(rows[0][name], dict)]
     lines = [_line(["", *(str(row[names[0]]) for row in rows)])]
     lines.append("|---" * (len(rows) + 1) + "|")

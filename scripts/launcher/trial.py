@@ -1,13 +1,13 @@
 """`test`: the fast tier with its summary, and the long proofs part by part."""
 
 import json
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
 
+from scripts.launcher.commit import CHANGED, read_commit
 from scripts.launcher.environment import ROOT
 from scripts.launcher.failures import Failure
 from scripts.launcher.proofs import Proof
@@ -24,7 +24,6 @@ from scripts.launcher.steps import (
 
 RESULTS = ROOT / ".souk-test" / "results.json"
 REPORT = ROOT / "docs" / "proof.md"
-CHANGED = "-changed"
 
 
 def fast() -> int:
@@ -45,7 +44,7 @@ def prove(parts: Mapping[str, Proof], *, only: Sequence[str], fresh: bool) -> in
     """Run the parts that have not passed on this commit, then write the report."""
     if unknown := set(only) - set(parts):
         raise Failure(f"no such part: {', '.join(sorted(unknown))}")
-    commit = _commit()
+    commit = read_commit()
     results = {} if fresh else _kept(commit)
     outcomes = {}
     for name in only or list(parts):
@@ -72,24 +71,6 @@ def _prove(name: str, proof: Proof) -> dict[str, Any]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "figures": json.loads(figures.read_text()) if figures.exists() else {},
     }
-
-
-def _commit() -> str:
-    """The commit that is proven, marked when files differ from it.
-
-    The report that the parts before have written is no such difference.
-    """
-    head = _git("rev-parse", "HEAD")
-    report = str(REPORT.relative_to(ROOT))
-    changed = _git("status", "--porcelain", "--", ".", f":(exclude){report}")
-    return (head or "unknown") + (CHANGED if changed else "")
-
-
-def _git(*arguments: str) -> str:
-    asked = subprocess.run(
-        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip()
 
 
 def _kept(commit: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from scripts.benching.commands import What, usual_clients
 from scripts.benching.comparing import compare
 from scripts.benching.errands import Done, Errand, over_and_over
 from scripts.benching.holding import Holds, HoldsRound
-from scripts.benching.inner import CALLERS, INNER
 from scripts.benching.ordering import Process, ProcessRound
 from scripts.benching.pairing import Asks, AsksRound
+from scripts.benching.running import CALLERS, PARTS
 from scripts.benching.tables import show_inner
 
 
@@ -115,7 +115,7 @@ def test_an_order_counts_when_it_is_settled_and_a_workflow_when_it_is_committed(
 
 
 def test_every_scene_past_http_is_one_of_the_command_and_has_its_callers() -> None:
-    assert set(INNER) == set(CALLERS) <= {what.value for what in What}
+    assert set(CALLERS) <= set(PARTS) <= {what.value for what in What}
     assert usual_clients(What.HOLDS, 0) == "512"
     assert usual_clients(What.ORDERS, 0) == "1,16,64"
     assert usual_clients(What.ORDERS, 5) == "256"

@@ -5,15 +5,17 @@ import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from aiohttp import web
 
+from scripts.auditing.place import Place
 from scripts.benching.commands import counts
 from scripts.benching.load import Load, in_process, merged, run, shared_out
 from scripts.benching.processes import Usage, group_of
+from scripts.benching.ray_load import as_ray_tasks
 from scripts.benching.scenes import Task, some, wish
 from scripts.launcher.failures import Failure
 from tests.conftest import free_port
@@ -68,6 +70,10 @@ async def test_only_orders_that_were_made_count_as_orders() -> None:
         "answered 503": 3,
     }
     assert load.errors == {}
+    (moment,) = load.moments()
+    assert moment.done_per_second * load.seconds == pytest.approx(6)
+    assert moment.other_per_second * load.seconds == pytest.approx(3)
+    assert moment.p50_ms == pytest.approx(load.at(0.5), rel=0.05)
 
 
 async def test_every_order_is_another_guests() -> None:
@@ -128,6 +134,9 @@ async def test_what_several_processes_counted_is_counted_together() -> None:
     assert both.by_kind["order"] == one.by_kind["order"] + other.by_kind["order"]
     assert (both.good, len(both.by_kind["answered 503"])) == (4, 4)
     assert (both.begun_at, both.ended_at) == (one.begun_at, other.ended_at)
+    counts = [(each.good, each.other) for each in both.series.slices]
+    assert tuple(map(sum, zip(*counts, strict=True))) == (4, 4)
+    assert both.pids == [os.getpid(), os.getpid()]
 
 
 def test_what_is_shared_out_is_the_whole() -> None:
@@ -183,6 +192,18 @@ def test_what_a_process_spends_is_its_groups() -> None:
     spent = Usage(os.getpid(), {os.getpid(): "tests/0"}).since(before)
     assert total > 0
     assert 0 < spent["tests/0"] < 10
+
+
+def test_a_load_client_that_ray_runs_costs_the_shop_nothing() -> None:
+    mine = os.getpid()
+    assert mine in Usage(mine, {}).seconds
+    assert mine not in Usage(mine, {}, apart=[mine]).seconds
+
+
+async def test_a_load_on_ray_needs_a_cluster() -> None:
+    task = Task(url="", clients=1, seconds=1, requests_max=1)
+    with pytest.raises(Failure, match="no cluster was found"):
+        await as_ray_tasks(task, 1, cast(Place, None), None)
 
 
 def test_sessions_that_ended_are_not_counted_twice() -> None:

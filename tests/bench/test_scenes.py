@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, refuser
-from scripts.benching.inner import INNER
 from scripts.benching.load import Starts, run
+from scripts.benching.running import PARTS
 from scripts.benching.scenes import SCENES, Task, Visit, drawn, zipf
 from tests.conftest import free_port
 
@@ -163,6 +163,4 @@ def test_every_scene_of_the_command_is_there() -> None:
     from scripts.benching.commands import What
 
     of_clients = SCENES.keys() - {"noop"}
-    # An overload is made of loads of the scene `orders`.
-    others = INNER.keys() | {"events", "overload"}
-    assert {what.value for what in What} == of_clients | others
+    assert {what.value for what in What} == of_clients | PARTS.keys()

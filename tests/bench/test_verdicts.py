@@ -11,19 +11,23 @@ from scripts.auditing.books import Violation
 from scripts.auditing.commands import Verdict
 from scripts.auditing.rest import Rest
 from scripts.benching.applied import Mark
+from scripts.benching.browsing import Browsed
 from scripts.benching.comparing import compare, read_report
 from scripts.benching.costs import Costs, not_durable, read_costs, read_durability
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.events import Backlog, Events
-from scripts.benching.flash import Ledger, Rates, Sale, faults
+from scripts.benching.flash import Rates, Sale, faults
+from scripts.benching.keeping import write_kept
+from scripts.benching.ledger import Ledger, Look
 from scripts.benching.load import Load
 from scripts.benching.measuring import Measured, Reading, Span, measured
-from scripts.benching.plotting import plot
+from scripts.benching.plotting import draw, plot
 from scripts.benching.postgres_alone import BATCH, measure_alone
 from scripts.benching.probe import Shard
 from scripts.benching.publishing import Raw
-from scripts.benching.running import Report, write_report
+from scripts.benching.report import Report
 from scripts.benching.scenes import Task
+from scripts.benching.series import Moment
 from scripts.benching.tables import show, show_events, show_sales
 from scripts.launcher.failures import Failure
 from tests.kit.local import Databases
@@ -41,6 +45,17 @@ SALE = Sale(
     ledger=EXACT,
     after=EXACT,
     again_seconds=0.25,
+)
+WATCHED = msgspec.structs.replace(
+    SALE, over_time=[Look(at_seconds=10.5, ledger=EXACT).since(10.0)]
+)
+MOMENT = Moment(
+    at_seconds=0.5,
+    done_per_second=4.0,
+    other_per_second=1.0,
+    p50_ms=1.0,
+    p95_ms=2.0,
+    p99_ms=3.0,
 )
 ON = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -225,13 +240,17 @@ def test_a_report_says_why_its_figures_do_not_count() -> None:
         audit=bad,
         durability={"orders": ON | {"fsync": "off"}},
         sales=[_changed({"pending": 1})],
-        measured=[_measured(_load(milliseconds=[], by_kind={}))],
+        measured=[
+            _measured(_load(milliseconds=[], by_kind={})),
+            msgspec.structs.replace(_measured(_load()), applied=False),
+        ],
     ).faults()
     assert found == [
         "stock_sane: SKU-1: reserved 2, on hand 1",
         "orders: fsync is off",
         "1 orders are pending after the sale",
         "2 clients: nothing was done",
+        "2 clients: not all was applied in time",
     ]
 
 
@@ -239,7 +258,7 @@ def test_an_earlier_report_is_compared_under_the_same_conditions(
     tmp_path: Path,
 ) -> None:
     old = tmp_path / "old.json"
-    write_report(old, _report())
+    write_kept(old, _report())
     now = msgspec.to_builtins(_report(measured=[_measured(_load(), 106.0)]))
     moved = {one.name: one.ratio for one in compare(read_report(old), now)}
     assert moved == {
@@ -262,19 +281,16 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
         read_report(tmp_path / "none.json")
 
 
-def test_the_tables_name_errors_and_what_was_not_applied(
+def test_the_tables_name_costs_and_errors(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    one = msgspec.structs.replace(
-        _measured(_load()), errors={"answered 503": 2}, applied=False
-    )
+    one = msgspec.structs.replace(_measured(_load()), errors={"answered 503": 2})
     show(Console(width=100), [one])
     said = " ".join(capsys.readouterr().out.split())
     assert "2 - 4 4 1 2 30.0 40.0 40.0 2 2 0.500 2.00" in said
     assert "orders/0 2.00 the shop 2.00 load client, apart 1.00" in said
     assert "transactions: orders 2.00 transactions: users 0.50" in said
     assert "2 clients: 2 of answered 503" in said
-    assert "2 clients: not all was applied in time" in said
 
 
 def test_a_sale_is_shown_with_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,13 +307,48 @@ def test_a_sale_is_shown_with_its_verdict(capsys: pytest.CaptureFixture[str]) ->
     assert f"30 {BY_DOMAIN}, 20 orders" in said
 
 
+BROWSED = Browsed(
+    clients=2,
+    noop_per_second=100.0,
+    noop_p50_ms=1.0,
+    near={"all p50 ms": 1.0, "list p50 ms": 2.0, "hits": 0.5},
+    past={"all p50 ms": 3.0, "list p50 ms": 4.0},
+    errors={},
+    near_over_time=[MOMENT],
+    past_over_time=[MOMENT, MOMENT],
+)
+
+
 @pytest.mark.full
-def test_a_report_can_be_drawn(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changes", "titles"),
+    [
+        (
+            {},
+            ["orders, 2 clients: a second", "latency, ms", "CPU an operation: 2.00 ms"],
+        ),
+        (
+            {"measured": [BROWSED]},
+            [
+                "browse, 2 clients: a second",
+                "latency, ms",
+                "latency by kind of page, ms",
+            ],
+        ),
+        (
+            {"measured": [], "sales": [SALE, WATCHED]},
+            ["stock against orders", "", ""],
+        ),
+    ],
+)
+def test_a_report_can_be_drawn(
+    tmp_path: Path, changes: dict[str, Any], titles: list[str]
+) -> None:
     pytest.importorskip("matplotlib")
-    plot(_report(), tmp_path / "bench.png")
+    figure = draw(_report(**changes))
+    assert [axes.get_title() for axes in figure.axes] == titles
+    plot(_report(**changes), tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(Failure, match="--plot draws no report of this scene"):
-        plot(_report(measured=[]), tmp_path / "none.png")
 
 
 def test_events_are_held_against_their_aims() -> None:
@@ -330,3 +381,15 @@ def test_events_that_were_not_told_or_not_applied_are_faults() -> None:
         "a backlog: 1 commands were not done",
         "a backlog: 3 were never applied",
     ]
+
+
+@pytest.mark.full
+def test_nothing_is_not_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(Failure, match="--plot has nothing to draw"):
+        plot(_report(measured=[]), tmp_path / "none.png")
+
+
+def test_who_waits_for_inventory_has_nothing_yet() -> None:
+    middle = Ledger(sold=9, cancelled=1, pending=7, on_hand=3, reserved=3)
+    assert middle.confirmed == 2

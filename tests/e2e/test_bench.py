@@ -18,9 +18,8 @@ RUN_SECONDS_MAX = 240
 SHORT = ("--seconds", "1.5", "--clients", "8")
 
 
-def _bench(shop: LiveShop, path: Path, *words: str) -> dict[str, Any]:
-    """Its report; it ends with 0 only when the audit is clean and the verdict good."""
-    done = subprocess.run(
+def _run(shop: LiveShop, path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "scripts.benching", *words, "--json", str(path)],
         cwd=ROOT,
         env={**os.environ, "SOUK_DATA_DIR": str(shop.data_dir)},
@@ -29,6 +28,11 @@ def _bench(shop: LiveShop, path: Path, *words: str) -> dict[str, Any]:
         timeout=RUN_SECONDS_MAX,
         check=False,
     )
+
+
+def _bench(shop: LiveShop, path: Path, *words: str) -> dict[str, Any]:
+    """Its report; it ends with 0 only when the audit is clean and the verdict good."""
+    done = _run(shop, path, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads(path.read_text())
     assert report["audit"]["violations"] == []
@@ -152,3 +156,56 @@ def test_the_order_process_is_measured_beside_a_workflow(
         assert all(done["count"] > 0 for done in turn["workflows"])
     assert report["process"]["committed"] > report["process"]["warmed"] > 0
     assert [aim["key"] for aim in report["aims"]] == ["process-by-workflow"]
+
+
+def test_a_load_runs_as_ray_tasks(live_shop: LiveShop, tmp_path: Path) -> None:
+    words = ("orders", *SHORT, "--from-ray", "--processes", "2")
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    (one,) = report["measured"]
+    assert one["errors"] == {}
+    assert one["operations"] == one["orders"] > 0
+    assert one["client_cpu_ms_each"] > 0
+    assert sum(moment["done_per_second"] for moment in one["over_time"]) > 0
+
+
+def test_a_watched_sale_is_drawn(live_shop: LiveShop, tmp_path: Path) -> None:
+    picture = tmp_path / "sale.png"
+    words = ("flash", *SHORT, "--buyers", "100", "--pieces", "20")
+    report = _bench(live_shop, tmp_path / "a.json", *words, "--plot", str(picture))
+    looks = [look["ledger"] for look in report["sales"][0]["over_time"]]
+    assert looks[-1] == report["sales"][0]["ledger"]
+    for look in looks:
+        assert look["sold"] - look["pending"] <= 20
+        assert 0 <= look["reserved"] <= look["on_hand"] <= 20
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_limits_of_the_machine_are_measured(
+    live_shop: LiveShop, tmp_path: Path
+) -> None:
+    path = tmp_path / "limits.json"
+    done = _run(live_shop, path, "limits", "--seconds", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {
+        one["what"]: one["figure"] for one in json.loads(path.read_text())["limits"]
+    }
+    assert len(found) == 7
+    assert min(found.values()) > 0
+
+
+def test_the_processes_under_load_are_drawn_as_flames(
+    live_shop: LiveShop, tmp_path: Path
+) -> None:
+    path = tmp_path / "profile.json"
+    words = ("profile", "--seconds", "3", "--clients", "8", "--into", str(tmp_path))
+    done = _run(live_shop, path, *words)
+    if "CAP_SYS_PTRACE" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {one["name"]: one for one in json.loads(path.read_text())["profiles"]}
+    assert found.keys() == {"gateway", "orders", "inventory"}
+    assert "actors" in found["orders"]["packages"]
+    for name in found:
+        drawn = (tmp_path / f"{name}.svg").read_text()
+        assert drawn.startswith("<svg") and "</svg>" in drawn
+        assert str(ROOT) not in drawn

@@ -1,11 +1,10 @@
 """The report of the long proofs."""
 
+import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from scripts.launcher import trial
+from scripts.launcher.commit import read_commit
 from scripts.launcher.proofs import Proof
 from scripts.launcher.proved import write_proof
 
@@ -38,20 +37,22 @@ def test_a_failed_part_is_said_to_have_failed(tmp_path: Path) -> None:
     assert "| kills | failed | 2026-01-01T00:00:00+00:00 | 1.5 |" in path.read_text()
 
 
-def test_the_report_itself_does_not_change_what_is_proven(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    report, code = tmp_path / "docs" / "proof.md", tmp_path / "code.py"
-    report.parent.mkdir()
-    report.write_text("before\n")
+def test_what_the_proofs_write_does_not_change_what_is_proven(tmp_path: Path) -> None:
+    page, code = tmp_path / "docs" / "performance.md", tmp_path / "code.py"
+    flames = tmp_path / "docs" / "performance" / "orders.svg"
+    flames.parent.mkdir(parents=True)
+    page.write_text("before\n")
     code.write_text("pass\n")
     author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
     for words in (("init", "-q"), ("add", "."), (*author, "commit", "-qm", "first")):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
-    monkeypatch.setattr(trial, "ROOT", tmp_path)
-    monkeypatch.setattr(trial, "REPORT", report)
-    report.write_text("what the part before has written\n")
-    commit = trial._commit()
-    assert len(commit) == 40
+    page.write_text("what the part before has written\n")
+    flames.write_text("a picture\n")
+    commit = read_commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40}", commit)
     code.write_text("raise\n")
-    assert trial._commit() == f"{commit}-changed"
+    assert read_commit(tmp_path) == f"{commit}-changed"
+
+
+def test_a_tree_without_git_has_no_commit(tmp_path: Path) -> None:
+    assert read_commit(tmp_path) == "unknown"
