@@ -15,6 +15,7 @@ def _marked(marker: str) -> tuple[str, ...]:
     return ("python", "-m", "pytest", "-q", "-m", marker)
 
 
+_SIMULATION = ("python", "-m", "tests.simulation")
 _BENCH = ("python", "-m", "scripts.benching", "--start")
 
 PARTS = {
@@ -22,6 +23,8 @@ PARTS = {
     "walks": Proof((*_marked("full"), "--ignore=tests/e2e", "-n", "2"), 60),
     "coverage": Proof(("python", "-m", "scripts.launcher.covered"), 30),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
+    "simulation": Proof((*_SIMULATION, "--seeds", "2000"), 30),
+    "mutations": Proof(("python", "-m", "tests.simulation.mutations"), 60),
     "bench": Proof((*_BENCH, "orders", "--yardsticks"), 20),
     "checkout": Proof((*_BENCH, "checkout", "--clients", "64"), 20),
     "flash": Proof((*_BENCH, "flash", "--clients", "64", "--times", "3"), 20),
