@@ -236,7 +236,11 @@ class Pull:
         self._stream = stream
         self._durable = durable
 
-    async def fetch(self, count: int, timeout: float) -> list["Message"]:  # noqa: ASYNC109
+    async def fetch(
+        self,
+        count: int,
+        timeout: float,  # noqa: ASYNC109 - their name
+    ) -> list["Message"]:
         """Some messages; raises TimeoutError when none come."""
         loop = self._broker.loop
         future: asyncio.Future[list[Stored]] = loop.create_future()

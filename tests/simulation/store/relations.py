@@ -233,7 +233,7 @@ def cast(value: Any, type_name: str) -> Any:
 
 
 def _date(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value  # type: ignore[no-any-return]
+    return value.date() if isinstance(value, datetime) else value
 
 
 def _same(value: Any) -> Any:

@@ -106,7 +106,7 @@ class _Insert:
 
     def _values(self, run: Any, table: Table, given: tuple[Any, ...]) -> Values:
         values = {
-            column.name: column.default(run) if column.default else None  # type: ignore[call-arg]
+            column.name: column.default(run) if column.default else None
             for column in table.columns
         }
         names = self._columns or table.names[: len(given)]
