@@ -95,11 +95,12 @@ class Bridge:
         self._js = self._nats.jetstream(timeout=PUBLISH_SECONDS_MAX)
         self._ingest = Ingest(self._nats, seconds_max=PUBLISH_SECONDS_MAX)
         await self._ingest.start()
-        self._dead = DeadLetters(self._js, self._ask, log=self._log, meters=self.meters)
+        dead = DeadLetters(self._js, self._ask, log=self._log, meters=self.meters)
+        self._dead = dead
         while True:
             try:
                 await self._look_at_stream()
-                await self._pull()
+                await self._pull(dead)
                 break
             except FAILURES as error:
                 self._log.warning("bridge-waits", error=repr(error))
@@ -110,7 +111,7 @@ class Bridge:
             )
             await self._served.start(self._services)
 
-    async def _pull(self) -> None:
+    async def _pull(self, dead: DeadLetters) -> None:
         """Begin to pull what is not pulled yet; raises what NATS does not answer."""
         for domain, kinds in self._wanted.items():
             if any(one.domain == domain for one in self.consumers):
@@ -120,7 +121,7 @@ class Bridge:
                 domain,
                 kinds,
                 self._ask,
-                self._dead,
+                dead,
                 ensure=self._look_at_stream,
                 log=self._log,
                 meters=self.meters,
