@@ -12,11 +12,8 @@ from tests.simulation.ordering import Ordering
 from tests.simulation.running import Scene, run
 
 ROOT = Path(__file__).resolve().parents[2]
-FOUND = {
-    "a stream that is lost before it is written of": (Counting, 25),
-    "a timer whose commit got no answer": (Counting, 2),
-    "the same behind a server that was away": (Counting, 31),
-}
+FOUND = {"a timer whose commit got no answer": (Counting, 98)}
+"""Seeds that are broken where what they have found is not mended."""
 
 
 def broken(scene: type[Scene], seeds: range) -> dict[int, list[str]]:
