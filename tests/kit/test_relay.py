@@ -186,7 +186,7 @@ async def test_a_watermark_waits_until_it_is_written_of_which_stream_it_is(
 ) -> None:
     """Guards marks.py: `self._batches.marks if self._written else self._waiting`.
 
-    Found by seed 25 of `counting`: the first stream was lost, and its shard with it.
+    Found by the simulation: the first stream was lost, and its shard with it.
     """
     async with toys() as s:
         name = names(0)[0]
