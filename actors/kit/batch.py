@@ -22,6 +22,7 @@ from persistence.kit.transaction import Tx
 
 RECONNECT_SECONDS = 0.2
 CONNECTION_TRIES_MAX = 3
+ANSWER_SECONDS_MAX = 1.0
 TRANSIENT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -31,6 +32,10 @@ class RefusedAfterWriting(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code)
         self.refusal = refusal
+
+
+class ConnectionBroken(Exception):
+    """The server is there, and each time this transaction loses its connection."""
 
 
 class Batches:
@@ -121,6 +126,13 @@ class Batches:
                 await self._run_connected(items)
             else:
                 await self._halve(items)
+        except ConnectionBroken as broken:
+            if len(items) > 1:
+                await self._halve(items)
+                return
+            # Not Failed: one of its COMMITs may have happened, and had no answer.
+            self._log.error("connection-broken", message_type=items[0].message.kind())
+            items[0].finish(Unknown(str(broken)))
         except Exception as error:  # noqa: BLE001 - a bug, given to it alone
             if len(items) > 1:
                 await self._halve(items)
@@ -163,7 +175,7 @@ class Batches:
         A COMMIT without an answer may have happened: the next try finds the handled
         rows. What is past its deadline by then is answered Unknown.
         """
-        tries = 0
+        losses = tries = 0
         while items:
             try:
                 spans = (item.span for item in items)
@@ -174,12 +186,22 @@ class Batches:
                 self._unsure |= {item.slot for item in items}
                 self._counts.database_lost.value += 1
                 await self._database.drop_writer()
-                tries += 1
-                if tries > CONNECTION_TRIES_MAX and await self._database.answers():
-                    raise RuntimeError("the statement fails, not the server") from error
+                losses += 1
+                # While the server is away no try counts: that breaks nothing.
+                tries += await self._server_answers()
+                if tries > CONNECTION_TRIES_MAX:
+                    raise ConnectionBroken("it broke each connection") from error
                 self._log.warning("database-lost", error=repr(error))
-                await asyncio.sleep(RECONNECT_SECONDS * min(tries, 10))
+                await asyncio.sleep(RECONNECT_SECONDS * min(losses, 10))
             items = [item for item in items if not self._given_up(item)]
+
+    async def _server_answers(self) -> bool:
+        """Whether the server is there; one that is frozen is not."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await self._database.answers()
+        except TimeoutError:
+            return False
 
     def _given_up(self, item: Item) -> bool:
         if item.deadline is None or item.deadline > self._now():

@@ -10,7 +10,7 @@ from actors.kit.item import AlreadyAnswered, Item
 from actors.kit.wire import End, Outcome, pack, unpack
 from bus.kit.messages import preserve
 from bus.kit.refusals import Refusal, conflict, invalid
-from persistence.kit import handled
+from persistence.kit import due, handled
 from persistence.kit.handled import Handled, State
 from persistence.kit.transaction import Tx
 
@@ -32,10 +32,26 @@ async def answer_known(
             item.answer, item.known = None, True
         else:
             firsts.setdefault(command_id, item)
+    await _pass_over_what_is_not_due(connection, items)
     known = await handled.find(connection, list(firsts), tx.now)
     for command_id, row in known.items():
         _answer_as_before(firsts[command_id], row)
     return followers
+
+
+async def _pass_over_what_is_not_due(connection: Any, items: list[Item]) -> None:
+    """A due message acts while its row is there: the row goes with its effect.
+
+    It is gone where a COMMIT without an answer has happened after all, and where the
+    message was cancelled, or replaced, after it had been taken up.
+    """
+    direct = [item for item in items if item.direct and item.due_id]
+    if not direct:
+        return
+    there = await due.waiting(connection, [i.due_id for i in direct if i.due_id])
+    for item in direct:
+        if item.due_id not in there:
+            item.answer, item.known = None, True
 
 
 def _answer_as_before(item: Item, row: Handled) -> None:

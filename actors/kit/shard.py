@@ -10,6 +10,7 @@ from actors.kit.clock import Clock
 from actors.kit.counts import Counts
 from actors.kit.domain import Domain, HandlerKind
 from actors.kit.item import Item
+from actors.kit.marks import Marks
 from actors.kit.process import Processes, Run
 from actors.kit.reception import Reception
 from actors.kit.relay import Publish, Relay
@@ -68,6 +69,7 @@ class Shard:
             committed=self._committed,
             caught_up=self._caught_up,
         )
+        self.marks = Marks(self.batches)
         self.processes = Processes(self)
         self.timers = Timers(self)
         self.reception = Reception(self)
@@ -76,7 +78,7 @@ class Shard:
             publish,
             counts=self.counts,
             log=log,
-            published=self._published,
+            published=self.marks.published,
             stream_seen=self._stream_seen,
         )
         self.left = False
@@ -85,7 +87,6 @@ class Shard:
         self._wake = asyncio.Event()
         self.ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._stream: tuple[str, int] | None = None
         self._tidy = False
         self._enough = BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
@@ -135,7 +136,7 @@ class Shard:
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)
-                self._stream = await outbox.stream_seen(writer, self.shard)
+                self.marks.load(await outbox.stream_seen(writer, self.shard))
                 self.counts.takeovers.value += 1
                 return
             except CONNECTION_LOST as error:
@@ -262,7 +263,7 @@ class Shard:
         other's slots until Postgres kills one of them.
         """
         try:
-            await self.batches.tidy(self._stream)
+            await self.marks.write()
         except Fenced:
             await self._go()
         except SlotsMoved as moved:
@@ -340,7 +341,7 @@ class Shard:
         self._owners.update(moved)
         for slot in moved:
             self.batches.epochs.pop(slot, None)
-            self.batches.marks.pop(slot, None)
+            self.marks.disown(slot)
             self.relay.disown(slot)
         self.processes.disown(moved)
         self.batches.entities.clear()
@@ -376,19 +377,16 @@ class Shard:
     def _caught_up(self, last_n: dict[int, int]) -> None:
         self.relay.learn(last_n)
 
-    def _published(self, marks: dict[int, int]) -> None:
-        self.batches.marks.update(marks)
-
     async def _stream_seen(self, created: str, sequence: int) -> bool:
         """Compare the stream with what we remember; a younger one gets all again."""
-        before = self._stream or (created, 0)
+        before = self.marks.stream or (created, 0)
         same = before[0] == created and before[1] <= sequence
         if not same:
             async with self.database.read() as db:
                 oldest = await outbox.oldest(db, sorted(self.batches.epochs))
             self.relay.rewind(oldest)
-            self.batches.marks.update(oldest)  # written with the new stream, or not
-        self._stream = (created, sequence)
+            self.marks.published(oldest)  # written with the new stream, or not
+        self.marks.stream = (created, sequence)
         return same
 
 

@@ -25,6 +25,7 @@ LOOK_SECONDS = 5.0
 FAILURES = (nats.errors.Error, APIError, OSError, TimeoutError)
 
 Ask = Callable[..., Awaitable[Any]]
+Connect = Callable[[str, str, Any], Awaitable[Any]]
 
 
 class Row(Protocol):
@@ -42,8 +43,8 @@ class Bridge:
 
     `consumers` names, for each consuming domain that this bridge pulls for, the event
     types that it handles; `services` the NATS subjects that it answers; `alert` makes
-    what is asked when an event was put aside. Publishing and delivering share nothing
-    but the connection: no handler waits for a publish.
+    what is asked when an event was put aside; `connect` reaches NATS. Publishing and
+    delivering share nothing but the connection: no handler waits for a publish.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Bridge:
         log: Any,
         replicas: int = 1,
         alert: MakeAlert | None = None,
+        connect: Connect = streams.connect,
     ) -> None:
+        self._connect = connect
         self._url = url
         self._ask = ask
         self._name = name
@@ -83,40 +86,58 @@ class Bridge:
         self._alerts: Alerts | None = None
 
     async def start(self) -> None:
-        """Connect, make what is missing, begin to pull and to serve."""
-        self._nats = await streams.connect(self._url, self._name, self._log)
+        """Connect, make what is missing, begin to pull and to serve.
+
+        Waits for as long as NATS does not answer: nobody starts a bridge again that
+        runs and has given up.
+        """
+        self._nats = await self._connect(self._url, self._name, self._log)
         self._js = self._nats.jetstream(timeout=PUBLISH_SECONDS_MAX)
         self._ingest = Ingest(self._nats, seconds_max=PUBLISH_SECONDS_MAX)
         await self._ingest.start()
-        await self._look_at_stream()
-        self._dead = DeadLetters(self._js, self._ask, log=self._log, meters=self.meters)
+        dead = DeadLetters(self._js, self._ask, log=self._log, meters=self.meters)
+        self._dead = dead
+        while True:
+            try:
+                await self._look_at_stream()
+                await self._pull(dead)
+                break
+            except FAILURES as error:
+                self._log.warning("bridge-waits", error=repr(error))
+                await asyncio.sleep(streams.RETRY_SECONDS)
+        if self._services:
+            self._served = Services(
+                self._nats, self._ask, log=self._log, meters=self.meters
+            )
+            await self._served.start(self._services)
+
+    async def _pull(self, dead: DeadLetters) -> None:
+        """Begin to pull what is not pulled yet; raises what NATS does not answer."""
         for domain, kinds in self._wanted.items():
+            if any(one.domain == domain for one in self.consumers):
+                continue
             consumer = Consumer(
                 self._js,
                 domain,
                 kinds,
                 self._ask,
-                self._dead,
+                dead,
                 ensure=self._look_at_stream,
                 log=self._log,
                 meters=self.meters,
             )
             await consumer.start()
             self.consumers.append(consumer)
-        if self._alert is not None:
-            self._alerts = Alerts(
+        if self._alert is not None and self._alerts is None:
+            alerts = Alerts(
                 self._js,
                 self._alert,
                 self._ask,
                 ensure=self._look_at_stream,
                 log=self._log,
             )
-            await self._alerts.start()
-        if self._services:
-            self._served = Services(
-                self._nats, self._ask, log=self._log, meters=self.meters
-            )
-            await self._served.start(self._services)
+            await alerts.start()
+            self._alerts = alerts
 
     async def stop(self) -> None:
         """End pulling and serving, and close the connection."""

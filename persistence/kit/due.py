@@ -52,6 +52,14 @@ async def finish(connection: Any, ids: Iterable[UUID]) -> None:
     await connection.execute("DELETE FROM due WHERE id = ANY($1)", sorted(ids))
 
 
+async def waiting(connection: Any, ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these are there still: neither taken up, nor cancelled or replaced."""
+    rows = await connection.fetch(
+        "SELECT id FROM due WHERE id = ANY($1)", sorted(set(ids))
+    )
+    return {row["id"] for row in rows}
+
+
 async def ripe(connection: Any, slots: Sequence[int], limit: int) -> list[Due]:
     """What is due by the database's clock, longest first."""
     rows = await connection.fetch(

@@ -17,12 +17,15 @@ def _marked(marker: str) -> tuple[str, ...]:
 
 _BENCHING = ("python", "-m", "scripts.benching")
 _BENCH = (*_BENCHING, "--start")
+_SIMULATION = ("python", "-m", "tests.simulation")
 
 PARTS = {
     "full": Proof((*_marked("full"), "tests/e2e"), 60),
     "walks": Proof((*_marked("full"), "--ignore=tests/e2e", "-n", "2"), 60),
     "coverage": Proof(("python", "-m", "scripts.launcher.covered"), 30),
     "deletions": Proof(("python", "-m", "tests.kit.deletions"), 60),
+    "simulation": Proof((*_SIMULATION, "--seeds", "2000"), 30),
+    "mutations": Proof(("python", "-m", "tests.simulation.mutations"), 60),
     "bench": Proof((*_BENCH, "orders", "--yardsticks"), 20),
     "checkout": Proof((*_BENCH, "checkout", "--clients", "64"), 20),
     "flash": Proof((*_BENCH, "flash", "--clients", "64", "--times", "3"), 20),

@@ -62,7 +62,7 @@ for _domain in DOMAINS:
     importlib.import_module(f"bus.{_domain}")
 
 # Other tests make messages, and domains, of their own.
-TOYS = frozenset({"toy", "echo"})
+TOYS = frozenset({"toy", "echo", "tally"})
 OURS = [
     kind
     for kind in MESSAGE_TYPES.values()

@@ -117,6 +117,22 @@ PROCESSES = [
     ),
 ]
 
+TAKEN_UP = [
+    Deletion(
+        ONCE,
+        "if item.due_id not in there:",
+        "if False:",
+        "test_timers.py::test_what_is_due_acts_once_when_its_commit_gets_no_answer",
+    ),
+    Deletion(
+        "actors/kit/marks.py",
+        "(self._batches.marks if self._written else self._waiting)",
+        "self._batches.marks",
+        "test_relay.py::"
+        "test_a_watermark_waits_until_it_is_written_of_which_stream_it_is",
+    ),
+]
+
 OWNERS = [
     Deletion(
         FENCE,
@@ -252,7 +268,7 @@ FACTS = [
     ),
     Deletion(
         SHARD,
-        "self.batches.marks.update(oldest)",
+        "self.marks.published(oldest)",
         "pass",
         "test_relay.py::test_a_crash_amid_a_replay_goes_on_with_it",
     ),

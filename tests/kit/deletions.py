@@ -42,6 +42,7 @@ TABLE: list[Deletion] = [
     *deleted_lines.READING,
     *deleted_lines.ONCE_ONLY,
     *deleted_ways.PROCESSES,
+    *deleted_ways.TAKEN_UP,
     *deleted_ways.OWNERS,
     *deleted_ways.FACTS,
     *deleted_answers.ANSWERS,

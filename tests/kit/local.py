@@ -236,7 +236,8 @@ class LocalShop:
         if self.bus_down:
             raise ConnectionError("the bridge is stopped")
         self.published += [json.loads(row.payload) for row in rows]
-        return Published({row.slot: row.n for row in rows})
+        upto = {row.slot: row.n for row in rows}
+        return Published(upto, "the only one", len(self.published))
 
     async def _replace(self, address: Address) -> None:
         name, number = address

@@ -1,6 +1,7 @@
 """Batches: one transaction for many, halved around a culprit, sure of its COMMIT."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ from actors.kit import shard as shards
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Failed, Refusal, Unavailable
+from bus.kit.values import Done
 from persistence.kit.entities import Entities
 from persistence.kit.fence import SlotsMoved
 from tests.kit.faults import (
@@ -21,6 +23,7 @@ from tests.kit.faults import (
     until,
 )
 from tests.kit.toy import Balk, Jot, Note, Spoil, Stall, Tell, close_gate
+from tests.kit.toy_domain import Toy
 
 
 @pytest.fixture(autouse=True)
@@ -178,6 +181,39 @@ async def test_a_cut_line_fails_nobody(toys) -> None:
         await asyncio.gather(*asks)
         facts = await journal(s)
         assert sorted(facts) == sorted([(one, "note"), (one, "stalled"), (two, "note")])
+
+
+async def test_what_breaks_each_connection_is_unknown_and_fails_nobody_else(
+    toys, monkeypatch
+) -> None:
+    """Guards batch.py: `except ConnectionBroken as broken` in `_run_or_halve`.
+
+    Its COMMIT may have happened, so it is not said to have failed.
+    """
+
+    async def jot(self: Any, tx: Any, m: Jot) -> Done:
+        await tx.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return Done()
+
+    monkeypatch.setattr(batches, "RECONNECT_SECONDS", 0.01)
+    async with toys() as s:
+        stalled, one, two, bad = names(0, 4)
+        gate = close_gate(f"stall:{stalled}")
+        first = asyncio.ensure_future(s.ask(Stall(name=stalled)))
+        await asyncio.sleep(0.05)
+        monkeypatch.setattr(Toy, "jot", jot)
+        asks = [
+            asyncio.ensure_future(s.ask(message))
+            for message in (Note(name=one), Jot(name=bad, what="x"), Note(name=two))
+        ]
+        await asyncio.sleep(0.05)
+        gate.set()
+        await first
+        ends = await together(*asks)
+        assert [type(end).__name__ for end in ends] == ["Noted", "Unknown", "Noted"]
+        assert sorted(await journal(s)) == sorted(
+            [(stalled, "stalled"), (one, "note"), (two, "note")]
+        )
 
 
 async def test_a_command_twice_in_a_batch_runs_once_and_is_answered_twice(toys) -> None:

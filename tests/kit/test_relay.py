@@ -175,11 +175,19 @@ async def test_what_a_dead_shard_left_goes_out_at_its_next_start(toys) -> None:
 async def test_the_watermark_rides_in_the_next_batch_or_after_a_second(toys) -> None:
     """Guards batch.py: `await outbox.mark_published(connection, marks)` in `_flush`.
 
-    And `tidy`, for a shard that has nothing more to do.
+    And `tidy`, for a shard that has nothing more to do. The first one waits for that:
+    with it goes of which stream it is.
     """
     async with toys() as s:
         name = names(0)[0]
+
+        async def marked(n: int) -> bool:
+            rows = await s.rows("toy", "SELECT max(published) AS n FROM slots")
+            return bool(rows[0]["n"] == n)
+
         await tell(s, name, "1")
+        await until(lambda: marked(1), 2.5)
+        await tell(s, name, "2")
         await until(lambda: s.shard("toy", 0).batches.marks)
         await s.ask(Note(name=name))
         rows = await s.rows(
@@ -187,14 +195,31 @@ async def test_the_watermark_rides_in_the_next_batch_or_after_a_second(toys) -> 
             """SELECT slots.published FROM slots JOIN journal ON slots.xmin::text
                  = (journal.xact::text::numeric % 4294967296)::text""",
         )
-        assert rows == [{"published": 1}]
-        await tell(s, name, "2")
+        assert rows == [{"published": 2}]
+        await tell(s, name, "3")
+        await until(lambda: marked(3), 2.5)
 
-        async def marked() -> bool:
-            rows = await s.rows("toy", "SELECT max(published) AS n FROM slots")
-            return bool(rows[0]["n"] == 2)
 
-        await until(marked, 2.5)
+async def test_a_watermark_waits_until_it_is_written_of_which_stream_it_is(
+    toys,
+) -> None:
+    """Guards marks.py: `self._batches.marks if self._written else self._waiting`.
+
+    Found by the simulation: the first stream was lost, and its shard with it.
+    """
+    async with toys() as s:
+        name = names(0)[0]
+        bridge = Picky(s)
+        await tell(s, name, "1")
+        await until(lambda: s.shard("toy", 0).marks.stream)
+        await s.ask(Note(name=name))
+        rows = await s.rows("toy", "SELECT max(published) AS n FROM slots")
+        assert rows == [{"n": 0}]
+        await s.kill("toy", 0)
+        bridge.created, bridge.sequence = "two", 0
+        bridge.seen.clear()
+        await s.restart("toy", 0)
+        await until(lambda: sum(map(len, bridge.seen.values())) == 1)
 
 
 async def test_a_younger_stream_gets_everything_again(toys) -> None:
@@ -236,14 +261,14 @@ async def test_a_stream_that_lost_its_end_gets_everything_again(
 
 
 async def test_a_crash_amid_a_replay_goes_on_with_it(toys, monkeypatch) -> None:
-    """Guards shard.py: `self.batches.marks.update(oldest)` in `_stream_seen`."""
+    """Guards shard.py: `self.marks.published(oldest)` in `_stream_seen`."""
     async with toys() as s:
         one, two = names(0, 2)
         bridge = Picky(s)
         await tell(s, one, "1", "2")
         await tell(s, two, "1", "2")
         shard = s.shard("toy", 0)
-        await until(lambda: shard.batches.marks == {} and shard._stream)
+        await until(lambda: shard.batches.marks == {} and shard.marks.stream)
         bridge.created, bridge.sequence = "two", 0
         bridge.seen.clear()
         slots = {row["slot"] for row in await s.rows("toy", "SELECT slot FROM outbox")}

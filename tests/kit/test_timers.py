@@ -6,7 +6,7 @@ import pytest
 
 from actors.kit import timers
 from bus.kit.addressing import new_id
-from tests.kit.faults import Doom, caller, journal, names, until
+from tests.kit.faults import Doom, caller, journal, lose_commits, names, until
 from tests.kit.toy import BEGUN, Forget, Remind, close_gate
 
 
@@ -93,6 +93,18 @@ async def test_a_crash_between_firing_and_effect_neither_loses_nor_doubles(
         await s.kill("toy", 0)
         await s.restart("toy", 0)
         assert await rung(s, 1) == [(name, "ring")]
+
+
+async def test_what_is_due_acts_once_when_its_commit_gets_no_answer(
+    toys, monkeypatch
+) -> None:
+    """Guards once.py: `if item.due_id not in there:`; the simulation has found it."""
+    async with toys() as s:
+        name = names(0)[0]
+        await s.ask(Remind(name=name, seconds=0.3))
+        lose_commits(monkeypatch)
+        assert await rung(s, 1) == [(name, "ring")]
+        assert await s.rows("toy", "SELECT FROM due") == []
 
 
 async def test_a_process_that_fell_due_is_taken_up_and_not_begun_twice(toys) -> None:

@@ -1,0 +1,7 @@
+"""All scenes, by their names."""
+
+from tests.simulation.counting import Counting
+from tests.simulation.ordering import Ordering
+from tests.simulation.running import Scene
+
+SCENES: dict[str, type[Scene]] = {"counting": Counting, "ordering": Ordering}
