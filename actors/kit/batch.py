@@ -89,8 +89,10 @@ class Batches:
         """
         marks, finished = dict(self.marks), set(self.finished)
         owned = {slot: n for slot, n in marks.items() if slot in self.epochs}
+        slots = set(owned) or set(self.epochs)
+        if not slots:
+            return  # all have moved away, and with them what there was to write
         if owned or finished:
-            slots = set(owned) or set(self.epochs)
             connection = await self._database.writer()
             async with connection.transaction():
                 await fence.check(

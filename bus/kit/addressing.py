@@ -84,6 +84,11 @@ def derived_id(source: UUID, purpose: str, key: str | UUID | None = None) -> UUI
     return _uuid(value & ~0xFFFF | route_hash(source if key is None else key))
 
 
+def forget_read_ahead() -> None:
+    """Read random bytes anew: a child process must not make its parent's ids."""
+    _ahead.bytes = b""
+
+
 # --- private -----------------------------------------------------------------
 
 _VERSION_7 = (0x7 << 76) | (0x2 << 62)
@@ -109,12 +114,7 @@ def _random() -> int:
     return int.from_bytes(_ahead.bytes[at : at + RANDOM_BYTES], "big")
 
 
-def _forget() -> None:
-    """A child process must not make the ids that its parent makes."""
-    _ahead.bytes = b""
-
-
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=forget_read_ahead)
 
 
 def _uuid(value: int) -> UUID:

@@ -80,12 +80,11 @@ async def unpublished(
     """Each slot's first `limit` events after a number, in order; all at one look."""
     slots = sorted(after)
     rows = await connection.fetch(
-        """SELECT behind.slot, row.* FROM unnest($1::smallint[], $2::bigint[])
-             AS behind (slot, last)
-           CROSS JOIN LATERAL (
-             SELECT n, id, subject, payload FROM outbox
-             WHERE outbox.slot = behind.slot AND n > behind.last
-             ORDER BY n LIMIT $3) AS row
+        """SELECT behind.slot, row.n, row.id, row.subject, row.payload
+           FROM unnest($1::smallint[], $2::bigint[]) AS behind (slot, last),
+             LATERAL (SELECT n, id, subject, payload FROM outbox
+                      WHERE outbox.slot = behind.slot AND n > behind.last
+                      ORDER BY n LIMIT $3) AS row
            ORDER BY behind.slot, row.n""",
         slots,
         [after[slot] for slot in slots],

@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from bus.kit.addressing import forget_read_ahead
+
 EPOCH_SECONDS = 1_800_000_000.0
 """When every simulation begins, in seconds since 1970."""
 STEPS_MAX = 2_000_000
@@ -203,9 +205,11 @@ def pinned(loop: SimLoop, seed: int) -> Iterator[None]:
     real = {place: getattr(*place) for place in replaced}
     for (module, name), instead in replaced.items():
         setattr(module, name, instead)
+    forget_read_ahead()
     try:
         yield
     finally:
+        forget_read_ahead()
         for (module, name), what in real.items():
             setattr(module, name, what)
         random.setstate(before)

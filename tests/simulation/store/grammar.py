@@ -150,8 +150,9 @@ def _sources(t: Tokens) -> list[tuple[Any, ...]]:
 
 def _source(t: Tokens) -> tuple[str, Any, str, list[str]]:
     """(kind, what, alias, column names)."""
+    lateral = t.take("lateral")
     if t.take("("):
-        kind, what, name = "select", select(t), "?"
+        kind, what, name = "lateral" if lateral else "select", select(t), "?"
         t.need(")")
     else:
         name = t.next()

@@ -94,7 +94,7 @@ class Sources:
         for how, source, condition, using in sources:
             kind, what, alias, columns = source
             ready: Any = what
-            if kind == "select":
+            if kind in ("select", "lateral"):
                 ready = plan(what)
             elif kind == "call":
                 ready = (what[0], [compiled(one, subquery) for one in what[1]])
@@ -123,6 +123,9 @@ class Sources:
             picks.append((alias, name, many, wanted))
         used: set[int] = set()
         for how, kind, ready, alias, names, on, using in self._parts:
+            if kind == "lateral":
+                combos = list(_beside(run, outer, combos, (alias, ready)))
+                continue
             found_names, rows = self._read(
                 run, outer, (kind, ready, alias, names), picks, used
             )
@@ -202,6 +205,18 @@ def _picked(values: Values, picks: dict[str, tuple[bool, Any]]) -> bool:
         if (value not in wanted) if many else (value != wanted):
             return False
     return True
+
+
+def _beside(
+    run: Any, outer: Scope | None, combos: list[Combined], part: tuple[str, Plan]
+) -> Iterator[Combined]:
+    """A query that sees the row beside which it stands (LATERAL)."""
+    alias, plan = part
+    for combo in combos:
+        found = plan(run, Scope(run, combo.values, outer))
+        for row in found.rows:
+            values = dict(zip(found.names, row, strict=True))
+            yield Combined({**combo.values, alias: values}, combo.origins)
 
 
 def _joined(
