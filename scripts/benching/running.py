@@ -16,8 +16,10 @@ from scripts.benching.costs import not_durable, read_durability
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
+from scripts.benching.growing.growth import Growth
 from scripts.benching.measuring import Bench, Measured
 from scripts.benching.scenes import Visit
+from scripts.benching.soaking.soak import Soak
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import read_credentials
@@ -41,6 +43,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 1
     kill: str = ""
     yardsticks: bool = False
+    sizes: tuple[int, ...] = ()
+    minutes: float = 0.0
+    folder: Path | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +61,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
+    growth: Growth | None = None
+    soak: Soak | None = None
 
     def faults(self) -> list[str]:
         """Why the figures do not count: nothing when all is as it must be."""
@@ -63,6 +70,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             f"{one.check}: {one.ids}: {one.detail}" for one in self.audit.violations
         ]
         found += not_durable(self.durability)
+        for size in self.growth.sizes if self.growth else ():
+            found += [f"{one.check}: {one.ids}" for one in size.violations]
+            found += [
+                f"{size.loaded.orders} orders: {one.errors} errors of {kind}"
+                for kind, one in size.reads.items()
+                if one.errors
+            ]
         found += [fault for sale in self.sales for fault in faults(sale)]
         for one in self.measured:
             if isinstance(one, Browsed) and one.errors:

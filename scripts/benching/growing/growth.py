@@ -1,0 +1,258 @@
+"""`bench growth`: what an order, a page and a start cost as a shop's past gets long."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from actors import DOMAINS
+from scripts.auditing.books import Violation
+from scripts.auditing.commands import Verdict, run_audit
+from scripts.auditing.place import Place, running_place
+from scripts.benching.aims import Aim, Side
+from scripts.benching.costs import read_durability
+from scripts.benching.goods import prepare, signed_in
+from scripts.benching.growing.checking import (
+    AUDIT_ORDERS_MAX,
+    past_faults,
+    scope_of,
+)
+from scripts.benching.growing.loading import PAST_DAYS, Loaded, load_past
+from scripts.benching.growing.reading import Read, pages_of, read_pages, tokens_of
+from scripts.benching.growing.tables import (
+    bytes_each,
+    read_rows,
+    read_sizes,
+    rows_each,
+    unused_indexes,
+)
+from scripts.benching.measuring import Bench, Measured
+from scripts.benching.own_shop import OwnShop
+from scripts.launcher.environment import BANK
+from scripts.launcher.failures import Failure
+from scripts.launcher.keys import SECRETS, read_credentials
+
+SIZES = "1000,10000,100000,1000000"
+SIZE_MIN, SIZE_MAX = 100, 2_000_000
+GROWTH_AIM, START_AIM = 1.2, 1.5
+AUDIT_SECONDS = 30.0
+REPEATS = 2
+"""Loads of each size; the one that cost least counts: what is beside only adds."""
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """A shop with so many orders of the past.
+
+    `start_seconds` are from the command until it takes orders; `rows_each` are the
+    rows read of each table an order, `bytes_each` what a loaded order has added.
+    """
+
+    loaded: Loaded
+    start_seconds: float
+    measured: Measured
+    reads: dict[str, Read]
+    rows_each: dict[str, float]
+    bytes_each: dict[str, float]
+    unused: list[str]
+    violations: list[Violation]
+
+
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
+    """A run over all sizes, the smallest first."""
+
+    products: int
+    empty_start_seconds: float
+    sizes: list[Size]
+    audit: Verdict
+    durability: dict[str, dict[str, str]]
+
+
+class GrowthWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be measured; `folder` keeps the shop for another run."""
+
+    sizes: tuple[int, ...]
+    products: int
+    clients: int
+    seconds: float
+    folder: Path | None = None
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """The numbers of orders that were asked for; raises `Failure`."""
+    words = text.split(",")
+    if not all(word.isdigit() and SIZE_MIN <= int(word) <= SIZE_MAX for word in words):
+        raise Failure(f"--sizes takes numbers from {SIZE_MIN} to {SIZE_MAX}, by comma")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def grow(wish: GrowthWish) -> Growth:
+    """Load, start and measure at each size; the shop is ended whatever happens."""
+    with _folder(wish.folder) as folder:
+        shop = OwnShop(folder)
+        shop.environ["SOUK_RATE_LIMITS"] = "off"
+        try:
+            shop.up()
+            shop.down()
+            empty = _empty_start(shop, folder)
+            return _sizes(shop, wish, empty)
+        finally:
+            shop.down(purge=wish.folder is None)
+
+
+def aims_of(growth: Growth) -> list[Aim]:
+    """How the largest shop stands to the smallest, and its start to an empty one's."""
+    first, last = growth.sizes[0], growth.sizes[-1]
+    span = f"from {first.loaded.orders} to {last.loaded.orders} orders"
+    pairs = {
+        "CPU-ms an order": (_cpu(first), _cpu(last)),
+        "WAL bytes an order": (
+            first.measured.wal_bytes_each,
+            last.measured.wal_bytes_each,
+        ),
+        "p50 of an order": (first.measured.p50_ms, last.measured.p50_ms),
+        # A rate is better when it is higher: so it is the other way round.
+        "noop rate by order rate": (
+            1 / max(first.measured.ratio, 1e-9),
+            1 / max(last.measured.ratio, 1e-9),
+        ),
+    }
+    pairs |= {
+        f"p50 of {kind}": (first.reads[kind].p50_ms, last.reads[kind].p50_ms)
+        for kind in first.reads
+    }
+    aims = [
+        Aim(
+            key=f"growth-{what.lower().replace(' ', '-')}",
+            what=f"{what}, {span}",
+            figure=after / before if before else 0.0,
+            aim=GROWTH_AIM,
+            side=Side.AT_MOST,
+        )
+        for what, (before, after) in pairs.items()
+    ]
+    start = Aim(
+        key="growth-start",
+        what=f"start with {last.loaded.orders} orders, by an empty shop's",
+        figure=last.start_seconds / growth.empty_start_seconds,
+        aim=START_AIM,
+        side=Side.AT_MOST,
+    )
+    return [*aims, start]
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="souk-growth-") as folder:
+        yield Path(folder, "data")
+
+
+def _empty_start(shop: OwnShop, folder: Path) -> float:
+    """How long a shop without a past takes; a kept one remembers how long it took."""
+    note = folder / "empty_start_seconds"
+    if note.exists():
+        return float(note.read_text())
+    seconds = shop.up()
+    shop.down()
+    note.write_text(str(seconds))
+    return seconds
+
+
+def _sizes(shop: OwnShop, wish: GrowthWish, empty: float) -> Growth:
+    sizes: list[Size] = []
+    answered: list[str] = []
+    for orders in wish.sizes:
+        loaded, bytes_added = _load(shop, wish, orders)
+        seconds = shop.up()
+        place = running_place(shop.settings)
+        part = asyncio.run(_measure(place, wish, answered))
+        since = datetime.now(UTC) - timedelta(days=PAST_DAYS)
+        verdict, past = asyncio.run(_check(place, answered, since, orders))
+        sizes.append(
+            Size(
+                loaded=loaded,
+                start_seconds=seconds,
+                bytes_each=bytes_added,
+                violations=[*past, *verdict.violations],
+                **part,
+            )
+        )
+        durability = asyncio.run(read_durability(place.urls))
+        shop.down()
+    return Growth(
+        products=wish.products,
+        empty_start_seconds=empty,
+        sizes=sizes,
+        audit=verdict,
+        durability=durability,
+    )
+
+
+def _load(
+    shop: OwnShop, wish: GrowthWish, orders: int
+) -> tuple[Loaded, dict[str, float]]:
+    words = json.loads((shop.settings.data_dir / SECRETS).read_text())["databases"]
+    with shop.databases() as server:
+        urls = {name: server.url(name, words[name]) for name in (*DOMAINS, BANK)}
+
+        async def load() -> tuple[Loaded, dict[str, float]]:
+            before = await read_sizes(urls)
+            loaded = await load_past(
+                urls,
+                orders=orders,
+                span_orders=max(wish.sizes),
+                products=wish.products,
+            )
+            after = await read_sizes(urls)
+            return loaded, bytes_each(before, after, max(loaded.orders_new, 1))
+
+        return asyncio.run(load())
+
+
+async def _measure(
+    place: Place, wish: GrowthWish, answered: list[str]
+) -> dict[str, object]:
+    accounts = read_credentials(place.settings.data_dir)
+    login = {key: accounts["admin"][key] for key in ("email", "password")}
+    url = place.run.urls["local"]
+    async with signed_in(url, login) as seller:
+        bench = Bench(place, await prepare(seller), wish.seconds)
+    await bench.warm_up("orders")
+    before = await read_rows(place.urls)
+    loads = [await bench.measure("orders", wish.clients) for _ in range(REPEATS)]
+    after = await read_rows(place.urls)
+    pages = await pages_of(url, await tokens_of(url, accounts))
+    answered += bench.answered
+    return {
+        "measured": min(loads, key=lambda one: sum(one.cpu_ms_each.values())),
+        "rows_each": rows_each(before, after, sum(one.operations for one in loads)),
+        "reads": await read_pages(url, pages, wish.seconds),
+        "unused": await unused_indexes(place.urls),
+    }
+
+
+async def _check(
+    place: Place, answered: list[str], since: datetime, orders: int
+) -> tuple[Verdict, list[Violation]]:
+    """The audit, of all rows or of the present's, and the past by its sums."""
+    scope: Mapping[str, str] = {} if orders <= AUDIT_ORDERS_MAX else scope_of(since)
+    verdict = await run_audit(
+        place,
+        settle_seconds=AUDIT_SECONDS,
+        answered=dict.fromkeys(map(UUID, answered), "CONFIRMED"),
+        scope=dict(scope),
+    )
+    return verdict, await past_faults(place.urls, since)
+
+
+def _cpu(size: Size) -> float:
+    return sum(size.measured.cpu_ms_each.values())
