@@ -285,18 +285,19 @@ async def read_timeline(db: Db, order: Order) -> list[TimelineEntry]:
 _NEWEST = """SELECT id FROM orders
   WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
   ORDER BY id DESC LIMIT $3"""
-# Who sells nothing is no seller (null): the second part is then over at once.
 _NEWEST_OF = """SELECT id FROM (
     (SELECT id FROM orders WHERE user_id = $4
        AND ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
      ORDER BY id DESC LIMIT $3)
     UNION
-    (SELECT DISTINCT order_id FROM order_lines WHERE seller_id = $5
-       AND ($2::uuid IS NULL OR order_id < $2)
-       AND ($1::text IS NULL OR EXISTS
-            (SELECT FROM orders WHERE orders.id = order_id AND orders.status = $1))
-     ORDER BY order_id DESC LIMIT $3)) AS newest
+    ({sold} ORDER BY 1 DESC LIMIT $3)) AS newest
   ORDER BY id DESC LIMIT $3"""
+# Who sells nothing is no seller (null): the second part is then over at once.
+_SOLD = """SELECT DISTINCT order_id FROM order_lines
+  WHERE seller_id = $5 AND ($2::uuid IS NULL OR order_id < $2)"""
+_SOLD_IN = """SELECT id FROM orders
+  WHERE status = $1 AND ($2::uuid IS NULL OR id < $2) AND EXISTS
+    (SELECT FROM order_lines WHERE order_id = orders.id AND seller_id = $5)"""
 
 
 async def _read(db: Db, ids: Sequence[UUID]) -> dict[UUID, Order]:

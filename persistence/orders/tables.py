@@ -79,6 +79,12 @@ class OrderRow(Table, table=True):
             "id",
             postgresql_where=sa.text("user_id IS NOT NULL"),
         ),
+        sa.Index(
+            "orders_open",
+            "status",
+            "id",
+            postgresql_where=sa.text("status NOT IN ('DELIVERED', 'CANCELLED')"),
+        ),
     )
     id: UUID = Field(primary_key=True)
     number: str = Field(index=True, unique=True)

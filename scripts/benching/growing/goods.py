@@ -99,11 +99,13 @@ async def load_goods(databases: Databases, count: int, moment: Moment) -> list[W
 
 
 async def read_shelves(inventory: Any, goods: Sequence[Ware]) -> Shelves:
-    """What each ware's stock and movements have come to."""
+    """What each ware's movements have come to, those of an interrupted loading too."""
     rows = await inventory.fetch(
-        "SELECT sku, on_hand, version FROM stock WHERE sku LIKE $1", f"{PREFIX}%"
+        """SELECT DISTINCT ON (sku) sku, on_hand_after, number FROM movements
+           WHERE sku LIKE $1 ORDER BY sku, number DESC""",
+        f"{PREFIX}%",
     )
-    found = {row["sku"]: (row["on_hand"], row["version"]) for row in rows}
+    found = {row["sku"]: (row["on_hand_after"], row["number"]) for row in rows}
     return Shelves(
         [found[ware.sku][0] for ware in goods], [found[ware.sku][1] for ware in goods]
     )

@@ -106,8 +106,8 @@ async def _load_orders(
                 told[name][slot] += each
         written += sum(map(len, lines.values()))
         await copy_lines(databases, lines)
+    await save_shelves(databases, shelves, wares)
     if written:
-        await save_shelves(databases, shelves, wares)
         for name, counts in told.items():
             await forget_events(databases[name], counts)
     return written
