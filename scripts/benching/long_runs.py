@@ -121,6 +121,7 @@ def _figures(sizes: list[Size]) -> dict[str, list[float]]:
         "CPU-ms an order": [sum(size.measured.cpu_ms_each.values()) for size in sizes],
         "p50 of an order, ms": [size.measured.p50_ms for size in sizes],
         "WAL bytes an order": [size.measured.wal_bytes_each for size in sizes],
+        "whole pages in it": [size.full_pages_each for size in sizes],
     }
     for kind in sizes[0].reads:
         found[f"{kind}, p50 ms"] = [size.reads[kind].p50_ms for size in sizes]

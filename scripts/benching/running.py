@@ -75,7 +75,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             found += [
                 f"{size.loaded.orders} orders: {one.errors} errors of {kind}"
                 for kind, one in size.reads.items()
-                if one.errors
+                if one.errors or not one.count
             ]
         found += [fault for sale in self.sales for fault in faults(sale)]
         for one in self.measured:

@@ -1,4 +1,4 @@
-"""The past that growth loads, what is summed over it, and how its figures are judged."""
+"""The past that growth loads, its sums, and how the figures of growth are judged."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
@@ -12,11 +12,12 @@ from bus.kit.addressing import slot_of
 from scripts.auditing.commands import Verdict
 from scripts.auditing.rest import Rest
 from scripts.benching.growing.checking import CHECK, faults_of, scope_of
+from scripts.benching.growing.columns import Table
 from scripts.benching.growing.growth import Growth, Size, aims_of, sizes_of
 from scripts.benching.growing.loading import Loaded
 from scripts.benching.growing.past import ENDED_DAYS_AGO, Past, Span, Ware, past
 from scripts.benching.growing.reading import Read
-from scripts.benching.growing.rows import PIECES, Moment, Shelves, Table, rows_of
+from scripts.benching.growing.rows import PIECES, Moment, Shelves, rows_of
 from scripts.benching.growing.tables import bytes_each, rows_each
 from scripts.launcher.failures import Failure
 from tests.bench.test_verdicts import _load, _measured
@@ -147,6 +148,7 @@ def _size(orders: int, p50: float, **measured: Any) -> Size:
         measured=msgspec.structs.replace(_measured(_load()), **measured),
         reads={"an order": Read(count=1, p50_ms=p50, p99_ms=p50, errors=0)},
         rows_each={},
+        full_pages_each=0.5,
         bytes_each={},
         unused=[],
         violations=[],

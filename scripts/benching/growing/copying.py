@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from scripts.benching.growing.rows import Table
+from scripts.benching.growing.columns import Table
 from scripts.launcher.failures import Failure
 
 LAST = "orders"

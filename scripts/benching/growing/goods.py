@@ -7,18 +7,10 @@ from typing import Any
 
 from bus.kit.addressing import derived_id, slot_of
 from scripts.benching.catalogue import ROOT, wares
+from scripts.benching.growing.columns import MOVEMENTS, Table, line_of, sequences
 from scripts.benching.growing.copying import copy_lines, forget_events
 from scripts.benching.growing.past import Ware
-from scripts.benching.growing.rows import (
-    MAIN,
-    MOVEMENTS,
-    PIECES,
-    Moment,
-    Shelves,
-    Table,
-    line_of,
-    sequences,
-)
+from scripts.benching.growing.rows import MAIN, PIECES, Moment, Shelves
 from scripts.launcher.failures import Failure
 
 SELLER_EVERY = 10

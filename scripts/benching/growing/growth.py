@@ -27,6 +27,7 @@ from scripts.benching.growing.loading import PAST_DAYS, Loaded, load_past
 from scripts.benching.growing.reading import Read, pages_of, read_pages, tokens_of
 from scripts.benching.growing.tables import (
     bytes_each,
+    read_full_pages,
     read_rows,
     read_sizes,
     rows_each,
@@ -50,7 +51,8 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     """A shop with so many orders of the past.
 
     `start_seconds` are from the command until it takes orders; `rows_each` are the
-    rows read of each table an order, `bytes_each` what a loaded order has added.
+    rows read of each table an order, `full_pages_each` the whole pages that were
+    written to the WAL for one, `bytes_each` what a loaded order has added.
     """
 
     loaded: Loaded
@@ -58,6 +60,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     measured: Measured
     reads: dict[str, Read]
     rows_each: dict[str, float]
+    full_pages_each: float
     bytes_each: dict[str, float]
     unused: list[str]
     violations: list[Violation]
@@ -97,8 +100,6 @@ def grow(wish: GrowthWish) -> Growth:
         shop = OwnShop(folder)
         shop.environ["SOUK_RATE_LIMITS"] = "off"
         try:
-            shop.up()
-            shop.down()
             empty = _empty_start(shop, folder)
             return _sizes(shop, wish, empty)
         finally:
@@ -161,6 +162,8 @@ def _empty_start(shop: OwnShop, folder: Path) -> float:
     note = folder / "empty_start_seconds"
     if note.exists():
         return float(note.read_text())
+    shop.up()  # the first start makes the shop, and says nothing of later ones
+    shop.down()
     seconds = shop.up()
     shop.down()
     note.write_text(str(seconds))
@@ -227,14 +230,19 @@ async def _measure(
     async with signed_in(url, login) as seller:
         bench = Bench(place, await prepare(seller), wish.seconds)
     await bench.warm_up("orders")
-    before = await read_rows(place.urls)
+    before, pages_before = (
+        await read_rows(place.urls),
+        await read_full_pages(place.urls),
+    )
     loads = [await bench.measure("orders", wish.clients) for _ in range(REPEATS)]
-    after = await read_rows(place.urls)
+    after, pages_after = await read_rows(place.urls), await read_full_pages(place.urls)
+    orders = sum(one.operations for one in loads)
     pages = await pages_of(url, await tokens_of(url, accounts))
     answered += bench.answered
     return {
         "measured": min(loads, key=lambda one: sum(one.cpu_ms_each.values())),
-        "rows_each": rows_each(before, after, sum(one.operations for one in loads)),
+        "rows_each": rows_each(before, after, orders),
+        "full_pages_each": (pages_after - pages_before) / max(orders, 1),
         "reads": await read_pages(url, pages, wish.seconds),
         "unused": await unused_indexes(place.urls),
     }

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from bus.kit.addressing import slot_of
+from scripts.benching.growing.columns import Table
 from scripts.benching.growing.copying import copy_lines, forget_events
 from scripts.benching.growing.goods import load_goods, read_shelves, save_shelves
 from scripts.benching.growing.past import (
@@ -21,7 +22,7 @@ from scripts.benching.growing.past import (
     Ware,
     past,
 )
-from scripts.benching.growing.rows import Moment, Table, rows_of
+from scripts.benching.growing.rows import Moment, rows_of
 from scripts.launcher.failures import Failure
 
 CHUNK = 5_000

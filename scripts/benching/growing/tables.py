@@ -1,6 +1,7 @@
 """What Postgres says of its tables: their size, and how many rows were read."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -52,6 +53,16 @@ async def unused_indexes(urls: Mapping[str, str]) -> list[str]:
     """Indexes that no statement has used since the databases were made."""
     found = await _ask(urls, _UNUSED)
     return [f"{name}.{row['name']}" for name, rows in found.items() for row in rows]
+
+
+async def read_full_pages(urls: Mapping[str, str]) -> int:
+    """How many whole pages all servers have written to their WAL so far.
+
+    The first change of a page after a checkpoint is written so (`full_page_writes`).
+    """
+    servers = {urlsplit(url).netloc.rpartition("@")[2]: url for url in urls.values()}
+    found = await _ask(servers, "SELECT wal_fpi FROM pg_stat_wal")
+    return sum(row["wal_fpi"] for rows in found.values() for row in rows)
 
 
 def rows_each(
