@@ -14,7 +14,7 @@ _SIZES = """SELECT coalesce(parent.relname, c.relname) AS name,
   FROM pg_class AS c
   LEFT JOIN pg_inherits ON inhrelid = c.oid
   LEFT JOIN pg_class AS parent ON parent.oid = inhparent
-  WHERE c.relkind = $1::"char" AND c.relnamespace = current_schema()::regnamespace
+  WHERE c.relkind::text = $1 AND c.relnamespace = current_schema()::regnamespace
   GROUP BY 1"""
 _READ = """SELECT coalesce(parent.relname, s.relname) AS name,
     sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint AS rows
