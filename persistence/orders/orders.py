@@ -240,7 +240,9 @@ async def read_orders(
     if user_id is None:
         rows = await db.fetch(_NEWEST, status, before, limit)
     else:
-        rows = await db.fetch(_NEWEST_OF, status, before, limit, user_id, seller_id)
+        sold = _SOLD_IN if status and seller_id else _SOLD
+        statement = _NEWEST_OF.format(sold=sold)
+        rows = await db.fetch(statement, status, before, limit, user_id, seller_id)
     wanted = [row["id"] for row in rows]
     found = await _read(db, wanted)
     return [found[order_id] for order_id in wanted]

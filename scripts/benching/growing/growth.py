@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -64,6 +65,16 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     bytes_each: dict[str, float]
     unused: list[str]
     violations: list[Violation]
+
+
+class _Seen(NamedTuple):
+    """What was measured of a running shop."""
+
+    measured: Measured
+    reads: dict[str, Read]
+    rows_each: dict[str, float]
+    full_pages_each: float
+    unused: list[str]
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +188,7 @@ def _sizes(shop: OwnShop, wish: GrowthWish, empty: float) -> Growth:
         loaded, bytes_added = _load(shop, wish, orders)
         seconds = shop.up()
         place = running_place(shop.settings)
-        part = asyncio.run(_measure(place, wish, answered))
+        seen = asyncio.run(_measure(place, wish, answered))
         since = datetime.now(UTC) - timedelta(days=PAST_DAYS)
         verdict, past = asyncio.run(_check(place, answered, since, orders))
         sizes.append(
@@ -186,7 +197,7 @@ def _sizes(shop: OwnShop, wish: GrowthWish, empty: float) -> Growth:
                 start_seconds=seconds,
                 bytes_each=bytes_added,
                 violations=[*past, *verdict.violations],
-                **part,
+                **seen._asdict(),
             )
         )
         durability = asyncio.run(read_durability(place.urls))
@@ -221,9 +232,7 @@ def _load(
         return asyncio.run(load())
 
 
-async def _measure(
-    place: Place, wish: GrowthWish, answered: list[str]
-) -> dict[str, object]:
+async def _measure(place: Place, wish: GrowthWish, answered: list[str]) -> _Seen:
     accounts = read_credentials(place.settings.data_dir)
     login = {key: accounts["admin"][key] for key in ("email", "password")}
     url = place.run.urls["local"]
@@ -239,13 +248,13 @@ async def _measure(
     orders = sum(one.operations for one in loads)
     pages = await pages_of(url, await tokens_of(url, accounts))
     answered += bench.answered
-    return {
-        "measured": min(loads, key=lambda one: sum(one.cpu_ms_each.values())),
-        "rows_each": rows_each(before, after, orders),
-        "full_pages_each": (pages_after - pages_before) / max(orders, 1),
-        "reads": await read_pages(url, pages, wish.seconds),
-        "unused": await unused_indexes(place.urls),
-    }
+    return _Seen(
+        measured=min(loads, key=lambda one: sum(one.cpu_ms_each.values())),
+        reads=await read_pages(url, pages, wish.seconds),
+        rows_each=rows_each(before, after, orders),
+        full_pages_each=(pages_after - pages_before) / max(orders, 1),
+        unused=await unused_indexes(place.urls),
+    )
 
 
 async def _check(

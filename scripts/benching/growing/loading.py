@@ -62,7 +62,7 @@ async def load_past(
     loop = asyncio.get_running_loop()
     begun = loop.time()
     async with AsyncExitStack() as stack:
-        databases = {}
+        databases: dict[str, Any] = {}
         for name, url in urls.items():
             databases[name] = await _connect(url)
             stack.push_async_callback(databases[name].close)
