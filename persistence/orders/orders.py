@@ -240,8 +240,7 @@ async def read_orders(
     if user_id is None:
         rows = await db.fetch(_NEWEST, status, before, limit)
     else:
-        sold = _SOLD_IN if status and seller_id else _SOLD
-        statement = _NEWEST_OF.format(sold=sold)
+        statement = _NEWEST_OF.format(sold=_sold(status, seller_id))
         rows = await db.fetch(statement, status, before, limit, user_id, seller_id)
     wanted = [row["id"] for row in rows]
     found = await _read(db, wanted)
@@ -297,9 +296,21 @@ _NEWEST_OF = """SELECT id FROM (
 # Who sells nothing is no seller (null): the second part is then over at once.
 _SOLD = """SELECT DISTINCT order_id FROM order_lines
   WHERE seller_id = $5 AND ($2::uuid IS NULL OR order_id < $2)"""
+# Of orders that go on there are few, whoever's they are (`orders_open`); of those that
+# have ended a seller has fewer than the shop.
+_ENDED = frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED})
+_SOLD_ENDED = f"""{_SOLD} AND EXISTS
+    (SELECT FROM orders WHERE orders.id = order_id AND status = $1)"""
 _SOLD_IN = """SELECT id FROM orders
   WHERE status = $1 AND ($2::uuid IS NULL OR id < $2) AND EXISTS
     (SELECT FROM order_lines WHERE order_id = orders.id AND seller_id = $5)"""
+
+
+def _sold(status: OrderStatus | None, seller_id: UUID | None) -> str:
+    """How a seller's orders of a status are found."""
+    if status is None or seller_id is None:
+        return _SOLD
+    return _SOLD_ENDED if status in _ENDED else _SOLD_IN
 
 
 async def _read(db: Db, ids: Sequence[UUID]) -> dict[UUID, Order]:
