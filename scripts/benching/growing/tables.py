@@ -34,7 +34,7 @@ _UNUSED = """SELECT coalesce(parent.relname, i.relname) AS name
 
 async def read_sizes(urls: Mapping[str, str]) -> dict[str, int]:
     """Bytes of each table, and of each index, by `database.name`."""
-    found = {}
+    found: dict[str, int] = {}
     for kind in ("r", "i"):
         for name, rows in (await _ask(urls, _SIZES, kind)).items():
             found |= {f"{name}.{row['name']}": row["bytes"] for row in rows}
@@ -43,7 +43,7 @@ async def read_sizes(urls: Mapping[str, str]) -> dict[str, int]:
 
 async def read_rows(urls: Mapping[str, str]) -> dict[str, int]:
     """How many rows were read of each table so far, by `database.table`."""
-    found = {}
+    found: dict[str, int] = {}
     for name, rows in (await _ask(urls, _READ)).items():
         found |= {f"{name}.{row['name']}": row["rows"] for row in rows}
     return found
