@@ -112,6 +112,18 @@ def test_what_is_too_old_to_be_kept_is_not_loaded() -> None:
     assert len(_named(old, "messaging.sequences")) == 6
 
 
+def test_no_two_notifications_of_a_person_have_one_place() -> None:
+    span, moment = Span.before(NOW, 200), Moment(NOW, str(PERSON))
+    shelves = Shelves([PIECES] * 2, [1] * 2)
+    rows = [
+        line.split("\t")
+        for number in range(200)
+        for table, line in rows_of(past(number, span, WARES, PERSON), moment, shelves)
+        if table.name == "notifications"
+    ]
+    assert len({(row[1], row[-1]) for row in rows}) == len(rows) > 100
+
+
 def test_sums_of_one_name_must_be_one_and_what_is_wrong_must_be_nothing() -> None:
     assert (
         faults_of({"kept": {"orders 0": 5, "bank 0": 5}, "unbalanced": {"p": 0}}) == []

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
+
 from scripts.benching.growing.columns import Table
 from scripts.launcher.failures import Failure
 
@@ -29,11 +31,13 @@ async def copy_lines(
         for name in parts:  # left, and committed, in reverse: LAST is the last
             await stack.enter_async_context(databases[name].transaction())
         try:
-            await asyncio.gather(
-                *(_copy(databases[name], part) for name, part in parts.items())
-            )
-        except Exception as error:
-            raise Failure(f"the past cannot be loaded: {error}") from error
+            async with asyncio.TaskGroup() as copies:  # waits for those that go on
+                for name, part in parts.items():
+                    copies.create_task(_copy(databases[name], part))
+        except* asyncpg.PostgresError as errors:
+            raise Failure(
+                f"the past cannot be loaded: {errors.exceptions[0]}"
+            ) from errors
 
 
 async def forget_events(database: Any, told: Mapping[int, int]) -> None:

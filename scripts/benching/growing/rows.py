@@ -305,7 +305,7 @@ def _told(order: Past, moment: Moment) -> Iterator[Row]:
             yield PURCHASES, line_of(order.name, product_id, order.user)
     told = _TOLD_CANCELLED if order.is_cancelled else _TOLD
     slot = slot_of(order.id)
-    for template, kind, words, when in told:
+    for turn, (template, kind, words, when) in enumerate(told):
         at = when(order.placed_at) + timedelta(seconds=2)
         note = derived_id(order.id, template)
         reader = order.user_id or order.id
@@ -313,7 +313,7 @@ def _told(order: Past, moment: Moment) -> Iterator[Row]:
         if order.user_id:
             yield sequences("notifications"), line_of(note, 1)
             if moment.keeps(at, NOTIFICATIONS_DAYS_MAX):
-                yield NOTIFICATIONS, _note(order, note, kind, words, at)
+                yield NOTIFICATIONS, _note(order, note, kind, words, at, turn)
         yield sequences("messaging"), line_of(message, 1)
         if moment.keeps(at, MESSAGES_DAYS_MAX):
             mail = order.email or f"{order.user_id}@bench.example"
@@ -326,10 +326,13 @@ def _told(order: Past, moment: Moment) -> Iterator[Row]:
             )
 
 
-def _note(order: Past, note: UUID, kind: str, words: str, at: datetime) -> str:
+def _note(
+    order: Past, note: UUID, kind: str, words: str, at: datetime, turn: int
+) -> str:
+    """A notification; what one person hears at one moment has places of its own."""
     data = f'{{"order_id":"{order.name}","number":"{order.shown}"}}'
     title = f"Order {order.shown} {words}"
-    place = int(at.timestamp() * 1_000_000)
+    place = int(at.timestamp()) * 1_000_000 + at.microsecond + turn
     return line_of(
         *(note, order.user, kind, title, "Thank you.", data, "t", "t", "f"),
         *(at, at, at, 2, place),
