@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import asyncpg
-
 from scripts.benching.growing.columns import Table
 from scripts.launcher.failures import Failure
 
@@ -34,7 +32,7 @@ async def copy_lines(
             async with asyncio.TaskGroup() as copies:  # waits for those that go on
                 for name, part in parts.items():
                     copies.create_task(_copy(databases[name], part))
-        except* asyncpg.PostgresError as errors:
+        except ExceptionGroup as errors:
             raise Failure(
                 f"the past cannot be loaded: {errors.exceptions[0]}"
             ) from errors
