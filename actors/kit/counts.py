@@ -81,4 +81,5 @@ class Counts:
         return {
             "batches_total": self._batches.value,
             "messages_total": shard.reception.messages_total,
+            "entities": len(shard.batches.entities),
         }

@@ -222,7 +222,7 @@ class Fulfilment(Capturing):
         order = await store.read_order(db, q.order_id)
         if order is None or not may_see(order, q.viewer):
             raise not_found("order")
-        entries = await store.read_timeline(db, q.order_id)
+        entries = await store.read_timeline(db, order)
         return Page(timeline_for(order, q.viewer, entries))
 
     @handles_many(GetOrderContact)

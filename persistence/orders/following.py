@@ -1,6 +1,7 @@
 """What those who follow orders read: the changes above what they have."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from bus.orders import OrderStatus, TimelineEntry
@@ -8,9 +9,12 @@ from persistence.kit.database import Db
 
 
 async def read_timelines_after(
-    db: Db, wanted: Sequence[tuple[UUID, int, int]]
+    db: Db, wanted: Sequence[tuple[UUID, int, int]], since: date
 ) -> list[tuple[TimelineEntry, ...]]:
-    """For each order, version and limit the first changes above the version."""
+    """For each order, version and limit the first changes above the version.
+
+    No order is older than `since`: days before it are not opened.
+    """
     rows = await db.fetch(
         """SELECT wanted.n, entry.version, entry.status, entry.actor, entry.actor_id,
              entry.reason, entry.at
@@ -19,12 +23,13 @@ async def read_timelines_after(
            CROSS JOIN LATERAL
              (SELECT version, status, actor, actor_id, reason, at FROM timeline
               WHERE timeline.order_id = wanted.order_id
-                AND timeline.version > wanted.after
+                AND timeline.version > wanted.after AND timeline.day >= $4
               ORDER BY version LIMIT wanted.most) AS entry
            ORDER BY wanted.n, entry.version""",
         [order_id for order_id, _, _ in wanted],
         [after for _, after, _ in wanted],
         [most for _, _, most in wanted],
+        since,
     )
     found: list[list[TimelineEntry]] = [[] for _ in wanted]
     for row in rows:

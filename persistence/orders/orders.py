@@ -244,20 +244,16 @@ async def read_orders(
     before: UUID | None,
     limit: int,
 ) -> list[Order]:
-    """Orders, newest first: all, or those of a user and those with a seller's lines."""
-    rows = await db.fetch(
-        """SELECT id FROM orders
-           WHERE ($1::uuid IS NULL OR user_id = $1 OR id IN
-                  (SELECT order_id FROM order_lines WHERE seller_id = $2))
-             AND ($3::text IS NULL OR status = $3)
-             AND ($4::uuid IS NULL OR id < $4)
-           ORDER BY id DESC LIMIT $5""",
-        user_id,
-        seller_id,
-        status,
-        before,
-        limit,
-    )
+    """Orders, newest first: all, or those of a user and those with a seller's lines.
+
+    The newest of either side are read by an index of its own: one condition with OR
+    would walk through everybody's orders.
+    """
+    if user_id is None:
+        rows = await db.fetch(_NEWEST, status, before, limit)
+    else:
+        statement = _NEWEST_OF.format(sold=_sold(status, seller_id))
+        rows = await db.fetch(statement, status, before, limit, user_id, seller_id)
     wanted = [row["id"] for row in rows]
     found = await _read(db, wanted)
     return [found[order_id] for order_id in wanted]
@@ -274,12 +270,17 @@ async def read_orders_of(db: Db, ids: Iterable[UUID]) -> dict[UUID, Order]:
     return await _read(db, sorted(ids))
 
 
-async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
-    """All changes of an order, oldest first."""
+async def read_timeline(db: Db, order: Order) -> list[TimelineEntry]:
+    """All changes of an order as it was read, oldest first.
+
+    They lie in the days of its life, so the other days are not opened.
+    """
     rows = await db.fetch(
         """SELECT version, status, actor, actor_id, reason, at FROM timeline
-           WHERE order_id = $1 ORDER BY version""",
-        order_id,
+           WHERE order_id = $1 AND day BETWEEN $2 AND $3 ORDER BY version""",
+        order.id,
+        order.created_at.date(),
+        order.updated_at.date(),
     )
     return [
         TimelineEntry(
@@ -292,6 +293,32 @@ async def read_timeline(db: Db, order_id: UUID) -> list[TimelineEntry]:
         )
         for row in rows
     ]
+
+
+_NEWEST = """SELECT id FROM orders
+  WHERE ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
+  ORDER BY id DESC LIMIT $3"""
+_NEWEST_OF = """SELECT id FROM (
+    (SELECT id FROM orders WHERE user_id = $4
+       AND ($1::text IS NULL OR status = $1) AND ($2::uuid IS NULL OR id < $2)
+     ORDER BY id DESC LIMIT $3)
+    UNION
+    ({sold} ORDER BY 1 DESC LIMIT $3)) AS newest
+  ORDER BY id DESC LIMIT $3"""
+# Who sells nothing is no seller (null): the second part is then over at once.
+_SOLD = """SELECT DISTINCT order_id FROM order_lines
+  WHERE seller_id = $5 AND ($2::uuid IS NULL OR order_id < $2)"""
+_SOLD_AS = f"""{_SOLD} AND EXISTS
+    (SELECT FROM orders WHERE orders.id = order_id AND status = $1)"""
+
+
+def _sold(status: OrderStatus | None, seller_id: UUID | None) -> str:
+    """How a seller's orders, of a status, are found: among that seller's lines.
+
+    No index has the status: it would cost each order that is confirmed more than the
+    few who look for a rare one.
+    """
+    return _SOLD if status is None or seller_id is None else _SOLD_AS
 
 
 async def _read(db: Db, ids: Sequence[UUID]) -> dict[UUID, Order]:

@@ -73,7 +73,12 @@ class OrderRow(Table, table=True):
             "+ tax_amount AND items_amount >= 0",
             name="orders_sum",
         ),
-        sa.Index("orders_by_user", "user_id", "id"),
+        sa.Index(
+            "orders_by_user",
+            "user_id",
+            "id",
+            postgresql_where=sa.text("user_id IS NOT NULL"),
+        ),
     )
     id: UUID = Field(primary_key=True)
     number: str = Field(index=True, unique=True)
@@ -122,11 +127,16 @@ class OrderLineRow(Table, table=True):
 
     __tablename__ = "order_lines"
     __table_args__ = (
-        sa.Index("order_lines_by_seller", "seller_id", "order_id"),
         sa.Index(
             "order_lines_in_progress",
             *("seller_id", "order_id", "position"),
             postgresql_where=sa.text("in_progress"),
+        ),
+        sa.Index(
+            "order_lines_by_seller",
+            "seller_id",
+            "order_id",
+            postgresql_where=sa.text("seller_id IS NOT NULL"),
         ),
     )
     order_id: UUID = Field(primary_key=True)

@@ -79,9 +79,15 @@ class Kit(msgspec.Struct, frozen=True, kw_only=True):
     due: list[rows.Due] = []
 
     def whole_slots(self) -> set[int]:
-        """The slots whose events are all kept, from their first on."""
+        """The slots whose events are all kept, from their first on.
+
+        Of a slot that has told nothing for a week nothing is kept.
+        """
         first = {item.row.slot: item.row.n for item in reversed(self.told)}
-        return {slot.slot for slot in self.slots if first.get(slot.slot, 1) == 1}
+        kept = {
+            slot.slot: first.get(slot.slot, slot.published + 1) for slot in self.slots
+        }
+        return {slot for slot, n in kept.items() if n == 1}
 
     def is_whole(self) -> bool:
         """Whether no event of this domain has been dropped for its age yet."""

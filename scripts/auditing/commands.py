@@ -50,19 +50,27 @@ async def run_audit(
     *,
     settle_seconds: float = SETTLE_SECONDS,
     answered: dict[UUID, str] | None = None,
+    scope: dict[str, str] | None = None,
 ) -> Verdict:
-    """Audit the shop at this place; the tool of bench, tests and command alike."""
+    """Audit the shop at this place; the tool of bench, tests and command alike.
+
+    `scope` as in `loading.load_books`.
+    """
     connection = await streaming.connect(place.nats_url)
     try:
         rest = await wait_for_rest(place.urls, connection, settle_seconds)
-        books = await _load_quiet(place, connection, rest, answered or {})
+        books = await _load_quiet(place, connection, rest, answered or {}, scope)
     finally:
         await connection.close()
     return Verdict(violations=audit(books), rest=rest, counts=_counts(books))
 
 
 async def _load_quiet(
-    place: Place, connection: Any, rest: Rest, answered: dict[UUID, str]
+    place: Place,
+    connection: Any,
+    rest: Rest,
+    answered: dict[UUID, str],
+    scope: dict[str, str] | None,
 ) -> Books:
     """The books of a moment in which nothing was told, where there is one."""
     told = await told_so_far(place.urls)
@@ -77,6 +85,7 @@ async def _load_quiet(
                 consumers=place.consumers,
                 answered=answered,
                 waiting=rest.waiting,
+                scope=scope,
             )
         told = await told_so_far(place.urls)
         if told == before:

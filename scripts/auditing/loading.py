@@ -59,17 +59,20 @@ async def load_books(
     consumers: Mapping[str, Iterable[str]],
     answered: Mapping[UUID, str] | None = None,
     waiting: Iterable[UUID] = (),
+    scope: Mapping[str, str] | None = None,
 ) -> Books:
     """The books as the connections' transactions see them.
 
-    A database that has no connection counts as empty, and has no kit.
+    A database that has no connection counts as empty, and has no kit. `scope` has the
+    condition for a table's rows (`table`, or `database.table`), where not all count.
     """
+    where = scope or {}
     tables: dict[str, Any] = {}
     for name, kind in _tables().items():
         if kind.database in connections:
-            tables[name] = await _read(connections[kind.database], kind)
+            tables[name] = await _read(connections[kind.database], kind, where)
     kits = {
-        name: await _kit(connection)
+        name: await _kit(connection, where)
         for name, connection in connections.items()
         if name != money_rows.BankCharge.database
     }
@@ -86,22 +89,26 @@ async def load_books(
     )
 
 
-async def _kit(connection: Any) -> Kit:
-    outbox = await _read(connection, rows.OutboxRow, order="slot, n")
+async def _kit(connection: Any, where: Mapping[str, str]) -> Kit:
+    outbox = await _read(connection, rows.OutboxRow, where, order="slot, n")
     return Kit(
-        slots=await _read(connection, rows.Slot, order="slot"),
+        slots=await _read(connection, rows.Slot, where, order="slot"),
         told=[Told(row, _DOCUMENT.decode(row.payload)) for row in outbox],
-        sequences=await _read(connection, rows.LastSequence),
-        handled=await _read(connection, rows.Handled),
-        due=await _read(connection, rows.Due),
+        sequences=await _read(connection, rows.LastSequence, where),
+        handled=await _read(connection, rows.Handled, where),
+        due=await _read(connection, rows.Due, where),
     )
 
 
-async def _read(connection: Any, kind: type[Kind], order: str = "1") -> list[Kind]:
-    """All rows of a table, with the columns that the class names."""
+async def _read(
+    connection: Any, kind: type[Kind], where: Mapping[str, str], order: str = "1"
+) -> list[Kind]:
+    """The rows of a table that count, with the columns that the class names."""
     columns = ", ".join(kind.__struct_fields__)
     # The names are those of our own classes.
-    source = f"{kind.table} ORDER BY {order} LIMIT {ROWS_MAX + 1}"
+    place = f"{getattr(kind, 'database', '')}.{kind.table}"
+    condition = where.get(place, where.get(kind.table, "true"))
+    source = f"{kind.table} WHERE {condition} ORDER BY {order} LIMIT {ROWS_MAX + 1}"
     sql = f"SELECT {columns} FROM {source}"  # noqa: S608 - our own names
     found = [kind(*record) for record in await connection.fetch(sql)]
     if len(found) > ROWS_MAX:

@@ -17,12 +17,15 @@ from scripts.benching.beside import BESIDE
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.growing.growth import SIZES, sizes_of
 from scripts.benching.keeping import write_kept
+from scripts.benching.long_runs import grown, soaked
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
 from scripts.benching.report import Report, Wish
 from scripts.benching.running import CALLERS, run
+from scripts.benching.soaking.soak import MINUTES_MAX
 from scripts.benching.tables import show, show_part, show_sales, show_yardsticks
 from scripts.launcher.failures import Failure
 
@@ -58,7 +61,12 @@ class What(StrEnum):
     PROCESS = "process"
     EVENTS = "events"
     OVERLOAD = "overload"
+    GROWTH = "growth"
+    SOAK = "soak"
 
+
+PRODUCTS_BROWSED = 10_000
+PRODUCTS = {What.GROWTH: 100_000}
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
 Clients = Annotated[str, typer.Option(help=f"Numbers of clients; {CLIENTS}.")]
@@ -73,7 +81,7 @@ Processes = Annotated[
     int, typer.Option(min=1, max=PROCESSES_MAX, help="Load clients' processes.")
 ]
 Products = Annotated[
-    int, typer.Option(min=200, max=PRODUCTS_MAX, help="Products to browse.")
+    int | None, typer.Option(min=200, max=PRODUCTS_MAX, help="Products of the shop.")
 ]
 Buyers = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
 Pieces = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
@@ -87,6 +95,11 @@ Beside = Annotated[
     bool,
     typer.Option("--yardsticks", help="Other servers, Postgres alone."),
 ]
+Sizes = Annotated[str, typer.Option(help="Orders of the past, of growth.")]
+Minutes = Annotated[
+    float, typer.Option(min=0.2, max=MINUTES_MAX, help="Length of a soak.")
+]
+Folder = Annotated[Path | None, typer.Option(help="Keep growth's shop here.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write all figures here.")]
 Old = Annotated[Path | None, typer.Option("--compare", help="An earlier --json.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Draw into this PNG.")]
@@ -104,12 +117,15 @@ def command(
     seconds: Seconds = SECONDS,
     rate: Rate = 0.0,
     processes: Processes = 1,
-    products: Products = 10_000,
+    products: Products = None,
     buyers: Buyers = 2_000,
     pieces: Pieces = 100,
     times: Times = 1,
     kill: Kill = "",
     backlog: Waiting = BACKLOG,
+    sizes: Sizes = SIZES,
+    minutes: Minutes = 30.0,
+    folder: Folder = None,
     yardsticks: Beside = False,
     json: Json = None,
     old: Old = None,
@@ -130,7 +146,7 @@ def command(
             seconds=seconds,
             rate=rate,
             processes=processes,
-            products=products,
+            products=products or PRODUCTS.get(what, PRODUCTS_BROWSED),
             buyers=buyers,
             pieces=pieces,
             times=times,
@@ -140,6 +156,9 @@ def command(
             from_ray=from_ray,
             url=url,
             watch=draw is not None,
+            sizes=sizes_of(sizes),
+            minutes=minutes,
+            folder=folder,
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
@@ -183,8 +202,12 @@ def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     if wish.rate and wish.scene in CALLERS:
         raise Failure(f"{wish.scene} is a closed loop: it takes no --rate")
     earlier = read_report(files.old) if files.old else None
-    with own_shop() if start else nullcontext(Settings.load()) as settings:
-        report = asyncio.run(run(settings, wish))
+    if wish.scene == What.GROWTH:
+        report = grown(wish)
+    else:
+        with own_shop() if start else nullcontext(Settings.load()) as settings:
+            work = soaked if wish.scene == What.SOAK else run
+            report = asyncio.run(work(settings, wish))
     figures = os.environ.get("SOUK_FIGURES")
     if path := files.json or (Path(figures) if figures else None):
         write_kept(path, report)

@@ -23,6 +23,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     messages_total: int = 0
     batches_total: int = 0
     calls_total: int = 0
+    entities: int = 0
 
 
 async def probe(place: Place, address: str | None) -> dict[str, Shard]:
@@ -61,6 +62,7 @@ async def _ask(settings: Settings) -> dict[str, Shard]:
             messages_total=report.get("messages_total", 0),
             batches_total=report.get("batches_total", 0),
             calls_total=report.get("calls_total", 0),
+            entities=report.get("entities", 0),
         )
         for name, report in (await asker.shards()).items()
     }

@@ -1,5 +1,7 @@
 """What a run of the bench is asked for, and what it found."""
 
+from pathlib import Path
+
 import msgspec
 
 from scripts.auditing.commands import Verdict
@@ -9,14 +11,16 @@ from scripts.benching.costs import not_durable
 from scripts.benching.events import Events
 from scripts.benching.filling import Imported
 from scripts.benching.flash import Rates, Sale, faults
+from scripts.benching.growing.growth import Growth
 from scripts.benching.holding import Holds
 from scripts.benching.measuring import Measured
 from scripts.benching.ordering import Process
 from scripts.benching.overload import Overload
 from scripts.benching.pairing import Asks
+from scripts.benching.soaking.soak import Soak
 from scripts.benching.yardsticks import Yardsticks
 
-Part = Holds | Asks | Process | Events | Overload
+Part = Holds | Asks | Process | Events | Overload | Growth | Soak
 """What a scene of a kind of its own found, which says its own faults and aims."""
 
 
@@ -38,6 +42,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     from_ray: bool = False
     url: str = ""
     watch: bool = False
+    sizes: tuple[int, ...] = ()
+    minutes: float = 0.0
+    folder: Path | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +62,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     process: Process | None = None
     events: Events | None = None
     overload: Overload | None = None
+    growth: Growth | None = None
+    soak: Soak | None = None
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
@@ -62,7 +71,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def parts(self) -> list[Part]:
         """What was measured of a kind of its own."""
-        parts = (self.holds, self.asks, self.process, self.events, self.overload)
+        parts: tuple[Part | None, ...] = (
+            *(self.holds, self.asks, self.process, self.events, self.overload),
+            *(self.growth, self.soak),
+        )
         return [part for part in parts if part is not None]
 
     def faults(self) -> list[str]:

@@ -25,10 +25,11 @@ ADDRESS = {
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A page that somebody looks at, and of what kind it is."""
+    """A page that somebody looks at, of what kind it is, and whose token is shown."""
 
     kind: str
     path: str
+    bearer: str = ""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +83,10 @@ class Browse:
     async def act(self, desk: Desk, dice: random.Random) -> None:
         """Look at one."""
         visit = dice.choice(self._visits)
-        await desk.ask(visit.kind, "GET", visit.path, headers=self._headers)
+        headers = dict(self._headers)
+        if visit.bearer:
+            headers["Authorization"] = f"Bearer {visit.bearer}"
+        await desk.ask(visit.kind, "GET", visit.path, headers=headers)
 
 
 class Hot:

@@ -6,12 +6,15 @@ from rich.table import Table
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.events import Events
 from scripts.benching.flash import Rates, Sale, faults
+from scripts.benching.growing.growth import Growth
 from scripts.benching.holding import Holds
+from scripts.benching.long_runs import show_growth, show_soak
 from scripts.benching.measuring import SHARES, Measured
 from scripts.benching.ordering import Process
 from scripts.benching.overload import Overload
 from scripts.benching.pairing import Asks
 from scripts.benching.report import Part
+from scripts.benching.soaking.soak import Soak
 from scripts.benching.yardsticks import Yardsticks
 
 SHOWN_MIN = 0.005
@@ -63,6 +66,10 @@ def show_part(console: Console, part: Part) -> None:
         console.print(part.words())
     elif isinstance(part, Events):
         show_events(console, part)
+    elif isinstance(part, Growth):
+        show_growth(console, part)
+    elif isinstance(part, Soak):
+        show_soak(console, part)
     else:
         show_inner(console, part)
 

@@ -209,3 +209,50 @@ def test_the_processes_under_load_are_drawn_as_flames(
         drawn = (tmp_path / f"{name}.svg").read_text()
         assert drawn.startswith("<svg") and "</svg>" in drawn
         assert str(ROOT) not in drawn
+
+
+def test_a_shop_with_a_past_is_measured_at_each_size_and_is_sound(
+    tmp_path: Path,
+) -> None:
+    """It starts a shop of its own several times, whose past is loaded in between."""
+    path = tmp_path / "growth.json"
+    sizes = ("--sizes", "100,300", "--products", "200")
+    words = ("growth", *sizes, "--clients", "4", "--seconds", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.benching", *words, "--json", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=3 * RUN_SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    growth = json.loads(path.read_text())["growth"]
+    small, large = growth["sizes"]
+    assert (small["loaded"]["orders"], large["loaded"]["orders_new"]) == (100, 200)
+    for size in growth["sizes"]:
+        assert size["violations"] == []
+        assert size["measured"]["orders"] > 0
+        assert all(page["count"] > 0 for page in size["reads"].values())
+    aims = {aim["key"]: aim for aim in json.loads(path.read_text())["aims"]}
+    assert aims["growth-start"]["figure"] > 0
+    assert aims["growth-cpu-ms-an-order"]["aim"] == 1.2
+
+
+def test_a_soak_samples_every_process_and_tells_its_slope(
+    live_shop: LiveShop, tmp_path: Path
+) -> None:
+    words = ("soak", "--minutes", "0.4", "--rate", "5")
+    report = _bench(live_shop, tmp_path / "soak.json", *words)
+    soak = report["soak"]
+    assert soak["operations"] == 120
+    assert soak["errors"] == {}
+    assert soak["applied"]
+    assert {"orders/0", "gateway", "Postgres", "NATS"} <= soak["trends"].keys()
+    orders = soak["trends"]["orders/0"]
+    assert orders["samples"] >= 5
+    assert 0 < orders["held"]["unique"] <= orders["held"]["resident"]
+    assert orders["held"]["files"] > 0
+    assert soak["entities"]["orders/0"] > 0
+    keys = {aim["key"] for aim in report["aims"]}
+    assert {"soak-memory-orders/0", "soak-files", "soak-connections"} <= keys

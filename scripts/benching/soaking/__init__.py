@@ -1,0 +1,1 @@
+"""The soak: a load for long, and what every process holds meanwhile."""
