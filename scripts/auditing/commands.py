@@ -52,13 +52,22 @@ async def run_audit(
     answered: dict[UUID, str] | None = None,
 ) -> Verdict:
     """Audit the shop at this place; the tool of bench, tests and command alike."""
+    verdict, _ = await audited(place, settle_seconds=settle_seconds, answered=answered)
+    return verdict
+
+
+async def audited(
+    place: Place, *, settle_seconds: float, answered: dict[UUID, str] | None = None
+) -> tuple[Verdict, Books]:
+    """The same, with the books that were compared, for who looks at them further."""
     connection = await streaming.connect(place.nats_url)
     try:
         rest = await wait_for_rest(place.urls, connection, settle_seconds)
         books = await _load_quiet(place, connection, rest, answered or {})
     finally:
         await connection.close()
-    return Verdict(violations=audit(books), rest=rest, counts=_counts(books))
+    verdict = Verdict(violations=audit(books), rest=rest, counts=_counts(books))
+    return verdict, books
 
 
 async def _load_quiet(

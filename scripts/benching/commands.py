@@ -16,6 +16,9 @@ from bus.kit.settings import Settings, SettingsError
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.marketplace.data import Keys, Size
+from scripts.benching.marketplace.filling import PRODUCTS_EACH_MAX
+from scripts.benching.marketplace.tables import show_marketplace
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
@@ -33,6 +36,11 @@ BUYERS_MAX = 100_000
 TIMES_MAX = 100
 PRODUCTS_MAX = 100_000
 PROCESSES_MAX = 8
+SELLERS_MAX = 2_000
+CUSTOMERS_MAX = 100_000
+SIZE = Size()
+CHEAP_PASSWORDS = {"SOUK_BCRYPT_ROUNDS": "4"}
+"""Of a shop that signs up hundreds of sellers, and measures no signing in."""
 VIOLATION, UNABLE = 1, 2
 WIDTH = 110  # of what is no terminal
 
@@ -45,8 +53,21 @@ class What(StrEnum):
     CART = "cart"
     CHECKOUT = "checkout"
     FLASH = "flash"
+    MARKETPLACE = "marketplace"
     MIXED = "mixed"
     REPLAY = "replay"
+
+
+class Which(StrEnum):
+    """Which keys a marketplace is measured with; both in one run."""
+
+    BOTH = "both"
+    UNIFORM = "uniform"
+    ZIPF = "zipf"
+
+    def all(self) -> tuple[Keys, ...]:
+        """Each of them."""
+        return tuple(Keys) if self is Which.BOTH else (Keys(self.value),)
 
 
 Of = Annotated[What, typer.Argument(help="What is measured.")]
@@ -59,10 +80,26 @@ Rate = Annotated[
     typer.Option(min=0, max=RATE_MAX, help="Operations a second; 0: a closed loop."),
 ]
 Processes = Annotated[
-    int, typer.Option(min=1, max=PROCESSES_MAX, help="Load clients' processes.")
+    int,
+    typer.Option(
+        min=0,
+        max=PROCESSES_MAX,
+        help="Load clients' processes; 0: one, for a marketplace two.",
+    ),
 ]
 Products = Annotated[
     int, typer.Option(min=200, max=PRODUCTS_MAX, help="Products to browse.")
+]
+Sellers = Annotated[int, typer.Option(min=1, max=SELLERS_MAX, help="Of a marketplace.")]
+ProductsEach = Annotated[
+    int,
+    typer.Option(min=1, max=PRODUCTS_EACH_MAX, help="Products of each of its sellers."),
+]
+Customers = Annotated[
+    int, typer.Option(min=1, max=CUSTOMERS_MAX, help="Of a marketplace.")
+]
+Distribution = Annotated[
+    Which, typer.Option(help="How often a marketplace's products are wanted.")
 ]
 Buyers = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
 Pieces = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
@@ -84,12 +121,16 @@ def command(
     clients: Clients = "",
     seconds: Seconds = SECONDS,
     rate: Rate = 0.0,
-    processes: Processes = 1,
+    processes: Processes = 0,
     products: Products = 10_000,
     buyers: Buyers = 2_000,
     pieces: Pieces = 100,
     times: Times = 1,
     kill: Kill = "",
+    keys: Distribution = Which.BOTH,
+    sellers: Sellers = SIZE.sellers,
+    products_each: ProductsEach = SIZE.products_each,
+    customers: Customers = SIZE.customers,
     yardsticks: Beside = False,
     json: Json = None,
     old: Old = None,
@@ -99,7 +140,7 @@ def command(
     """Load a shop over HTTP and say what it does and what that costs.
 
     Ends with 1 when the figures do not count: the audit objects, a database is not
-    durable, or a flash sale was not exact.
+    durable, a flash sale was not exact, or a marketplace has an anomaly.
     """
     try:
         wish = Wish(
@@ -114,6 +155,10 @@ def command(
             times=times,
             kill=kill,
             yardsticks=yardsticks,
+            keys=keys.all(),
+            size=Size(
+                sellers=sellers, products_each=products_each, customers=customers
+            ),
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
@@ -148,7 +193,8 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
 def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     """Measure, write and print; why the figures do not count."""
     earlier = read_report(files.old) if files.old else None
-    with own_shop() if start else nullcontext(Settings.load()) as settings:
+    besides = CHEAP_PASSWORDS if wish.scene == What.MARKETPLACE else {}
+    with own_shop(besides) if start else nullcontext(Settings.load()) as settings:
         report = asyncio.run(run(settings, wish))
     figures = os.environ.get("SOUK_FIGURES")
     if path := files.json or (Path(figures) if figures else None):
@@ -171,6 +217,8 @@ def _show(report: Report) -> Console:
         console.print(report.imported.words())
     if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
         show_browsing(console, browsed)
+    if report.marketed:
+        show_marketplace(console, report.marketed, report.checked)
     if report.sales:
         show_sales(console, report.sales, report.rates)
     if report.yardsticks is not None:

@@ -52,6 +52,21 @@ class Desk:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """The answer's body; raises `Stopped` when it was not answered well."""
+        answer = await self.exchange(method, path, body, headers)
+        if answer.status in GOOD:
+            self.note(kind, answer)
+            return answer.body
+        self.note(refuser(answer.status, answer.body), answer)
+        raise Stopped
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> "Answer":
+        """Whatever is answered, counted nowhere yet."""
         headers = headers or {}
         data = None
         if body is not None:
@@ -64,16 +79,24 @@ class Desk:
         ) as answer:
             said = await answer.read()
         taken = (time.perf_counter() - begun) * 1000
-        if answer.status in GOOD:
-            self.tally.note(kind, answer.status, taken)
-            return said
-        self.tally.note(refuser(answer.status, said), answer.status, taken)
-        raise Stopped
+        return Answer(answer.status, said, taken)
+
+    def note(self, kind: str, answer: "Answer") -> None:
+        """Count an answer under this kind."""
+        self.tally.note(kind, answer.status, answer.milliseconds)
 
     async def order(self, body: Any, headers: dict[str, str] | None = None) -> None:
         """Place an order, and keep its id."""
         said = await self.ask("order", "POST", "/orders", body, headers)
         self.tally.order_ids.append(msgspec.json.decode(said)["id"])
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered, and how long that took."""
+
+    status: int
+    body: bytes
+    milliseconds: float
 
 
 def refuser(status: int, said: bytes) -> str:

@@ -18,6 +18,8 @@ import msgspec
 import uvloop
 
 from scripts.benching.desk import ANSWER_SECONDS_MAX, Desk, Stopped, Tally
+from scripts.benching.marketplace.journal import Journal
+from scripts.benching.marketplace.scene import Marketplace
 from scripts.benching.scenes import SCENES, Scene, Task
 
 Key = TypeVar("Key", int, str)
@@ -28,6 +30,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     `milliseconds` are of whole operations that went well, in an open loop from when
     each was due; `by_kind` are those of single requests, refusals by who refused.
+    `journal` is a marketplace's.
     `begun_at` and `ended_at` are in seconds since the epoch, for another process.
     """
 
@@ -39,6 +42,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float
     cpu_seconds: float
     by_kind: dict[str, list[float]] = {}
+    journal: Journal = []
 
     @property
     def seconds(self) -> float:
@@ -88,7 +92,7 @@ async def run(task: Task) -> Load:
     """All clients until the time or the count is up, and their last answers."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    scene = SCENES[task.scene](task)
+    scene = _scene(task)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         before = _cpu_seconds()
         desk = Desk(task.url, session, Tally())
@@ -109,7 +113,12 @@ async def run(task: Task) -> Load:
             ended_at=time.time(),
             cpu_seconds=_cpu_seconds() - before,
             by_kind=tally.by_kind,
+            journal=scene.journal if isinstance(scene, Marketplace) else [],
         )
+
+
+def _scene(task: Task) -> Scene:
+    return Marketplace(task) if task.market else SCENES[task.scene](task)
 
 
 async def _client(
@@ -161,6 +170,8 @@ def shared_out(task: Task, count: int) -> list[Task]:
             requests_max=_part(task.requests_max, count, number),
             rate=task.rate / count,
             seed=task.seed + number,
+            number=number,
+            processes=count,
         )
         for number in range(count)
     ]
@@ -177,6 +188,7 @@ def merged(loads: list[Load]) -> Load:
         ended_at=max(load.ended_at for load in loads),
         cpu_seconds=sum(load.cpu_seconds for load in loads),
         by_kind=_joined([load.by_kind for load in loads]),
+        journal=[entry for load in loads for entry in load.journal],
     )
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,10 +17,14 @@ START_SECONDS_MAX = 300.0
 
 
 @contextmanager
-def own_shop() -> Iterator[Settings]:
-    """Start it with the environment's settings, but for what is its own."""
+def own_shop(besides: Mapping[str, str] | None = None) -> Iterator[Settings]:
+    """Start it with the environment's settings, but for what is its own.
+
+    `besides` are settings that the environment may still say otherwise.
+    """
     with tempfile.TemporaryDirectory(prefix="souk-bench-") as folder:
         environ = {
+            **(besides or {}),
             **os.environ,
             "SOUK_DATA_DIR": str(Path(folder, "data")),
             "SOUK_HTTP_PORT": str(free_port()),

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from bus.kit.settings import Settings
-from scripts.auditing.commands import Verdict, run_audit
+from scripts.auditing.commands import Verdict, audited
 from scripts.auditing.place import Place, running_place
 from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
@@ -16,6 +16,14 @@ from scripts.benching.costs import not_durable, read_durability
 from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, faults, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
+from scripts.benching.marketplace.data import Keys, Size
+from scripts.benching.marketplace.measuring import (
+    PROCESSES,
+    Checked,
+    Fair,
+    Marketed,
+    aims_of,
+)
 from scripts.benching.measuring import Bench, Measured
 from scripts.benching.scenes import Visit
 from scripts.benching.yardsticks import Yardsticks, measure_yardsticks
@@ -24,6 +32,7 @@ from scripts.launcher.keys import read_credentials
 
 AUDIT_SECONDS = 30.0
 RATES_SECONDS_MAX = 3.0
+MARKETPLACE = "marketplace"
 PEOPLE = ("admin", "seller", "customer")
 
 
@@ -34,13 +43,15 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[int, ...]
     seconds: float
     rate: float = 0.0
-    processes: int = 1
+    processes: int = 0
     products: int = 10_000
     buyers: int = 2_000
     pieces: int = 100
     times: int = 1
     kill: str = ""
     yardsticks: bool = False
+    keys: tuple[Keys, ...] = (Keys.UNIFORM, Keys.ZIPF)
+    size: Size = Size()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +67,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
+    marketed: list[Marketed] = []
+    checked: list[Checked] = []
 
     def faults(self) -> list[str]:
         """Why the figures do not count: nothing when all is as it must be."""
@@ -64,6 +77,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         ]
         found += not_durable(self.durability)
         found += [fault for sale in self.sales for fault in faults(sale)]
+        found += [
+            f"{one.criterion}: {one.ids}: {one.detail}"
+            for check in self.checked
+            for every in check.anomalies.values()
+            for one in every
+        ]
         for one in self.measured:
             if isinstance(one, Browsed) and one.errors:
                 found.append(f"errors of {one.clients} clients: {one.errors}")
@@ -88,15 +107,24 @@ async def run(settings: Settings, wish: Wish) -> Report:
     async with signed_in(url, login) as seller:
         bench = Bench(
             place,
-            await prepare(seller),
+            () if wish.scene == MARKETPLACE else await prepare(seller),
             wish.seconds,
             visits=visits,
             rate=wish.rate,
-            processes=wish.processes,
+            processes=wish.processes or _processes(wish.scene),
         )
-        found = await _measure(bench, seller, wish, visits)
+        fair = Fair(bench, login, _cpus()) if wish.scene == MARKETPLACE else None
+        found = await _measure(bench, seller, wish, visits, fair)
         found.imported = imported
-    return await _report(place, bench, wish, found)
+    return await _report(place, bench, wish, found, fair)
+
+
+def _processes(scene: str) -> int:
+    return PROCESSES if scene == MARKETPLACE else 1
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 class _Found(msgspec.Struct, kw_only=True):
@@ -104,11 +132,18 @@ class _Found(msgspec.Struct, kw_only=True):
     sales: list[Sale] = []
     rates: Rates | None = None
     imported: Imported | None = None
+    marketed: list[Marketed] = []
 
 
 async def _measure(
-    bench: Bench, seller: Seller, wish: Wish, visits: tuple[Visit, ...]
+    bench: Bench,
+    seller: Seller,
+    wish: Wish,
+    visits: tuple[Visit, ...],
+    fair: Fair | None,
 ) -> _Found:
+    if fair is not None:
+        return await _marketplace(fair, wish)
     if wish.scene == "browse" and not wish.rate:
         looked = [
             await measure_browsing(bench.url, visits, count, wish.seconds)
@@ -119,6 +154,19 @@ async def _measure(
         return await _flash(bench, seller, wish)
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
+
+
+async def _marketplace(fair: Fair, wish: Wish) -> _Found:
+    if wish.size.customers < max(wish.clients):
+        raise Failure("there are fewer --customers than --clients")
+    await fair.open(wish.size, wish.keys)
+    done = [
+        one for count in wish.clients for one in await fair.measure(count, wish.seconds)
+    ]
+    return _Found(
+        measured=[figures for _, figures in done],
+        marketed=[load for load, _ in done],
+    )
 
 
 async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
@@ -145,15 +193,20 @@ async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
     )
 
 
-async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Report:
+async def _report(
+    place: Place, bench: Bench, wish: Wish, found: _Found, fair: Fair | None
+) -> Report:
     answered = {UUID(order_id): "CONFIRMED" for order_id in bench.answered}
-    verdict = await run_audit(place, settle_seconds=AUDIT_SECONDS, answered=answered)
+    verdict, books = await audited(
+        place, settle_seconds=AUDIT_SECONDS, answered=answered
+    )
+    checked = fair.check(books) if fair else []
     clients = max(wish.clients)
     beside = None
     if wish.yardsticks:
         beside = await measure_yardsticks(place, clients, wish.seconds / 2)
     return Report(
-        cpus=len(os.sched_getaffinity(0)),
+        cpus=_cpus(),
         seconds=wish.seconds,
         durability=await read_durability(place.urls),
         measured=found.measured,
@@ -162,6 +215,9 @@ async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Repo
         rates=found.rates,
         yardsticks=beside,
         imported=found.imported,
+        marketed=found.marketed,
+        checked=checked,
+        aims=aims_of(found.marketed, checked) if fair else [],
     )
 
 

@@ -13,8 +13,9 @@ import pytest
 from aiohttp import web
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, refuser
+from scripts.benching.drawing import drawn, zipf
 from scripts.benching.load import Starts, run
-from scripts.benching.scenes import SCENES, Task, Visit, drawn, zipf
+from scripts.benching.scenes import SCENES, Task, Visit
 from tests.conftest import free_port
 
 SKUS = tuple(f"S-{number}" for number in range(50))
