@@ -163,6 +163,7 @@ async def _marketplace(fair: Fair, wish: Wish) -> _Found:
     done = [
         one for count in wish.clients for one in await fair.measure(count, wish.seconds)
     ]
+    await fair.look_at_rest()
     return _Found(
         measured=[figures for _, figures in done],
         marketed=[load for load, _ in done],

@@ -6,7 +6,7 @@ import msgspec
 
 from scripts.benching.desk import GOOD, Desk, Stopped
 from scripts.benching.marketplace.answers import Cart, Order, Problem, problem_of
-from scripts.benching.marketplace.data import sku_of
+from scripts.benching.marketplace.data import rank_of, sku_of
 from scripts.benching.marketplace.journal import Added, CheckedOut
 from scripts.benching.marketplace.stalls import Asking, Customer, Stalls, count
 from scripts.benching.scenes import ADDRESS
@@ -142,8 +142,5 @@ async def _take_out(
 
 def _remember(stalls: Stalls, order: Order) -> None:
     """The parcels that sellers are to ship of it, one each."""
-    sellers = {
-        int(line.sku.rsplit("-", 2)[1]) % len(stalls.market.sellers)
-        for line in order.items
-    }
+    sellers = {rank_of(line.sku) % len(stalls.market.sellers) for line in order.items}
     stalls.unshipped.extend((str(order.id), seller) for seller in sorted(sellers))

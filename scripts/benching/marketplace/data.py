@@ -96,6 +96,11 @@ def sku_of(market: str, rank: int, generation: int) -> str:
     return f"{market}-{rank:05}-{generation}"
 
 
+def rank_of(sku: str) -> int:
+    """A SKU's place in its market; a new product at a place has the old one's."""
+    return int(sku.rsplit("-", 2)[1])
+
+
 def opening_price(rank: int) -> int:
     """In minor units, the same each time."""
     span = PRICE_MAX_MINOR - PRICE_MIN_MINOR

@@ -13,15 +13,21 @@ STANDS = frozenset(
     {"CONFIRMED", "PROCESSING", "SHIPPED", "DELIVERED", "PARTIALLY_REFUNDED"}
 )
 CANCELLED = "CANCELLED"
+ENDED, DONE = frozenset({CANCELLED, "REFUNDED"}), frozenset({CANCELLED, "DELIVERED"})
 SOLD = "COMMITTED"
 HELD = frozenset({"HELD", SOLD})
 TAKEN = frozenset({"SUCCEEDED", "AUTHORIZED", "CAPTURING"})
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of an order; `held` are the pieces that inventory has for it."""
+    """A line of an order; `held` are the pieces that inventory has for it.
+
+    `amount` is in minor units.
+    """
 
     quantity: int
+    amount: int = 0
+    in_progress: bool = False
     shipped: int = 0
     held: int = 0
 
@@ -82,6 +88,9 @@ def facts_of(books: Books, market: str) -> Facts:
             lines={
                 line.sku: Line(
                     quantity=line.quantity,
+                    amount=line.quantity * line.unit_amount,
+                    in_progress=by_id[order_id].status not in ENDED
+                    and line.status not in DONE,
                     shipped=line.shipped,
                     held=held.get((order_id, line.sku), 0),
                 )

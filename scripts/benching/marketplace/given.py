@@ -22,8 +22,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a marketplace, when nothing is under way any more."""
+    """A run of a marketplace, when nothing is under way any more.
 
+    `sellers` are their ids: the n-th has each rank that leaves n when divided by their
+    number.
+    """
+
+    sellers: tuple[str, ...]
     opening: dict[str, Opening]
     journal: Journal
     facts: Facts

@@ -23,14 +23,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=T
 
 
 class Priced(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line as a cart or an order shows it: the price of today, in minor units.
-
-    `version` is that of the product, where the answer says it.
-    """
+    """A line as a cart or an order shows it: the price of today, in minor units."""
 
     sku: str
     price: int
-    version: int | None = None
 
 
 class Added(Asked, frozen=True, kw_only=True):
@@ -113,7 +109,7 @@ class Delivered(Asked, frozen=True, kw_only=True):
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
-    """Orders, lines or pieces, and money of a dashboard, in minor units."""
+    """What a seller has in progress: orders, order lines, and money in minor units."""
 
     orders: int
     items: int
@@ -125,6 +121,7 @@ class Dashboard(Asked, frozen=True, kw_only=True):
 
     `told` are the answer's totals, `summed` what its own items come to; `more` where
     it does not show all of them. `twice` counts lines that it shows more than once.
+    `at_rest`: nothing was under way any more, so it must say what the databases say.
     """
 
     seller_id: str
@@ -132,6 +129,7 @@ class Dashboard(Asked, frozen=True, kw_only=True):
     summed: Sums | None = None
     more: bool = False
     twice: int = 0
+    at_rest: bool = False
 
 
 Entry = Union[  # noqa: UP007 - msgspec reads the tags of its members

@@ -1,9 +1,11 @@
 """A marketplace under load with each of its key distributions, and what that shows."""
 
+import aiohttp
 import msgspec
 
 from scripts.auditing.books import Books
 from scripts.benching.aims import Aim, Side
+from scripts.benching.desk import Desk, Stopped, Tally
 from scripts.benching.load import Load, share_of
 from scripts.benching.marketplace.checking import CRITERIA, Anomaly, find_anomalies
 from scripts.benching.marketplace.data import Keys, Market, Size
@@ -13,9 +15,11 @@ from scripts.benching.marketplace.filling import (
     open_market,
     with_new_tokens,
 )
-from scripts.benching.marketplace.given import Given, Opening
-from scripts.benching.marketplace.journal import Journal
+from scripts.benching.marketplace.given import Given, Opening, each
+from scripts.benching.marketplace.journal import Dashboard, Journal
 from scripts.benching.marketplace.scene import MIX
+from scripts.benching.marketplace.sellers import look_as
+from scripts.benching.marketplace.stalls import Stalls
 from scripts.benching.measuring import WARM_OPERATIONS, Bench, Measured, measured
 from scripts.launcher.failures import Failure
 
@@ -55,12 +59,18 @@ class Marketed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What was held against the criteria, and what does not hold, by criterion."""
+    """What was held against the criteria, and what does not hold, by criterion.
+
+    `whole_dashboards` are those that showed all of their lines; of the others, and of
+    all at rest, the totals are held against the databases.
+    """
 
     keys: Keys
     requests: int
     orders: int
     events: int
+    dashboards: int
+    whole_dashboards: int
     anomalies: dict[str, list[Anomaly]]
 
     @property
@@ -101,6 +111,12 @@ class Fair:
     ) -> list[tuple[Marketed, Measured]]:
         """A load of as many clients on each market, one after another."""
         return [await self._one(keys, clients, seconds) for keys in self._markets]
+
+    async def look_at_rest(self) -> None:
+        """Every seller's dashboard, once nothing is under way any more."""
+        await self._bench.rest()
+        for keys, market in self._markets.items():
+            self._journals[keys] += await looked(self._bench.url, market)
 
     def check(self, books: Books) -> list[Checked]:
         """Hold all journals against the books of a shop at rest."""
@@ -146,6 +162,19 @@ def marketed(keys: Keys, figures: Measured, load: Load, cpus: int) -> Marketed:
     )
 
 
+async def looked(url: str, market: Market) -> Journal:
+    """The dashboards of all sellers, one after another; raises `Failure`."""
+    stalls = Stalls(market, 0, 1)
+    async with aiohttp.ClientSession() as session:
+        desk = Desk(url, session, Tally())
+        for seller in market.sellers:
+            try:
+                await look_as(stalls, desk, seller, at_rest=True)
+            except Stopped:
+                raise Failure(f"a dashboard was refused: {desk.tally.by_kind}") from None
+    return stalls.journal
+
+
 def _kind(load: Load, name: str) -> Kind:
     times = load.by_kind.get(name, [])
     return Kind(
@@ -164,12 +193,22 @@ def checked(market: Market, journal: Journal, books: Books) -> Checked:
         good.sku: Opening(price=good.price, pieces=market.size.pieces)
         for good in market.goods
     }
-    found = find_anomalies(Given(opening=opening, journal=journal, facts=facts))
+    found = find_anomalies(
+        Given(
+            sellers=tuple(seller.id for seller in market.sellers),
+            opening=opening,
+            journal=journal,
+            facts=facts,
+        )
+    )
+    dashboards = [one for one in each(journal, Dashboard) if one.told is not None]
     return Checked(
         keys=market.keys,
         requests=len(journal),
         orders=len(facts.orders),
         events=len(facts.told),
+        dashboards=len(dashboards),
+        whole_dashboards=sum(not one.more for one in dashboards),
         anomalies={
             name: [one for one in found if one.criterion == name] for name in CRITERIA
         },

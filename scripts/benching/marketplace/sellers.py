@@ -11,6 +11,7 @@ from scripts.benching.marketplace.answers import Dashboard, Parcels, Product
 from scripts.benching.marketplace.data import (
     PRICE_MAX_MINOR,
     PRICE_MIN_MINOR,
+    SellerAccount,
     money,
     product_body,
     sku_of,
@@ -21,6 +22,8 @@ ADJUST_PERCENT_MAX = 10
 DELETE_SHARE = 0.5
 """Of Product Delete/Update; the paper's text deletes, its later driver replaces."""
 DELIVERED_SELLERS_MAX = 10
+SHOWN_MAX = 100
+"""Lines of a dashboard; the totals count all."""
 SHIPPED_MAX = 10
 """Parcels that are shipped before a delivery, which delivers as many at most."""
 
@@ -92,10 +95,15 @@ async def deliver(stalls: Stalls, desk: Desk, dice: random.Random) -> None:
 async def look(stalls: Stalls, desk: Desk, dice: random.Random) -> None:
     """Seller Dashboard: the totals of the orders in progress, and their lines."""
     seller = stalls.market.sellers[stalls.sellers.one(dice)]
-    headers = _bearer(seller.token)
-    asking = await stalls.ask(
-        desk.exchange("GET", "/sellers/dashboard", headers=headers)
-    )
+    await look_as(stalls, desk, seller)
+
+
+async def look_as(
+    stalls: Stalls, desk: Desk, seller: SellerAccount, *, at_rest: bool = False
+) -> None:
+    """The dashboard of this seller, with as many lines as it shows at most."""
+    path, headers = f"/sellers/dashboard?limit={SHOWN_MAX}", _bearer(seller.token)
+    asking = await stalls.ask(desk.exchange("GET", path, headers=headers))
     told = summed = None
     more, twice = False, 0
     if asking.answer.status in GOOD:
@@ -109,6 +117,7 @@ async def look(stalls: Stalls, desk: Desk, dice: random.Random) -> None:
             summed=summed,
             more=more,
             twice=twice,
+            at_rest=at_rest,
             **asking.said(),
         )
     )

@@ -14,6 +14,7 @@ from scripts.benching.marketplace.answers import problem_of
 from scripts.benching.marketplace.data import Draws, Market
 from scripts.benching.marketplace.journal import UNANSWERED, Journal
 
+BY_NOBODY = "answered by nobody"
 UNSHIPPED_MAX = 10_000
 """Parcels that are kept in mind to be shipped; older ones stay unshipped."""
 
@@ -137,5 +138,6 @@ def count(desk: Desk, kind: str, asking: Asking) -> None:
     if answer.status in GOOD:
         desk.note(kind, answer)
         return
-    desk.note(refuser(answer.status, answer.body), answer)
+    unanswered = answer.status == UNANSWERED
+    desk.note(BY_NOBODY if unanswered else refuser(answer.status, answer.body), answer)
     raise Stopped

@@ -19,7 +19,8 @@ def show_marketplace(
     for check in checks:
         console.print(
             f"\n{check.keys} keys: {check.requests} requests, {check.orders} orders "
-            f"and {check.events} events held against the criteria"
+            f"and {check.events} events held against the criteria; "
+            f"{check.whole_dashboards} of {check.dashboards} dashboards were whole"
         )
         for name, found in check.anomalies.items():
             console.print(f"  {name}: {len(found) or 'no'} anomalies")
