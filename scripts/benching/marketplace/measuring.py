@@ -171,7 +171,9 @@ async def looked(url: str, market: Market) -> Journal:
             try:
                 await look_as(stalls, desk, seller, at_rest=True)
             except Stopped:
-                raise Failure(f"a dashboard was refused: {desk.tally.by_kind}") from None
+                raise Failure(
+                    f"a dashboard was refused: {desk.tally.by_kind}"
+                ) from None
     return stalls.journal
 
 
