@@ -45,7 +45,8 @@ class Marketed(msgspec.Struct, frozen=True, kw_only=True):
 
     `per_second` counts until the last effect, `per_core` is by the CPU seconds that
     the shop spent, `per_machine_core` by all cores of the machine for all the time,
-    which the load client uses too. CPU is in ms a transaction, the client's apart.
+    which the load client uses too. CPU is in ms a transaction, the client's apart;
+    `dearest` is the part of the shop that most of it was spent in.
     """
 
     keys: Keys
@@ -55,6 +56,8 @@ class Marketed(msgspec.Struct, frozen=True, kw_only=True):
     per_core: float
     per_machine_core: float
     cpu_ms_each: float
+    requests_each: float
+    dearest: str
     kinds: dict[str, Kind]
 
 
@@ -158,6 +161,8 @@ def marketed(keys: Keys, figures: Measured, load: Load, cpus: int) -> Marketed:
         per_core=1000 / cpu_ms if cpu_ms else 0.0,
         per_machine_core=figures.per_second / cpus,
         cpu_ms_each=cpu_ms,
+        requests_each=len(load.journal) / max(figures.operations, 1),
+        dearest=max(figures.cpu_ms_each.items(), key=_second, default=("", 0.0))[0],
         kinds={name: _kind(load, name) for name in MIX},
     )
 
@@ -233,6 +238,7 @@ def aims_of(loads: list[Marketed], checks: list[Checked]) -> list[Aim]:
                 figure=one.per_core,
                 aim=PER_CORE_AIM,
                 unit="a second and core",
+                reason=_why(one),
             ),
             Aim(
                 key=f"{key}-by-machine",
@@ -240,6 +246,7 @@ def aims_of(loads: list[Marketed], checks: list[Checked]) -> list[Aim]:
                 figure=one.per_machine_core,
                 aim=PER_CORE_AIM,
                 unit="a second and core",
+                reason=_why(one),
             ),
         ]
     if best.keys() >= {Keys.UNIFORM, Keys.ZIPF}:
@@ -262,6 +269,18 @@ def aims_of(loads: list[Marketed], checks: list[Checked]) -> list[Aim]:
         )
     )
     return aims
+
+
+def _why(one: Marketed) -> str:
+    """Where the time goes, for an aim that is missed."""
+    return (
+        f"{one.cpu_ms_each:.2f} CPU-ms a transaction of {one.requests_each:.1f} "
+        f"requests, most of it in {one.dearest}"
+    )
+
+
+def _second(pair: tuple[str, float]) -> float:
+    return pair[1]
 
 
 def _rate(one: Marketed) -> float:
