@@ -1,5 +1,6 @@
 """What a marketplace's clients do in each transaction, and what they write down."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -342,13 +343,16 @@ def test_each_product_has_one_writer_and_each_customer_one_process() -> None:
     assert len(set(emails)) == len(emails) == SIZE.customers
 
 
-def test_a_product_is_not_written_by_two_clients_at_once() -> None:
+async def test_a_product_is_not_written_by_two_clients_at_once() -> None:
     stalls = Stalls(_market(Keys.ZIPF), 0, 2)
     dice = random.Random(1)
-    taken = [stalls.take(dice)[0] for _ in range(3)]
+    taken = [(await stalls.take(dice))[0] for _ in range(3)]
     assert sorted(taken) == [0, 2, 4]
-    with pytest.raises(Stopped):
-        stalls.take(dice)
+    waiting = asyncio.create_task(stalls.take(dice))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    stalls.own[2].busy = False
+    assert (await waiting)[0] == 2
 
 
 def test_a_sku_never_has_a_price_twice() -> None:

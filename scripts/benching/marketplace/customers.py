@@ -24,8 +24,7 @@ async def check_out(stalls: Stalls, desk: Desk, dice: random.Random) -> None:
     Whoever finds a product deleted takes another; whoever is told so by the order
     takes its line out and orders the rest.
     """
-    if not stalls.customers:
-        raise Stopped  # every customer is shopping: there are more clients than those
+    # There are as many customers as clients, so one of them is free.
     customer = stalls.customers.popleft()
     try:
         for rank in _wanted(stalls, dice):

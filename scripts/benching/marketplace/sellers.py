@@ -30,7 +30,7 @@ SHIPPED_MAX = 10
 
 async def update_price(stalls: Stalls, desk: Desk, dice: random.Random) -> None:
     """Price Update: a seller moves a price by 1 to 10 per cent."""
-    rank, stall = stalls.take(dice)
+    rank, stall = await stalls.take(dice)
     try:
         sku = sku_of(stalls.market.name, rank, stall.generation)
         price = next_price(stall, dice)
@@ -54,7 +54,7 @@ async def change_product(stalls: Stalls, desk: Desk, dice: random.Random) -> Non
 
     The new one has another SKU, so that the market stays as large as it was.
     """
-    rank, stall = stalls.take(dice)
+    rank, stall = await stalls.take(dice)
     try:
         if dice.random() < DELETE_SHARE:
             await _delete(stalls, desk, rank, stall)

@@ -1,5 +1,6 @@
 """What one load client's process knows of a marketplace while it acts."""
 
+import asyncio
 import random
 import time
 from collections import deque
@@ -14,6 +15,8 @@ from scripts.benching.marketplace.answers import problem_of
 from scripts.benching.marketplace.data import Draws, Market
 from scripts.benching.marketplace.journal import UNANSWERED, Journal
 
+BUSY_LOOKS_MAX, BUSY_SECONDS = 1_000, 0.002
+"""For a product that no other client is writing, where all are being written."""
 BY_NOBODY = "answered by nobody"
 UNSHIPPED_MAX = 10_000
 """Parcels that are kept in mind to be shipped; older ones stay unshipped."""
@@ -89,7 +92,7 @@ class Stalls:
         self.sellers = Draws(market.keys, len(market.sellers))
         self.generations = [0] * len(market.goods)
         self.unshipped: deque[tuple[str, int]] = deque(maxlen=UNSHIPPED_MAX)
-        self._number, self._processes = number, processes
+        self._processes = processes
         self.own = {
             rank: Stall(
                 generation=0,
@@ -100,25 +103,25 @@ class Stalls:
             for rank, good in enumerate(market.goods)
             if rank % processes == number
         }
+        self._ranks = list(self.own)
         self.customers = deque(
             Customer(email=f"{market.name.lower()}-{each}@bench.example")
             for each in range(number, market.size.customers, processes)
         )
 
-    def take(self, dice: random.Random) -> tuple[int, Stall]:
+    async def take(self, dice: random.Random) -> tuple[int, Stall]:
         """A product to write, of which nothing else is under way; it is busy then.
 
-        Raises `Stopped` when all are: there are more clients than products.
+        Raises `Stopped` when all stay busy: there are too many clients for them.
         """
-        wanted = self.products.one(dice)
-        first = wanted - wanted % self._processes + self._number
-        ranks = list(self.own)
-        start = (first // self._processes) % len(ranks)
-        for step in range(len(ranks)):
-            rank = ranks[(start + step) % len(ranks)]
-            if not self.own[rank].busy:
-                self.own[rank].busy = True
-                return rank, self.own[rank]
+        for _ in range(BUSY_LOOKS_MAX):
+            wanted = self.products.one(dice) // self._processes
+            for step in range(len(self._ranks)):
+                rank = self._ranks[(wanted + step) % len(self._ranks)]
+                if not self.own[rank].busy:
+                    self.own[rank].busy = True
+                    return rank, self.own[rank]
+            await asyncio.sleep(BUSY_SECONDS)
         raise Stopped
 
     async def ask(self, exchange: Awaitable[Answer]) -> Asking:
