@@ -192,11 +192,12 @@ async def test_a_checkout_adds_each_line_and_orders_what_the_cart_then_holds() -
     shop, stalls = _Shop(), Stalls(_market(), 0, 1)
     tally = await _act(shop, stalls, check_out)
     *adds, order = stalls.journal
-    assert 1 <= len(adds) <= SIZE.lines_max
-    assert all(isinstance(one, Added) and one.status == 200 for one in adds)
+    added = [one for one in adds if isinstance(one, Added) and one.status == 200]
+    assert added == adds
+    assert 1 <= len(added) <= SIZE.lines_max
     assert isinstance(order, CheckedOut)
     assert order.order_id == tally.order_ids[0] == str(UUID(int=2))
-    assert order.lines == {one.sku: one.quantity for one in adds}  # type: ignore[union-attr]
+    assert order.lines == {one.sku: one.quantity for one in added}
     assert {line.sku: line.price for line in order.shown} == dict.fromkeys(
         order.lines, 500
     )
@@ -255,10 +256,11 @@ async def test_a_deleted_product_makes_place_for_a_new_one_with_stock() -> None:
         kinds.add(first)
         if first is Deleted:
             deleted, listed, stocked = stalls.journal
+            assert isinstance(deleted, Deleted)
             assert isinstance(listed, Listed)
             assert isinstance(stocked, Stocked)
             rank = rank_of(listed.sku)
-            assert deleted.sku == sku_of("OM", rank, 0)  # type: ignore[union-attr]
+            assert deleted.sku == sku_of("OM", rank, 0)
             assert listed.sku == stocked.sku == sku_of("OM", rank, 1)
             assert stocked.pieces == SIZE.pieces
             assert stalls.generations[rank] == stalls.own[rank].generation == 1

@@ -307,7 +307,7 @@ def test_every_criterion_can_be_broken() -> None:
 
 
 def test_what_was_not_answered_may_have_happened_but_only_whole() -> None:
-    lost = replace(sound_run().journal[3], status=0, order_id="", shown=())  # type: ignore[call-arg]
+    lost = replace(sound_run().journal[3], status=0, order_id="", shown=())
     unknown = entries_with(
         sound_run(), CheckedOut, lambda one: lost if one.order_id == "order-1" else one
     )
