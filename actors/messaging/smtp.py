@@ -107,7 +107,8 @@ class SmtpConnection:
         idle = asyncio.get_running_loop().time() - self._used_at
         if idle > IDLE_SECONDS_MAX or self._sent >= LETTERS_MAX:
             transport = cast("asyncio.Transport | None", self._client.transport)
-            if transport is not None:
+            # The server may have left first; uvloop refuses to write to nobody.
+            if transport is not None and not transport.is_closing():
                 transport.write(b"QUIT\r\n")
             self.close()
 

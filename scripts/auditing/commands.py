@@ -56,13 +56,28 @@ async def run_audit(
 
     `scope` as in `loading.load_books`.
     """
+    verdict, _ = await audited(
+        place, settle_seconds=settle_seconds, answered=answered, scope=scope
+    )
+    return verdict
+
+
+async def audited(
+    place: Place,
+    *,
+    settle_seconds: float,
+    answered: dict[UUID, str] | None = None,
+    scope: dict[str, str] | None = None,
+) -> tuple[Verdict, Books]:
+    """The same, with the books that were compared, for who looks at them further."""
     connection = await streaming.connect(place.nats_url)
     try:
         rest = await wait_for_rest(place.urls, connection, settle_seconds)
         books = await _load_quiet(place, connection, rest, answered or {}, scope)
     finally:
         await connection.close()
-    return Verdict(violations=audit(books), rest=rest, counts=_counts(books))
+    verdict = Verdict(violations=audit(books), rest=rest, counts=_counts(books))
+    return verdict, books
 
 
 async def _load_quiet(

@@ -20,6 +20,9 @@ from scripts.benching.costs import DURABLE, not_durable
 from scripts.benching.growing.growth import SIZES, sizes_of
 from scripts.benching.keeping import write_kept
 from scripts.benching.long_runs import grown, soaked
+from scripts.benching.marketplace.data import Keys, Size
+from scripts.benching.marketplace.filling import PRODUCTS_EACH_MAX
+from scripts.benching.marketplace.tables import show_marketplace
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
@@ -41,6 +44,11 @@ BACKLOG_MAX = 1_000_000
 TIMES_MAX = 100
 PRODUCTS_MAX = 100_000
 PROCESSES_MAX = 8
+SELLERS_MAX = 2_000
+CUSTOMERS_MAX = 100_000
+SIZE = Size()
+CHEAP_PASSWORDS = {"SOUK_BCRYPT_ROUNDS": "4"}
+"""Of a shop that signs up hundreds of sellers, and measures no signing in."""
 VIOLATION, UNABLE = 1, 2
 WIDTH = 110  # of what is no terminal
 
@@ -54,6 +62,7 @@ class What(StrEnum):
     CART = "cart"
     CHECKOUT = "checkout"
     FLASH = "flash"
+    MARKETPLACE = "marketplace"
     MIXED = "mixed"
     REPLAY = "replay"
     HOLDS = "holds"
@@ -68,6 +77,19 @@ class What(StrEnum):
 PRODUCTS_BROWSED = 10_000
 PRODUCTS = {What.GROWTH: 100_000}
 
+
+class Which(StrEnum):
+    """Which keys a marketplace is measured with; both in one run."""
+
+    BOTH = "both"
+    UNIFORM = "uniform"
+    ZIPF = "zipf"
+
+    def all(self) -> tuple[Keys, ...]:
+        """Each of them."""
+        return tuple(Keys) if self is Which.BOTH else (Keys(self.value),)
+
+
 Of = Annotated[What, typer.Argument(help="What is measured.")]
 Clients = Annotated[str, typer.Option(help=f"Numbers of clients; {CLIENTS}.")]
 Seconds = Annotated[
@@ -78,10 +100,26 @@ Rate = Annotated[
     typer.Option(min=0, max=RATE_MAX, help="Operations a second; 0: a closed loop."),
 ]
 Processes = Annotated[
-    int, typer.Option(min=1, max=PROCESSES_MAX, help="Load clients' processes.")
+    int,
+    typer.Option(
+        min=0,
+        max=PROCESSES_MAX,
+        help="Load clients' processes; 0: one, for a marketplace two.",
+    ),
 ]
 Products = Annotated[
     int | None, typer.Option(min=200, max=PRODUCTS_MAX, help="Products of the shop.")
+]
+Sellers = Annotated[int, typer.Option(min=1, max=SELLERS_MAX, help="Of a marketplace.")]
+ProductsEach = Annotated[
+    int,
+    typer.Option(min=1, max=PRODUCTS_EACH_MAX, help="Products of each of its sellers."),
+]
+Customers = Annotated[
+    int, typer.Option(min=1, max=CUSTOMERS_MAX, help="Of a marketplace.")
+]
+Distribution = Annotated[
+    Which, typer.Option(help="How often a marketplace's products are wanted.")
 ]
 Buyers = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
 Pieces = Annotated[int, typer.Option(min=1, max=BUYERS_MAX, help="Of a flash sale.")]
@@ -116,7 +154,7 @@ def command(
     clients: Clients = "",
     seconds: Seconds = SECONDS,
     rate: Rate = 0.0,
-    processes: Processes = 1,
+    processes: Processes = 0,
     products: Products = None,
     buyers: Buyers = 2_000,
     pieces: Pieces = 100,
@@ -126,6 +164,10 @@ def command(
     sizes: Sizes = SIZES,
     minutes: Minutes = 30.0,
     folder: Folder = None,
+    keys: Distribution = Which.BOTH,
+    sellers: Sellers = SIZE.sellers,
+    products_each: ProductsEach = SIZE.products_each,
+    customers: Customers = SIZE.customers,
     yardsticks: Beside = False,
     json: Json = None,
     old: Old = None,
@@ -137,7 +179,7 @@ def command(
     """Load a shop over HTTP and say what it does and what that costs.
 
     Ends with 1 when the figures do not count: the audit objects, a database is not
-    durable, or a flash sale was not exact.
+    durable, a flash sale was not exact, or a marketplace has an anomaly.
     """
     try:
         wish = Wish(
@@ -159,6 +201,10 @@ def command(
             sizes=sizes_of(sizes),
             minutes=minutes,
             folder=folder,
+            keys=keys.all(),
+            size=Size(
+                sellers=sellers, products_each=products_each, customers=customers
+            ),
         )
         faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
     except (Failure, SettingsError) as error:
@@ -205,7 +251,8 @@ def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     if wish.scene == What.GROWTH:
         report = grown(wish)
     else:
-        with own_shop() if start else nullcontext(Settings.load()) as settings:
+        besides = CHEAP_PASSWORDS if wish.scene == What.MARKETPLACE else {}
+        with own_shop(besides) if start else nullcontext(Settings.load()) as settings:
             work = soaked if wish.scene == What.SOAK else run
             report = asyncio.run(work(settings, wish))
     figures = os.environ.get("SOUK_FIGURES")
@@ -223,18 +270,7 @@ def _show(report: Report) -> Console:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     cpus, seconds = report.cpus, report.seconds
     console.print(f"{cpus} CPUs, {seconds:g} s a load, all on one machine")
-    if measured := [one for one in report.measured if isinstance(one, Measured)]:
-        show(console, measured)
-    if report.imported is not None:
-        console.print(report.imported.words())
-    if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
-        show_browsing(console, browsed)
-    if report.sales:
-        show_sales(console, report.sales, report.rates)
-    for part in report.parts:
-        show_part(console, part)
-    if report.yardsticks is not None:
-        show_yardsticks(console, report.yardsticks)
+    _show_tables(console, report)
     if not not_durable(report.durability):
         names = ", ".join(report.durability)
         console.print(f"\n{', '.join(DURABLE)} are on: {names}")
@@ -244,3 +280,20 @@ def _show(report: Report) -> Console:
         console.print(aim.words(), markup=False)
     console.print(f"audit: {report.audit.words()}")
     return console
+
+
+def _show_tables(console: Console, report: Report) -> None:
+    if measured := [one for one in report.measured if isinstance(one, Measured)]:
+        show(console, measured)
+    if report.imported is not None:
+        console.print(report.imported.words())
+    if browsed := [one for one in report.measured if isinstance(one, Browsed)]:
+        show_browsing(console, browsed)
+    if report.marketed:
+        show_marketplace(console, report.marketed, report.checked)
+    if report.sales:
+        show_sales(console, report.sales, report.rates)
+    for part in report.parts:
+        show_part(console, part)
+    if report.yardsticks is not None:
+        show_yardsticks(console, report.yardsticks)

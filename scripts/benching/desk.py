@@ -57,6 +57,22 @@ class Desk:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """The answer's body; raises `Stopped` when it was not answered well."""
+        answer = await self.exchange(method, path, body, headers)
+        if answer.status in GOOD:
+            self.note(kind, answer)
+            return answer.body
+        who = refuser(answer.status, answer.body, told=answer.told)
+        self.note(who, answer)
+        raise Stopped
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> "Answer":
+        """Whatever is answered, counted nowhere yet."""
         headers = headers or {}
         data = None
         if body is not None:
@@ -69,18 +85,26 @@ class Desk:
         ) as answer:
             said = await answer.read()
         taken = (time.perf_counter() - begun) * 1000
-        if answer.status in GOOD:
-            self.tally.note(kind, answer.status, taken)
-            return said
         told = "Retry-After" in answer.headers
-        who = refuser(answer.status, said, told=told)
-        self.tally.note(who, answer.status, taken)
-        raise Stopped
+        return Answer(answer.status, said, taken, told=told)
+
+    def note(self, kind: str, answer: "Answer") -> None:
+        """Count an answer under this kind."""
+        self.tally.note(kind, answer.status, answer.milliseconds)
 
     async def order(self, body: Any, headers: dict[str, str] | None = None) -> None:
         """Place an order, and keep its id."""
         said = await self.ask("order", "POST", "/orders", body, headers)
         self.tally.order_ids.append(msgspec.json.decode(said)["id"])
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered, how long that took, and whether `told` when to come again."""
+
+    status: int
+    body: bytes
+    milliseconds: float
+    told: bool = False
 
 
 def refuser(status: int, said: bytes, *, told: bool = False) -> str:

@@ -19,6 +19,8 @@ import msgspec
 import uvloop
 
 from scripts.benching.desk import ANSWER_SECONDS_MAX, Desk, Stopped, Tally
+from scripts.benching.marketplace.journal import Journal
+from scripts.benching.marketplace.scene import Marketplace
 from scripts.benching.scenes import SCENES, Scene, Task
 from scripts.benching.series import Moment, Series
 
@@ -30,6 +32,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     `milliseconds` are of whole operations that went well, in an open loop from when
     each was due; `by_kind` are those of single requests, refusals by who refused.
+    `journal` is a marketplace's.
     `begun_at` and `ended_at` are in seconds since the epoch, for another process.
     `series` is the same over time. `pids` are the processes that the load ran in.
     """
@@ -44,6 +47,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     by_kind: dict[str, list[float]] = {}
     series: Series = msgspec.field(default_factory=Series)
     pids: list[int] = []
+    journal: Journal = []
 
     @property
     def seconds(self) -> float:
@@ -97,7 +101,7 @@ async def run(task: Task) -> Load:
     """All clients until the time or the count is up, and their last answers."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX)
-    scene = SCENES[task.scene](task)
+    scene = _scene(task)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         before = cpu_seconds()
         desk = Desk(task.url, session, Tally())
@@ -120,7 +124,12 @@ async def run(task: Task) -> Load:
             by_kind=tally.by_kind,
             series=tally.series,
             pids=[os.getpid()],
+            journal=scene.journal if isinstance(scene, Marketplace) else [],
         )
+
+
+def _scene(task: Task) -> Scene:
+    return Marketplace(task) if task.market else SCENES[task.scene](task)
 
 
 async def _client(
@@ -175,6 +184,8 @@ def shared_out(task: Task, count: int) -> list[Task]:
             requests_max=_part(task.requests_max, count, number),
             rate=task.rate / count,
             seed=task.seed + number,
+            number=number,
+            processes=count,
         )
         for number in range(count)
     ]
@@ -197,6 +208,7 @@ def merged(loads: list[Load]) -> Load:
         by_kind=_joined([load.by_kind for load in loads]),
         series=series,
         pids=[pid for load in loads for pid in load.pids],
+        journal=[entry for load in loads for entry in load.journal],
     )
 
 

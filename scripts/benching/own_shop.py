@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,10 @@ START_SECONDS_MAX = 300.0
 class OwnShop:
     """A shop in a folder: started, ended, or with nothing but its databases."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, besides: Mapping[str, str] | None = None) -> None:
+        """`besides` are settings that the environment may still say otherwise."""
         self.environ = {
+            **(besides or {}),
             **os.environ,
             "SOUK_DATA_DIR": str(folder),
             "SOUK_HTTP_PORT": str(free_port()),
@@ -72,10 +74,10 @@ class OwnShop:
 
 
 @contextmanager
-def own_shop() -> Iterator[Settings]:
+def own_shop(besides: Mapping[str, str] | None = None) -> Iterator[Settings]:
     """Start one with the environment's settings, but for what is its own."""
     with tempfile.TemporaryDirectory(prefix="souk-bench-") as folder:
-        shop = OwnShop(Path(folder, "data"))
+        shop = OwnShop(Path(folder, "data"), besides)
         try:
             shop.up()
             yield shop.settings

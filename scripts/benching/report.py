@@ -13,6 +13,8 @@ from scripts.benching.filling import Imported
 from scripts.benching.flash import Rates, Sale, faults
 from scripts.benching.growing.growth import Growth
 from scripts.benching.holding import Holds
+from scripts.benching.marketplace.data import Keys, Size
+from scripts.benching.marketplace.measuring import Checked, Marketed
 from scripts.benching.measuring import Measured
 from scripts.benching.ordering import Process
 from scripts.benching.overload import Overload
@@ -31,7 +33,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[int, ...]
     seconds: float
     rate: float = 0.0
-    processes: int = 1
+    processes: int = 0
     products: int = 10_000
     buyers: int = 2_000
     pieces: int = 100
@@ -45,6 +47,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     sizes: tuple[int, ...] = ()
     minutes: float = 0.0
     folder: Path | None = None
+    keys: tuple[Keys, ...] = (Keys.UNIFORM, Keys.ZIPF)
+    size: Size = Size()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +71,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     yardsticks: Yardsticks | None = None
     imported: Imported | None = None
     aims: list[Aim] = []
+    marketed: list[Marketed] = []
+    checked: list[Checked] = []
 
     @property
     def parts(self) -> list[Part]:
@@ -85,6 +91,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         found += not_durable(self.durability)
         found += [fault for sale in self.sales for fault in faults(sale)]
         found += [fault for part in self.parts for fault in part.faults()]
+        found += [
+            f"{one.criterion}: {one.ids}: {one.detail}"
+            for check in self.checked
+            for every in check.anomalies.values()
+            for one in every
+        ]
         for one in self.measured:
             found += _faults(one)
         return found

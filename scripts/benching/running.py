@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from bus.kit.settings import Settings
-from scripts.auditing.commands import run_audit
+from scripts.auditing.commands import audited
 from scripts.auditing.place import Place, running_place
 from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
@@ -19,6 +19,12 @@ from scripts.benching.filling import Imported, fill
 from scripts.benching.flash import Rates, Sale, refusal_rates, sell
 from scripts.benching.goods import Seller, prepare, signed_in
 from scripts.benching.holding import measure_holds
+from scripts.benching.marketplace.measuring import (
+    PROCESSES,
+    Fair,
+    Marketed,
+    aims_of,
+)
 from scripts.benching.measuring import Bench, Measured
 from scripts.benching.ordering import measure_process
 from scripts.benching.overload import measure_overload
@@ -32,6 +38,7 @@ from scripts.launcher.keys import read_credentials
 
 AUDIT_SECONDS = 30.0
 RATES_SECONDS_MAX = 3.0
+MARKETPLACE = "marketplace"
 PEOPLE = ("admin", "seller", "customer")
 
 
@@ -51,17 +58,26 @@ async def run(settings: Settings, wish: Wish) -> Report:
     async with signed_in(url, login) as seller:
         bench = Bench(
             place,
-            await prepare(seller),
+            () if wish.scene == MARKETPLACE else await prepare(seller),
             wish.seconds,
             visits=visits,
             rate=wish.rate,
-            processes=wish.processes,
+            processes=wish.processes or _processes(wish.scene),
             from_ray=wish.from_ray,
             url=wish.url,
         )
-        found = await _measure(bench, seller, wish, visits)
+        fair = Fair(bench, login, _cpus()) if wish.scene == MARKETPLACE else None
+        found = await _measure(bench, seller, wish, visits, fair)
         found.imported = imported
-    return await _report(place, bench, wish, found)
+    return await _report(place, bench, wish, found, fair)
+
+
+def _processes(scene: str) -> int:
+    return PROCESSES if scene == MARKETPLACE else 1
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 class _Found(msgspec.Struct, kw_only=True):
@@ -70,11 +86,18 @@ class _Found(msgspec.Struct, kw_only=True):
     rates: Rates | None = None
     imported: Imported | None = None
     part: Part | None = None
+    marketed: list[Marketed] = []
 
 
 async def _measure(
-    bench: Bench, seller: Seller, wish: Wish, visits: tuple[Visit, ...]
+    bench: Bench,
+    seller: Seller,
+    wish: Wish,
+    visits: tuple[Visit, ...],
+    fair: Fair | None,
 ) -> _Found:
+    if fair is not None:
+        return await _marketplace(fair, wish)
     if wish.scene == "browse" and not wish.rate:
         looked = [
             await measure_browsing(bench.url, visits, count, wish.seconds)
@@ -87,6 +110,20 @@ async def _measure(
         return _Found(measured=[], part=await measure(bench, wish))
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
+
+
+async def _marketplace(fair: Fair, wish: Wish) -> _Found:
+    if wish.size.customers < max(wish.clients):
+        raise Failure("there are fewer --customers than --clients")
+    await fair.open(wish.size, wish.keys)
+    done = [
+        one for count in wish.clients for one in await fair.measure(count, wish.seconds)
+    ]
+    await fair.look_at_rest()
+    return _Found(
+        measured=[figures for _, figures in done],
+        marketed=[load for load, _ in done],
+    )
 
 
 async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
@@ -157,24 +194,31 @@ CALLERS = {"holds": "512", "asks": "64", "process": "64"}
 # --- the report --------------------------------------------------------------
 
 
-async def _report(place: Place, bench: Bench, wish: Wish, found: _Found) -> Report:
+async def _report(
+    place: Place, bench: Bench, wish: Wish, found: _Found, fair: Fair | None
+) -> Report:
     answered = {UUID(order_id): "CONFIRMED" for order_id in bench.answered}
-    verdict = await run_audit(place, settle_seconds=AUDIT_SECONDS, answered=answered)
+    verdict, books = await audited(
+        place, settle_seconds=AUDIT_SECONDS, answered=answered
+    )
+    checked = fair.check(books) if fair else []
     clients = max(wish.clients)
     beside = None
     if wish.yardsticks:
         beside = await measure_yardsticks(place, clients, wish.seconds / 2)
     return Report(
-        cpus=len(os.sched_getaffinity(0)),
+        cpus=_cpus(),
         seconds=wish.seconds,
         durability=await read_durability(place.urls),
         measured=found.measured,
         audit=verdict,
         sales=found.sales,
         rates=found.rates,
-        aims=_aims(found, beside),
+        aims=_aims(found, beside) + (aims_of(found.marketed, checked) if fair else []),
         yardsticks=beside,
         imported=found.imported,
+        marketed=found.marketed,
+        checked=checked,
         **({wish.scene: found.part} if found.part else {}),  # type: ignore[arg-type]
     )
 

@@ -3,16 +3,16 @@
 import random
 import uuid
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any, Protocol
 
 import msgspec
 
 from scripts.benching.desk import Desk
+from scripts.benching.drawing import drawn, zipf
+from scripts.benching.marketplace.data import Market
 
 TWO_ITEMS_SHARE = 0.5
 BUY_SHARE = 0.1
-ZIPF_EXPONENT = 1.0
 LINES_MAX = 20
 
 ADDRESS = {
@@ -36,7 +36,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """What a load client does: which scene, how many clients, for how long.
 
     `rate` is in operations a second; 0 is a closed loop. `requests_max` bounds the
-    operations. `fresh` visits pass the near cache by. `pieces` are of each line.
+    operations. `fresh` visits pass the near cache by. `pieces` are of each line. It is
+    the task of process `number` of `processes`.
     """
 
     url: str
@@ -50,6 +51,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     pieces: int = 1
     fresh: bool = False
     seed: int = 0
+    market: Market | None = None
+    number: int = 0
+    processes: int = 1
 
 
 class Scene(Protocol):
@@ -219,18 +223,3 @@ def wish(skus: Sequence[str], pieces: int = 1) -> dict[str, Any]:
 def slug_of(sku: str) -> str:
     """How the page of one of the bench's goods is named."""
     return f"bench-piece-{sku.lower()}"
-
-
-def zipf(count: int, exponent: float = ZIPF_EXPONENT) -> list[float]:
-    """Cumulated weights by rank: the n-th is wanted `1 / n ** exponent` as often."""
-    return list(accumulate(1 / rank**exponent for rank in range(1, count + 1)))
-
-
-def drawn(
-    dice: random.Random, skus: Sequence[str], weights: list[float], count: int
-) -> list[str]:
-    """So many different SKUs, each drawn by its weight from those that are left."""
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found |= dict.fromkeys(dice.choices(skus, cum_weights=weights, k=count))
-    return list(found)[:count]

@@ -13,9 +13,10 @@ import pytest
 from aiohttp import web
 
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE, refuser
+from scripts.benching.drawing import drawn, zipf
 from scripts.benching.load import Starts, run
 from scripts.benching.running import PARTS
-from scripts.benching.scenes import SCENES, Task, Visit, drawn, zipf
+from scripts.benching.scenes import SCENES, Task, Visit
 from tests.conftest import free_port
 
 SKUS = tuple(f"S-{number}" for number in range(50))
@@ -163,5 +164,5 @@ def test_every_scene_of_the_command_is_there() -> None:
     from scripts.benching.commands import What
 
     of_clients = SCENES.keys() - {"noop"}
-    runs = {"growth", "soak"}  # of these scenes, and of more
+    runs = {"growth", "soak", "marketplace"}  # of these scenes, and of more
     assert {what.value for what in What} == of_clients | PARTS.keys() | runs

@@ -110,6 +110,30 @@ def test_a_flash_sale_is_exact(
     assert all(rate > 0 for rate in report["rates"].values())
 
 
+def test_a_marketplace_has_no_anomaly(live_shop: LiveShop, tmp_path: Path) -> None:
+    small = ("--sellers", "4", "--products-each", "5", "--customers", "20")
+    words = ("marketplace", "--seconds", "4", "--clients", "8", *small)
+    report = _bench(live_shop, tmp_path / "report.json", *words)
+    assert [one["keys"] for one in report["marketed"]] == ["uniform", "zipf"]
+    for one, figures in zip(report["marketed"], report["measured"], strict=True):
+        assert figures["errors"] == {}
+        assert figures["applied"]
+        assert one["transactions"] == sum(
+            kind["count"] for kind in one["kinds"].values()
+        )
+        assert one["kinds"]["Customer Checkout"]["count"] > 0
+        assert one["kinds"]["Seller Dashboard"]["p99_ms"] > 0
+        assert one["per_core"] > 0
+    for check in report["checked"]:
+        assert all(found == [] for found in check["anomalies"].values())
+        assert check["orders"] > 0
+        assert check["events"] > check["orders"]
+        assert check["whole_dashboards"] > 0
+    aims = {aim["key"]: aim["figure"] for aim in report["aims"]}
+    assert aims["marketplace-anomalies"] == 0
+    assert aims["marketplace-zipf-by-uniform"] > 0
+
+
 def test_the_yardsticks_stand_beside(live_shop: LiveShop, tmp_path: Path) -> None:
     words = ("orders", *SHORT, "--yardsticks")
     report = _bench(live_shop, tmp_path / "report.json", *words)

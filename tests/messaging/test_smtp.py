@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from actors.messaging.decisions import ATTEMPTS_MAX, next_attempt
@@ -260,6 +261,32 @@ async def test_a_connection_that_the_server_left_is_opened_anew_at_once() -> Non
         assert await sent(connection, letter()) == [None]
         assert connections == 2
         connection.close()
+
+
+def test_a_connection_that_stood_idle_after_the_server_left_is_opened_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The shop's own loop, uvloop, refuses to write a QUIT to nobody."""
+    monkeypatch.setattr("actors.messaging.smtp.IDLE_SECONDS_MAX", 0.01)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await greet(reader, writer)
+        while line := await reader.readline():
+            if line.startswith(b"BDAT"):
+                await reader.readexactly(int(line.split()[1]))
+                writer.write(b"250 OK\r\n" * 4)
+                return
+
+    async def send_twice() -> list[Outcome]:
+        async with scripted(talk) as url:
+            connection = SmtpConnection(url)
+            first = await sent(connection, letter())
+            await asyncio.sleep(0.05)
+            again = await sent(connection, letter())
+            connection.close()
+        return first + again
+
+    assert uvloop.run(send_twice()) == [None, None]
 
 
 def test_the_delay_grows_is_spread_and_ends() -> None:
