@@ -39,7 +39,7 @@ COUNTED = """SELECT count(DISTINCT order_id) AS orders, count(*) AS lines,
 UNDO = (
     "ALTER TABLE order_lines DROP COLUMN in_progress",
     "DROP TABLE seller_totals, shipments",
-    "DELETE FROM alembic_version WHERE version_num = 'orders_0006'",
+    "DELETE FROM alembic_version WHERE version_num LIKE 'orders_%'",
     "INSERT INTO alembic_version VALUES ('orders_0005')",
 )
 
