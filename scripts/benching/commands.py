@@ -3,10 +3,12 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -148,6 +150,22 @@ Url = Annotated[str, typer.Option(help="Where the load asks, from another node."
 Start = Annotated[bool, typer.Option("--start", help="Start a shop of its own.")]
 
 
+def _judged(work: Callable[..., list[str]]) -> Callable[..., None]:
+    """End with 1 where there are faults, with 2 and a line where it cannot be."""
+
+    @wraps(work)
+    def judged(*values: Any, **named: Any) -> None:
+        try:
+            faults = work(*values, **named)
+        except (Failure, SettingsError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(UNABLE) from None
+        raise typer.Exit(VIOLATION if faults else 0)
+
+    return judged
+
+
+@_judged
 def command(
     what: Of = What.ORDERS,
     *,
@@ -175,42 +193,31 @@ def command(
     from_ray: FromRay = False,
     url: Url = "",
     start: Start = False,
-) -> None:
-    """Load a shop over HTTP and say what it does and what that costs.
-
-    Ends with 1 when the figures do not count: the audit objects, a database is not
-    durable, a flash sale was not exact, or a marketplace has an anomaly.
-    """
-    try:
-        wish = Wish(
-            scene=what.value,
-            clients=counts(clients or usual_clients(what, rate)),
-            seconds=seconds,
-            rate=rate,
-            processes=processes,
-            products=products or PRODUCTS.get(what, PRODUCTS_BROWSED),
-            buyers=buyers,
-            pieces=pieces,
-            times=times,
-            kill=kill,
-            backlog=backlog,
-            yardsticks=yardsticks,
-            from_ray=from_ray,
-            url=url,
-            watch=draw is not None,
-            sizes=sizes_of(sizes),
-            minutes=minutes,
-            folder=folder,
-            keys=keys.all(),
-            size=Size(
-                sellers=sellers, products_each=products_each, customers=customers
-            ),
-        )
-        faults = _run(wish, Files(json=json, old=old, draw=draw), start=start)
-    except (Failure, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(UNABLE) from None
-    raise typer.Exit(VIOLATION if faults else 0)
+) -> list[str]:
+    """Load a shop and say what it does and what that costs; 1: it does not count."""
+    wish = Wish(
+        scene=what.value,
+        clients=counts(clients or usual_clients(what, rate)),
+        seconds=seconds,
+        rate=rate,
+        processes=processes,
+        products=products or PRODUCTS.get(what, PRODUCTS_BROWSED),
+        buyers=buyers,
+        pieces=pieces,
+        times=times,
+        kill=kill,
+        backlog=backlog,
+        yardsticks=yardsticks,
+        from_ray=from_ray,
+        url=url,
+        watch=draw is not None,
+        sizes=sizes_of(sizes),
+        minutes=minutes,
+        folder=folder,
+        keys=keys.all(),
+        size=Size(sellers=sellers, products_each=products_each, customers=customers),
+    )
+    return _run(wish, Files(json=json, old=old, draw=draw), start=start)
 
 
 def counts(text: str) -> tuple[int, ...]:

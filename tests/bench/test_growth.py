@@ -181,8 +181,8 @@ def test_growth_is_the_largest_by_the_smallest_and_a_start_by_an_empty_one() -> 
     aims = {aim.key: aim for aim in aims_of(growth)}
     assert aims["growth-order-wal"].figure == 1.2
     assert aims["growth-order-wal"].met
-    assert aims["growth-order-p50"].figure == pytest.approx(1.3)
-    assert not aims["growth-order-p50"].met
+    assert aims["growth-pages"].figure == pytest.approx(1.3)
+    assert not aims["growth-pages"].met
     assert (aims["growth-start"].figure, aims["growth-start"].met) == (1.5, True)
 
 

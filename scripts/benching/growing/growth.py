@@ -134,50 +134,9 @@ def grow(wish: GrowthWish) -> Growth:
 def aims_of(growth: Growth) -> list[Aim]:
     """How the largest shop stands to the smallest, and its start to an empty one's."""
     first, last = growth.sizes[0], growth.sizes[-1]
-    span = f"from {first.loaded.orders} to {last.loaded.orders} orders"
-    pages = {
-        kind: last.reads[kind].p50_ms / max(first.reads[kind].p50_ms, 1e-9)
-        for kind in first.reads
-    }
-    worst = max(pages, key=lambda kind: pages[kind])
-    before, after = first.measured, last.measured
     return [
-        Aim(
-            key="growth-order-cpu",
-            what=f"CPU of an order, {span}",
-            figure=_cpu(last) / max(_cpu(first), 1e-9),
-            aim=GROWTH_AIM,
-            side=Side.AT_MOST,
-        ),
-        Aim(
-            key="growth-order-wal",
-            what=f"WAL of an order, {span}",
-            figure=after.wal_bytes_each / max(before.wal_bytes_each, 1e-9),
-            aim=GROWTH_AIM,
-            side=Side.AT_MOST,
-        ),
-        Aim(
-            key="growth-order-p50",
-            what=f"p50 of an order, {span}",
-            figure=after.p50_ms / max(before.p50_ms, 1e-9),
-            aim=GROWTH_AIM,
-            side=Side.AT_MOST,
-        ),
-        Aim(
-            key="growth-order-rate",
-            # A rate is better when it is higher: so it is the other way round.
-            what=f"orders by requests that do nothing, as it was by as it is, {span}",
-            figure=before.ratio / max(after.ratio, 1e-9),
-            aim=GROWTH_AIM,
-            side=Side.AT_MOST,
-        ),
-        Aim(
-            key="growth-pages",
-            what=f"p50 of the page that grew the most ({worst}), {span}",
-            figure=pages[worst],
-            aim=GROWTH_AIM,
-            side=Side.AT_MOST,
-        ),
+        *_aims_of_an_order(first, last),
+        _aim_of_pages(first, last),
         Aim(
             key="growth-start",
             what=f"start with {last.loaded.orders} orders, by an empty shop's",
@@ -186,6 +145,65 @@ def aims_of(growth: Growth) -> list[Aim]:
             side=Side.AT_MOST,
         ),
     ]
+
+
+def _aims_of_an_order(first: Size, last: Size) -> list[Aim]:
+    before, after, span = first.measured, last.measured, _span(first, last)
+    return [
+        Aim(
+            key="growth-order-cpu",
+            what=f"CPU of an order, {span}",
+            figure=_by(_cpu(last), _cpu(first)),
+            aim=GROWTH_AIM,
+            side=Side.AT_MOST,
+        ),
+        Aim(
+            key="growth-order-wal",
+            what=f"WAL of an order, {span}",
+            figure=_by(after.wal_bytes_each, before.wal_bytes_each),
+            aim=GROWTH_AIM,
+            side=Side.AT_MOST,
+        ),
+        Aim(
+            key="growth-order-p50",
+            what=f"p50 of an order, {span}",
+            figure=_by(after.p50_ms, before.p50_ms),
+            aim=GROWTH_AIM,
+            side=Side.AT_MOST,
+        ),
+        Aim(
+            key="growth-order-rate",
+            # A rate is better when it is higher: so it is the other way round.
+            what=f"orders by requests that do nothing, as it was by as it is, {span}",
+            figure=_by(before.ratio, after.ratio),
+            aim=GROWTH_AIM,
+            side=Side.AT_MOST,
+        ),
+    ]
+
+
+def _aim_of_pages(first: Size, last: Size) -> Aim:
+    """The page that grew the most."""
+    grown = {
+        kind: _by(last.reads[kind].p50_ms, one.p50_ms)
+        for kind, one in first.reads.items()
+    }
+    worst = max(grown, key=lambda kind: grown[kind])
+    return Aim(
+        key="growth-pages",
+        what=f"p50 of {worst}, which grew the most, {_span(first, last)}",
+        figure=grown[worst],
+        aim=GROWTH_AIM,
+        side=Side.AT_MOST,
+    )
+
+
+def _by(after: float, before: float) -> float:
+    return after / before if before else 0.0
+
+
+def _span(first: Size, last: Size) -> str:
+    return f"from {first.loaded.orders} to {last.loaded.orders} orders"
 
 
 @contextmanager

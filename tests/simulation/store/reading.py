@@ -1,7 +1,7 @@
 """Reads: sources joined, filtered, taken together, ordered and locked."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.simulation.store.expressions import (
     Compiled,
@@ -10,6 +10,7 @@ from tests.simulation.store.expressions import (
     is_aggregate,
     reads_row,
 )
+from tests.simulation.store.joins import Combined, Found, Plan, beside, joined
 from tests.simulation.store.relations import (
     KEY_SHARE,
     NO_KEY,
@@ -30,22 +31,6 @@ MODES = {
 }
 
 
-class Found(NamedTuple):
-    """What a statement gives: its columns and rows; `tag` says what it did."""
-
-    names: list[str]
-    rows: list[tuple[Any, ...]]
-    tag: str = ""
-
-
-class Combined(NamedTuple):
-    """Rows of several sources that belong together, by alias."""
-
-    values: dict[str, Values]
-    origins: dict[str, tuple[Table, Row]]
-
-
-Plan = Callable[[Any, Scope | None], Found]
 Pick = tuple[str | None, str, bool, Compiled]
 """A filter `alias.name = value`, or `= ANY(values)`, that depends on no other row."""
 
@@ -124,14 +109,14 @@ class Sources:
         used: set[int] = set()
         for how, kind, ready, alias, names, on, using in self._parts:
             if kind == "lateral":
-                combos = list(_beside(run, outer, combos, (alias, ready)))
+                combos = list(beside(run, outer, combos, (alias, ready)))
                 continue
             found_names, rows = self._read(
                 run, outer, (kind, ready, alias, names), picks, used
             )
             columns[alias] = found_names
             combos = list(
-                _joined(run, outer, combos, (how, alias, found_names, rows, on, using))
+                joined(run, outer, combos, (how, alias, found_names, rows, on, using))
             )
         left = [pick for n, pick in enumerate(picks) if n not in used]
         return columns, [
@@ -205,40 +190,6 @@ def _picked(values: Values, picks: dict[str, tuple[bool, Any]]) -> bool:
         if (value not in wanted) if many else (value != wanted):
             return False
     return True
-
-
-def _beside(
-    run: Any, outer: Scope | None, combos: list[Combined], part: tuple[str, Plan]
-) -> Iterator[Combined]:
-    """A query that sees the row beside which it stands (LATERAL)."""
-    alias, plan = part
-    for combo in combos:
-        found = plan(run, Scope(run, combo.values, outer))
-        for row in found.rows:
-            values = dict(zip(found.names, row, strict=True))
-            yield Combined({**combo.values, alias: values}, combo.origins)
-
-
-def _joined(
-    run: Any, outer: Scope | None, combos: list[Combined], part: tuple[Any, ...]
-) -> Iterator[Combined]:
-    how, alias, names, rows, on, using = part
-    for combo in combos:
-        matched = False
-        for origin, values in rows:
-            both = {**combo.values, alias: values}
-            if using:
-                scope = Scope(run, combo.values, outer)
-                if any(scope.find(name) != values[name] for name in using):
-                    continue
-            if on is not None and on(Scope(run, both, outer)) is not True:
-                continue
-            matched = True
-            origins = combo.origins
-            yield Combined(both, {**origins, alias: origin} if origin else origins)
-        if how == "left" and not matched:
-            nothing = {**combo.values, alias: dict.fromkeys(names)}
-            yield Combined(nothing, combo.origins)
 
 
 def _conjuncts(node: Node | None) -> list[Node]:
