@@ -28,7 +28,7 @@ from scripts.benching.marketplace.tables import show_marketplace
 from scripts.benching.measuring import Measured
 from scripts.benching.own_shop import own_shop
 from scripts.benching.plotting import plot
-from scripts.benching.report import Report, Wish
+from scripts.benching.report import Long, Report, Wish
 from scripts.benching.running import CALLERS, run
 from scripts.benching.soaking.soak import MINUTES_MAX
 from scripts.benching.tables import show, show_part, show_sales, show_yardsticks
@@ -211,9 +211,7 @@ def command(
         from_ray=from_ray,
         url=url,
         watch=draw is not None,
-        sizes=sizes_of(sizes),
-        minutes=minutes,
-        folder=folder,
+        long=Long(sizes=sizes_of(sizes), minutes=minutes, folder=folder),
         keys=keys.all(),
         size=Size(sellers=sellers, products_each=products_each, customers=customers),
     )

@@ -24,11 +24,11 @@ def grown(wish: Wish) -> Report:
     """Grow a shop of its own and say what that costs."""
     found = grow(
         GrowthWish(
-            sizes=wish.sizes,
+            sizes=wish.long.sizes,
             products=wish.products,
             clients=max(wish.clients),
             seconds=wish.seconds,
-            folder=wish.folder,
+            folder=wish.long.folder,
         )
     )
     return Report(
@@ -44,10 +44,10 @@ def grown(wish: Wish) -> Report:
 
 async def soaked(settings: Settings, wish: Wish) -> Report:
     """Soak the shop that runs, and say what its processes hold."""
-    found = await soak(settings, wish.minutes, wish.rate)
+    found = await soak(settings, wish.long.minutes, wish.rate)
     return Report(
         cpus=len(os.sched_getaffinity(0)),
-        seconds=wish.minutes * 60,
+        seconds=wish.long.minutes * 60,
         durability=found.durability,
         measured=[],
         audit=found.audit,

@@ -26,6 +26,14 @@ Part = Holds | Asks | Process | Events | Overload | Growth | Soak
 """What a scene of a kind of its own found, which says its own faults and aims."""
 
 
+class Long(msgspec.Struct, frozen=True, kw_only=True):
+    """Of what runs long: the sizes of growth and where its shop is kept; a soak."""
+
+    sizes: tuple[int, ...]
+    minutes: float
+    folder: Path | None
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be measured; see the options of the command."""
 
@@ -44,9 +52,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     from_ray: bool = False
     url: str = ""
     watch: bool = False
-    sizes: tuple[int, ...] = ()
-    minutes: float = 0.0
-    folder: Path | None = None
+    long: Long = Long(sizes=(), minutes=0.0, folder=None)
     keys: tuple[Keys, ...] = (Keys.UNIFORM, Keys.ZIPF)
     size: Size = Size()
 
