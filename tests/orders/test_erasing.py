@@ -129,7 +129,7 @@ async def test_an_order_that_is_being_placed_is_cancelled_when_it_stands(
     shop: Any,
 ) -> None:
     async with selling(shop, A=5) as s:
-        FakePayments.delay_seconds = 0.5
+        FakePayments.delay_seconds = 1.0
         user_id = new_id()
         placing = asyncio.create_task(s.ask(order_of(user_id, ("A", 2))))
 

@@ -44,6 +44,13 @@ async def attempts(s: Any) -> list[tuple[int, str]]:
     return [(row["number"], row["status"]) for row in rows]
 
 
+async def opened(s: Any) -> None:
+    """Wait for the first attempt; the bank takes longer."""
+    async with asyncio.timeout(10):
+        while not await attempts(s):
+            await asyncio.sleep(0.02)
+
+
 async def timers(s: Any) -> list[str]:
     """What attempts and refunds still wait for."""
     sql = "SELECT name FROM due WHERE name ~ '^(attempt|refund):'"
@@ -228,9 +235,9 @@ async def test_an_attempt_that_nobody_waits_for_is_settled_at_the_next_start(
     shop, bank
 ) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
-        asked = charge("tok_slow_600")
+        asked = charge("tok_slow_900")
         waiting = asyncio.create_task(s.ask(asked))
-        await asyncio.sleep(0.3)
+        await opened(s)
         waiting.cancel()
         await s.kill("payments")
         assert await attempts(s) == [(1, "OPEN")]
@@ -248,9 +255,9 @@ async def test_an_attempt_that_nobody_waits_for_is_settled_by_its_timer(
 ) -> None:
     monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
     async with shop("payments", settings=settings_for(bank)) as s:
-        asked = charge("tok_slow_600")
+        asked = charge("tok_slow_900")
         asking = asyncio.create_task(s.ask(asked))
-        await asyncio.sleep(0.3)
+        await opened(s)
         asking.cancel()
         s.shard("payments").processes.stop()
         assert await attempts(s) == [(1, "OPEN")]
