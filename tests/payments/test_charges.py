@@ -11,6 +11,7 @@ from bus.kit.context import CURRENT, Context
 from bus.kit.refusals import Refusal
 from bus.kit.values import Money
 from bus.payments import AttemptStatus, GetPayment, ListPayments, payment_id_of
+from tests.orders.support import eventually
 from tests.payments.support import charge, insist, settings_for, until
 
 SUCCEEDED = AttemptStatus.SUCCEEDED
@@ -46,9 +47,11 @@ async def attempts(s: Any) -> list[tuple[int, str]]:
 
 async def opened(s: Any) -> None:
     """Wait for the first attempt; the bank takes longer."""
-    async with asyncio.timeout(10):
-        while not await attempts(s):
-            await asyncio.sleep(0.02)
+
+    async def begun() -> bool:
+        return bool(await attempts(s))
+
+    await eventually(begun)
 
 
 async def timers(s: Any) -> list[str]:
