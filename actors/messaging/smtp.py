@@ -124,6 +124,9 @@ class SmtpConnection:
             try:
                 async with asyncio.timeout(self._open_seconds):
                     await client.connect()
+                    # Where there is neither TLS nor a login it has not asked yet.
+                    if client.is_ehlo_or_helo_needed:
+                        await client.ehlo()
             except BaseException:
                 client.close()
                 raise

@@ -263,6 +263,28 @@ async def test_a_connection_that_the_server_left_is_opened_anew_at_once() -> Non
         connection.close()
 
 
+@pytest.mark.parametrize("starttls", ["", "?starttls=never"])
+async def test_letters_are_pipelined_whether_tls_is_looked_for_or_not(
+    starttls: str,
+) -> None:
+    """One that asks for no TLS still asks what else the server can (EHLO)."""
+    said: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await greet(reader, writer)
+        while line := await reader.readline():
+            said.append(line.split()[0])
+            if line.startswith(b"BDAT"):
+                await reader.readexactly(int(line.split()[1]))
+            writer.write(b"250 OK\r\n")
+
+    async with scripted(talk) as url:
+        connection = SmtpConnection(url + starttls)
+        assert await sent(connection, letter(), letter()) == [None, None]
+        assert said == [b"RSET", b"MAIL", b"RCPT", b"BDAT"] * 2
+        connection.close()
+
+
 def test_a_connection_that_stood_idle_after_the_server_left_is_opened_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
