@@ -12,13 +12,14 @@ from bus.kit.values import Value
 from serve_app.kit.answers import matches
 from serve_app.kit.problems import Problem
 from serve_app.kit.routing import ask
+from serve_app.kit.shields import API_POLICY
 
 AGE_SECONDS = 365 * 24 * 3600
 DIGITS_MAX = 18
 NOWHERE = 1 << 62
 READ_SECONDS_MAX = 25.0
 _RANGE = re.compile(r"bytes=(?:([0-9]+)-([0-9]*)|-([0-9]+))", re.ASCII)
-_SANDBOX = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_SANDBOX = f"{API_POLICY}; sandbox"
 
 
 class Wish(Value, frozen=True):

@@ -44,7 +44,9 @@ SHIELDS = {
     "Permissions-Policy": (
         "camera=(), display-capture=(), geolocation=(), microphone=(), usb=()"
     ),
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
+    ),
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 

@@ -13,6 +13,9 @@ _TRACEPARENT = re.compile(
     rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
 
+# More digits no body has, and Python refuses to read many more.
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+
 # Headers by which a client could steer Ray Serve: time-outs, routing, sessions.
 _SERVE_HEADERS = frozenset(
     {
@@ -74,7 +77,7 @@ class RequestHead(msgspec.Struct):
             get(b"origin", b""),
             _forwarded(headers, found),
             b"no-cache" in get(b"cache-control", b""),
-            int(length) if length.isdigit() else None,
+            int(length) if _LENGTH.fullmatch(length) else None,
         )
 
     @staticmethod

@@ -9,7 +9,7 @@ HSTS_SECONDS = 31_536_000
 
 Shields = tuple[tuple[bytes, bytes], ...]
 
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 """The Content-Security-Policy of what is no page: nothing is run, nothing loaded."""
 
 POLICY = (b"content-security-policy", API_POLICY.encode())

@@ -124,6 +124,7 @@ async def test_every_answer_says_what_browsers_may_not(front: Front) -> None:
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; ")
         assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
         assert "unsafe" not in policy
     kept = answers[1].headers["cache-control"]
     assert kept == "public, max-age=0, must-revalidate"

@@ -163,6 +163,17 @@ async def test_gathered_lines_are_written_when_they_are_many_and_by_level(
     assert len(lines(configured)) == GATHERED_MAX + 1
 
 
+def test_a_line_break_makes_no_second_line(configured: Path) -> None:
+    forged = '"}\n{"@timestamp": "x", "message": "all is well"}\r\n\u2028\x85\x1b[2J'
+    logs.get(forged).warning(forged, sku=forged, **{"url.path": forged, forged: 1})
+    logging.getLogger("asyncpg").warning("%s", forged)
+    raw = configured.read_bytes()
+    assert raw.count(b"\n") == 2 and b"\r" not in raw and b"\x1b" not in raw
+    first, second = (json.loads(line) for line in raw.split(b"\n")[:2])
+    assert first["message"] == second["message"] == forged
+    assert first["url.path"] == first["labels.sku"] == forged
+
+
 def fail() -> None:
     raise ZeroDivisionError("by zero")
 

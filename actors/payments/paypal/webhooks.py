@@ -71,12 +71,11 @@ class Proofs:
         signed = {field: headers.get(name, "") for field, name in _SIGNED.items()}
         if not self._webhook_id or len(body) > BYTES_MAX or not all(signed.values()):
             raise invalid_signature()
-        host = urlsplit(signed["cert_url"]).hostname or ""
-        if not host.endswith(".paypal.com"):
+        if not _host_of(signed["cert_url"]).endswith(".paypal.com"):
             raise invalid_signature()
         try:
             msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise invalid_signature() from None
         if self._free.locked():
             raise Unavailable("too many webhooks at once")
@@ -103,6 +102,14 @@ class Proofs:
             raise Unavailable("the provider does not answer") from None
         if verdict.verification_status != "SUCCESS":
             raise invalid_signature()
+
+
+def _host_of(url: str) -> str:
+    """The host that a stranger's URL names; "" for what is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # `https://[`
+        return ""
 
 
 def _verdict(answer: Answered) -> Verdict:
