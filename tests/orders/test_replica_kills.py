@@ -38,6 +38,7 @@ REPLICA = """SELECT sku, version, name, price_amount, on_sale, seller_id, image
              FROM product_replica ORDER BY sku"""
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_an_event_survives_a_kill_between_any_two_of_its_steps(
     shop: Any, after: bool
