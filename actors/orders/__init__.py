@@ -1,10 +1,10 @@
 """Orders: carts, the way of an order to rest, and what moves it later.
 
-`carts` is what a buyer does before; `placing` the one function that an order's life
-hangs on, `paying` its later attempts; `changes` its steps; `fulfilment` shipping,
-cancelling, refunds, queries; `finding` how a buyer comes back to it; `following` what
-a stream of one reads; `selling` what its sellers see, and deliveries by seller;
-`erasing` takes a person out of their orders.
+`carts` is what a buyer does before, `replicating` what carts know of products;
+`placing` the one function that an order's life hangs on, `paying` its later attempts;
+`changes` its steps; `fulfilment` shipping, cancelling, refunds, queries; `finding` how
+a buyer comes back to it; `following` what a stream of one reads; `selling` what its
+sellers see, and deliveries by seller; `erasing` takes a person out of their orders.
 """
 
 from actors.orders.changes import Changes

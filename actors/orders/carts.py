@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from actors.kit.domain import Domain, handles, handles_many
+from actors.kit.domain import handles, handles_many
 from actors.kit.process import Run
+from actors.orders.replicating import Replicating
 from bus.inventory import GetAvailability
 from bus.kit.refusals import Refusal, invalid, not_found, stale
 from bus.kit.values import Done
@@ -25,9 +26,9 @@ from bus.orders import (
     RemoveFromCart,
     SetCartLine,
 )
-from bus.orders.carts import ExpireCart, LineOffer, PutLine
+from bus.orders.carts import ExpireCart, LineOffer, PutLine, TakeLines
+from bus.orders.replica import Goods, KnownOffer, ReadGoods
 from bus.orders.steps import ReadCart
-from bus.products import GetOffers
 from persistence import orders as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
@@ -58,11 +59,42 @@ def _warned(line: CartLine, offer: LineOffer | None) -> CartLine:
     return replace(line, warnings=tuple(warnings), current_price=price, available=short)
 
 
-def put_line(cart: Cart, m: PutLine) -> Cart | Refusal:
+def newest(
+    offers: Iterable[LineOffer], known: Iterable[KnownOffer] = ()
+) -> tuple[LineOffer, ...]:
+    """What is on sale, each in the later of the version that was seen and the known.
+
+    A step may come after one that saw more: what it writes is not older for that.
+    """
+    later = {each.sku: each for each in known}
+    found = (
+        line_offer(later[offer.sku], offer.available)
+        if offer.sku in later and later[offer.sku].version > offer.version
+        else offer
+        for offer in offers
+    )
+    return tuple(offer for offer in found if offer.on_sale)
+
+
+def line_offer(known: KnownOffer, available: int) -> LineOffer:
+    """What is known of a SKU, and how many pieces there are."""
+    return LineOffer(
+        sku=known.sku,
+        product_id=str(known.product_id),
+        name=known.name,
+        options=known.options,
+        price=known.price,
+        available=available,
+        version=known.version,
+        on_sale=known.on_sale,
+    )
+
+
+def put_line(cart: Cart, m: PutLine, offers: Iterable[LineOffer]) -> Cart | Refusal:
     """The cart with one line more, or another quantity of it."""
     if m.version not in (None, cart.version):
         return stale()
-    offer = next((one for one in m.offers if one.sku == m.sku), None)
+    offer = next((one for one in offers if one.sku == m.sku), None)
     if offer is None:
         return not_found("SKU")
     before = {line.sku: line for line in cart.lines}
@@ -88,13 +120,13 @@ def put_line(cart: Cart, m: PutLine) -> Cart | Refusal:
 # --- handlers ----------------------------------------------------------------
 
 
-class Carts(Domain):
+class Carts(Replicating):
     """What a buyer does before an order."""
 
     @handles(AddToCart)
     async def add_to_cart(self, run: Run, m: AddToCart) -> CartView:
         """Add pieces at today's price."""
-        offers = await self._offers(run, await self._skus(run, m.buyer, m.sku))
+        offers = await self._offers(run, await self._goods(run, m.buyer, m.sku))
         return await run.settle(
             PutLine(
                 buyer=m.buyer, sku=m.sku, quantity=m.quantity, add=True, offers=offers
@@ -104,7 +136,7 @@ class Carts(Domain):
     @handles(SetCartLine)
     async def set_cart_line(self, run: Run, m: SetCartLine) -> CartView:
         """Make a line exactly so many pieces."""
-        offers = await self._offers(run, await self._skus(run, m.buyer, m.sku))
+        offers = await self._offers(run, await self._goods(run, m.buyer, m.sku))
         return await run.settle(
             PutLine(
                 buyer=m.buyer,
@@ -123,12 +155,14 @@ class Carts(Domain):
         """Write lines, a round at once; several of one cart one after another."""
         carts = await store.load_carts(tx, {m.buyer for m in messages})
         before = dict(carts)
+        known = await self._known_of(tx, messages)
         answers: list[CartView | Refusal] = []
         for m in messages:
-            after = put_line(carts[m.buyer], m)
+            offers = newest(m.offers, known)
+            after = put_line(carts[m.buyer], m, offers)
             if isinstance(after, Cart):
                 after = carts[m.buyer] = after.touched(tx.now)
-                answers.append(warned(after, m.offers, self.settings.currency))
+                answers.append(warned(after, offers, self.settings.currency))
             else:
                 answers.append(after)
         if changed := [cart for key, cart in carts.items() if cart != before[key]]:
@@ -208,31 +242,32 @@ class Carts(Domain):
         cart = await store.read_cart(db, q.buyer)
         if not cart.lines:
             return cart.view(self.settings.currency)
-        skus = [line.sku for line in cart.lines]
-        return warned(cart, await self._offers(self, skus), self.settings.currency)
+        goods = await store.read_goods(db, [line.sku for line in cart.lines])
+        offers = newest(await self._offers(self, goods))
+        return warned(cart, offers, self.settings.currency)
 
-    async def _skus(self, run: Run, buyer: str, sku: str) -> list[str]:
-        cart = await run.step(ReadCart(buyer=buyer))
-        return sorted({sku, *(line.sku for line in cart.items)})
+    async def _goods(self, run: Run, buyer: str, *skus: str) -> Goods:
+        return (await run.step(ReadGoods(buyer=buyer, skus=skus))).goods
 
     async def _offers(
-        self, asker: "Run | Carts", skus: Sequence[str]
+        self, asker: "Run | Carts", goods: Goods
     ) -> tuple[LineOffer, ...]:
-        """What may be bought of these SKUs, at what price."""
-        offers = await asker.ask(GetOffers(skus=tuple(skus)))
-        stock = await asker.ask(GetAvailability(skus=tuple(skus)))
+        """What is known of these SKUs, confirmed, and how many pieces there are."""
+        known = await self.confirmed(asker, goods)
+        if not known:
+            return ()
+        stock = await asker.ask(GetAvailability(skus=tuple(known)))
         return tuple(
-            LineOffer(
-                sku=offer.sku,
-                product_id=str(offer.product_id),
-                name=offer.name,
-                options=offer.options,
-                price=offer.price,
-                available=stock.available.get(offer.sku, 0),
-            )
-            for offer in offers.offers
-            if offer.active
+            line_offer(each, stock.available.get(each.sku, 0))
+            for each in known.values()
         )
+
+    async def _known_of(
+        self, tx: Tx, messages: Iterable[PutLine | TakeLines]
+    ) -> tuple[KnownOffer, ...]:
+        """What is known by now of the SKUs that messages have offers of."""
+        skus = {offer.sku for m in messages for offer in m.offers}
+        return (await store.read_goods(tx, skus)).offers if skus else ()
 
 
 def _due_name(buyer: str) -> str:

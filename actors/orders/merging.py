@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from actors.kit.domain import handles
 from actors.kit.process import Run
-from actors.orders.carts import Carts, warned
+from actors.orders.carts import Carts, newest, warned
 from bus.kit.addressing import new_id
 from bus.kit.refusals import conflict, invalid, not_found
 from bus.kit.values import Done
@@ -96,9 +96,8 @@ class Merging(Carts):
     async def settle_merge(self, run: Run, m: SettleMerge) -> CartView:
         """Close the guest cart for this person, take its lines, let it forget them."""
         given = await run.ask(CloseGuestCart(guest=m.guest, into=m.buyer))
-        mine = await run.step(ReadCart(buyer=m.buyer))
-        skus = {line.sku for line in (*given.lines, *mine.items)}
-        offers = await self._offers(run, sorted(skus)) if skus else ()
+        goods = await self._goods(run, m.buyer, *(line.sku for line in given.lines))
+        offers = await self._offers(run, goods)
         view = await run.settle(
             TakeLines(
                 buyer=m.buyer,
@@ -144,12 +143,13 @@ class Merging(Carts):
     async def take_lines(self, tx: Tx, m: TakeLines) -> CartView:
         """Add the lines, insert-once by the merge."""
         cart = before = (await store.load_carts(tx, [m.buyer]))[m.buyer]
+        offers = newest(m.offers, await self._known_of(tx, [m]))
         lost: tuple[CartWarning, ...] = ()
         if m.merge_id and await store.merged(tx, m.buyer, m.guest, m.merge_id):
-            cart, lost = take_lines(cart.touched(tx.now), m.lines, m.offers)
+            cart, lost = take_lines(cart.touched(tx.now), m.lines, offers)
             await store.save_carts(tx, [cart])
             self._keep_for_long(tx, before)
-        return with_warnings(warned(cart, m.offers, self.settings.currency), lost)
+        return with_warnings(warned(cart, offers, self.settings.currency), lost)
 
     @handles(ForgetGiven)
     async def forget_given(self, tx: Tx, m: ForgetGiven) -> Done:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from actors.kit.domain import Domain, handles
+from actors.kit.domain import handles
 from actors.kit.process import Run
 from actors.orders.decisions import (
     check_currency,
@@ -19,18 +19,19 @@ from actors.orders.decisions import (
     price_lines,
     refund_of_cancelling,
 )
+from actors.orders.replicating import Replicating
 from actors.orders.trying import HELD, PAID
 from bus.inventory import CommitStock, ReleaseStock, ReserveStock, out_of_stock
 from bus.kit.addressing import new_id
 from bus.kit.refusals import FieldError, Refusal, invalid
 from bus.orders import OrderLine, OrderStatus, Placed, PlaceOrder, WantedLine
+from bus.orders.replica import Goods, ReadGoods
 from bus.orders.steps import (
     Accept,
     AwaitPayment,
     BeginCancel,
     Confirm,
     Finish,
-    ReadCart,
     ReadOrder,
     ReserveAgain,
     SettleOrder,
@@ -49,7 +50,7 @@ CHARGE_SECONDS_MAX = 25.0
 _TO_GIVE_UP = HELD | {"PENDING", "UNKNOWN", "VOIDING"}
 
 
-class Placing(Domain):
+class Placing(Replicating):
     """The order process."""
 
     @handles(PlaceOrder)
@@ -69,12 +70,19 @@ class Placing(Domain):
         return await self._settle(run, await run.step(ReadOrder(order_id=m.order_id)))
 
     async def _snapshot(self, run: Run, m: PlaceOrder) -> tuple[OrderLine, ...]:
-        """The wanted lines with names and prices as they are now."""
+        """The wanted lines with names and prices as they are now.
+
+        Products says them, for the replica may lag behind; what it says of a cart's
+        lines is known before they are ordered, so that the buyer's next cart is not
+        older than this order, or shows why it was refused.
+        """
         wanted = m.items
+        goods: Goods | None = None
         currency = self.settings.currency
         check_currency(((one.sku, one.seen_price) for one in wanted), currency)
         if not wanted:
-            cart = await run.step(ReadCart(buyer=m.buyer))
+            cart = await run.step(ReadGoods(buyer=m.buyer))
+            goods = cart.goods
             wanted = tuple(
                 WantedLine(
                     sku=line.sku, quantity=line.quantity, seen_price=line.unit_price
@@ -85,6 +93,8 @@ class Placing(Domain):
             raise invalid("cart-empty", "There is nothing to buy.")
         wanted = merge_lines(wanted)
         reply = await run.ask(GetOffers(skus=tuple(line.sku for line in wanted)))
+        if goods is not None:
+            await self.keep_newer(run, goods, reply.offers)
         offers = {offer.sku: offer for offer in reply.offers}
         return price_lines(wanted, offers, currency, accept_prices=m.accept_prices)
 

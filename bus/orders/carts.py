@@ -122,7 +122,7 @@ class GetCart(Query[CartView], frozen=True, kw_only=True):
 
 
 class LineOffer(Value, frozen=True, kw_only=True):
-    """What products and inventory say of a SKU at this moment."""
+    """What is known of a SKU, by its product's `version`, and how much there is."""
 
     sku: str
     product_id: str
@@ -130,6 +130,8 @@ class LineOffer(Value, frozen=True, kw_only=True):
     options: dict[str, str]
     price: Money
     available: int
+    version: int = 0
+    on_sale: bool = True
 
 
 class PutLine(Command[CartView], frozen=True, kw_only=True):

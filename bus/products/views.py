@@ -127,7 +127,10 @@ class ProductView(Value, frozen=True, kw_only=True):
 
 
 class Offer(Value, frozen=True, kw_only=True):
-    """What an order needs to know of a SKU; `image` is an address."""
+    """What an order needs to know of a SKU; `image` is an address.
+
+    `version` is the product's at this reading; 0: who answers does not say it yet.
+    """
 
     sku: str
     product_id: UUID
@@ -137,6 +140,7 @@ class Offer(Value, frozen=True, kw_only=True):
     seller_id: UUID | None
     image: str | None
     active: bool
+    version: int = 0
 
 
 class Offers(Value, frozen=True):

@@ -1,4 +1,4 @@
-"""What orders remembers: carts, orders, shipments and their timeline."""
+"""What orders remembers: carts, what these know of products, orders, shipments."""
 
 from persistence.orders.carts import (
     Cart,
@@ -26,6 +26,7 @@ from persistence.orders.orders import (
     save_links,
     update_orders,
 )
+from persistence.orders.replica import keep_offers, read_goods, read_replica
 from persistence.orders.sellers import (
     oldest_under_way,
     read_dashboards,
@@ -46,6 +47,7 @@ __all__ = [
     "find_by_number",
     "forget_merges",
     "insert_orders",
+    "keep_offers",
     "load_carts",
     "load_orders",
     "merged",
@@ -55,9 +57,11 @@ __all__ = [
     "open_attempt",
     "read_cart",
     "read_dashboards",
+    "read_goods",
     "read_order",
     "read_orders",
     "read_orders_of",
+    "read_replica",
     "read_shipments",
     "read_timeline",
     "read_timelines_after",

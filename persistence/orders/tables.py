@@ -157,6 +157,30 @@ class OrderLineRow(Table, table=True):
     )
 
 
+class ProductReplicaRow(Table, table=True):
+    """What carts know of a SKU: made from its product's `version`, right at `as_of`.
+
+    Products was asked at `as_of` or later; only a later version replaces a row.
+    """
+
+    __tablename__ = "product_replica"
+    __table_args__ = (
+        sa.CheckConstraint("version > 0", name="product_replica_version"),
+        sa.Index("product_replica_by_product", "product_id"),
+    )
+    sku: str = Field(primary_key=True)
+    product_id: UUID
+    version: int
+    name: str
+    options: Any = _json()
+    price_amount: int = Field(sa_type=sa.BigInteger)
+    currency: str
+    image: str | None
+    seller_id: UUID | None
+    on_sale: bool
+    as_of: datetime = _time()
+
+
 class SellerTotalsRow(Table, table=True):
     """What a seller has in progress, of the orders of one slot.
 

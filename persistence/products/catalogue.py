@@ -75,7 +75,8 @@ WHERE variants.product_id = excluded.product_id
 
 _OFFERS = """
 SELECT v.sku, v.product_id, p.name, v.options, v.price_amount, v.currency, p.seller_id,
-       p.images -> 0 ->> 'id' AS image, v.active AND p.status = 'ACTIVE' AS active
+       p.images -> 0 ->> 'id' AS image, v.active AND p.status = 'ACTIVE' AS active,
+       p.version
 FROM variants AS v JOIN products AS p ON p.id = v.product_id WHERE v.sku = ANY($1)
 """
 
@@ -185,6 +186,7 @@ async def load_offers(
             seller_id=row["seller_id"],
             image=None,
             active=row["active"],
+            version=row["version"],
         )
         offers[offer.sku] = offer, UUID(row["image"]) if row["image"] else None
     return offers

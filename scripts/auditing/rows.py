@@ -68,6 +68,22 @@ class SellerTotals(Row, frozen=True):
     amount: int
 
 
+class KnownOffer(Row, frozen=True):
+    """What carts know of a SKU, from a version of its product."""
+
+    database = "orders"
+    table = "product_replica"
+    sku: str
+    product_id: UUID
+    version: int
+    name: str
+    options: str
+    price_amount: int
+    currency: str
+    seller_id: UUID | None
+    on_sale: bool
+
+
 class Cart(Row, frozen=True):
     """A buyer's cart; `given` is JSON that waits for another cart to take it."""
 
@@ -210,6 +226,31 @@ class Mail(Row, frozen=True):
     id: UUID
     channel: str
     content: bytes
+
+
+class Product(Row, frozen=True):
+    """A product, as far as its SKUs share it."""
+
+    database = "products"
+    table = "products"
+    id: UUID
+    version: int
+    name: str
+    status: str
+    seller_id: UUID | None
+
+
+class Variant(Row, frozen=True):
+    """A SKU; one that is not `active` is sold no longer."""
+
+    database = "products"
+    table = "variants"
+    sku: str
+    product_id: UUID
+    active: bool
+    options: str
+    price_amount: int
+    currency: str
 
 
 class SkuStock(Row, frozen=True):

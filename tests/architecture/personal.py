@@ -67,6 +67,8 @@ HARMLESS = {
         *("orders.number", "orders.buyer", "orders.status", "orders.stage"),
         *("orders.method", "orders.token", "orders.payment_status"),
         *("orders.currency", "orders.refusal", "orders.cancel_reason"),
+        *("product_replica.sku", "product_replica.name", "product_replica.options"),
+        *("product_replica.currency", "product_replica.image"),
         *("shipments.carrier", "shipments.tracking_number", "shipments.items"),
         *("orders.shipments", "timeline.status", "timeline.actor", "timeline.reason"),
     },

@@ -42,6 +42,30 @@ ORDERS = (
         why="come to (0, 0, 0)",
     ),
     one(
+        "replica-of-products",
+        "orders",
+        "UPDATE product_replica SET price_amount = 1 WHERE sku = 'MANY'",
+        why="price",
+    ),
+    one(
+        "replica-of-products",
+        "orders",
+        "UPDATE product_replica SET version = 9 WHERE sku = 'MANY'",
+        why="in version 9",
+    ),
+    one(
+        "replica-of-products",
+        "products",
+        "UPDATE products SET version = 9",
+        why="it is in 9",
+    ),
+    one(
+        "replica-of-products",
+        "orders",
+        "UPDATE product_replica SET sku = 'NONE' WHERE sku = 'MANY'",
+        why="no such SKU",
+    ),
+    one(
         "order-stage",
         "orders",
         "UPDATE orders SET stage = 'COMMITTING' WHERE id = '%(confirmed)s'",

@@ -14,7 +14,7 @@ BEFORE = """UPDATE alembic_version SET version_num = 'orders_0003'
 UNDO = (
     "ALTER TABLE orders DROP COLUMN erased",
     "ALTER TABLE order_lines DROP COLUMN in_progress",
-    "DROP TABLE seller_totals, shipments",
+    "DROP TABLE seller_totals, shipments, product_replica",
 )
 
 

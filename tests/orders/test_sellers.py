@@ -38,7 +38,7 @@ COUNTED = """SELECT count(DISTINCT order_id) AS orders, count(*) AS lines,
   FROM order_lines WHERE seller_id = $1 AND in_progress"""
 UNDO = (
     "ALTER TABLE order_lines DROP COLUMN in_progress",
-    "DROP TABLE seller_totals, shipments",
+    "DROP TABLE seller_totals, shipments, product_replica",
     "DELETE FROM alembic_version WHERE version_num LIKE 'orders_%'",
     "INSERT INTO alembic_version VALUES ('orders_0005')",
 )

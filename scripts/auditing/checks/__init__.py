@@ -11,6 +11,7 @@ from scripts.auditing.checks import (
     orders,
     privacy,
     processes,
+    replicas,
     sellers,
     stock,
 )
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     orders.order_timeline,
     orders.order_attempts,
     sellers.seller_totals,
+    replicas.replica_of_products,
     carts.cart_at_rest,
     carts.cart_ends,
     holds.order_held,

@@ -15,6 +15,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     unit_price: Money
     current_price: Money | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is sold no longer: then it has a price of then, none of today."""
+        return "unavailable" in self.warnings
 
     def priced(self) -> Priced:
         """What its product costs today, as far as the answer knows."""
@@ -28,6 +34,10 @@ class Cart(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     items: tuple[Line, ...] = ()
     cart_token: str | None = None
+
+    def shown(self) -> tuple[Priced, ...]:
+        """What its lines cost today, those that can still be bought."""
+        return tuple(line.priced() for line in self.items if not line.withdrawn)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

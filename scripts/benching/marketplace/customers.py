@@ -72,7 +72,7 @@ async def _add(
                 buyer=customer.cart_id or (str(cart.id) if cart else ""),
                 sku=sku,
                 quantity=quantity,
-                shown=tuple(line.priced() for line in cart.items) if cart else (),
+                shown=cart.shown() if cart else (),
                 **asking.said(),
             )
         )
