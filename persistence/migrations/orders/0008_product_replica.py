@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "orders_0007"
-down_revision = "orders_0008"  # it was there first
+revision = "orders_0008"
+down_revision = "orders_0007"
 branch_labels = None
 
 CHANGES = (

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "orders_0008"
+revision = "orders_0007"
 down_revision = "orders_0006"
 branch_labels = None
 
