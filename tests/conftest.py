@@ -76,7 +76,7 @@ def free_port() -> int:
         return port
 
 
-def _memory() -> str | None:
+def memory() -> str | None:
     """A folder in memory with room for databases; None where there is none."""
     if not os.access(MEMORY_FOLDER, os.W_OK):
         return None
@@ -89,7 +89,7 @@ def postgres() -> Iterator[Postgres]:
 
     Its folder is in memory where there is room: a test makes databases by the hundred.
     """
-    with tempfile.TemporaryDirectory(prefix="souk-test-", dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="souk-test-", dir=memory()) as folder:
         Path(folder).chmod(0o711)  # Postgres' own user must reach its data
         server = Postgres(Path(folder), free_port())
         server.start()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from msgspec import Raw
 
 from actors.kit.clock import Clock
-from actors.kit.wire import Answers, End, Envelope, Outcome, Sent
+from actors.kit.wire import Answers, End, Envelope, Moved, Outcome, Sent, pack
 from bus.kit import families
 from bus.kit.messages import Message, decode, encode
 from bus.kit.metrics import Family, Meters
@@ -31,6 +31,10 @@ class ShardGone(Exception):
     """The shard's process died, or is being started again."""
 
 
+class ShardEnded(ShardGone):
+    """The shard is no more: its pool has shrunk, and its slots are another's."""
+
+
 class Address(tuple[str, int]):
     """A shard: its domain and number; written `orders/0`."""
 
@@ -41,7 +45,10 @@ class Address(tuple[str, int]):
 
 
 class Transport(Protocol):
-    """How bytes reach a shard; raises ShardGone when its process is not there."""
+    """How bytes reach a shard; raises ShardGone when its process is not there.
+
+    ShardEnded, where it will not come again.
+    """
 
     async def receive(self, address: Address, envelope: bytes) -> bytes:
         """Hand over an envelope."""
@@ -176,7 +183,7 @@ class Lane:
         try:
             data = await self._watched(self._transport.receive(self.address, envelope))
             answers = decode(Answers, data)
-        except ShardGone:
+        except ShardGone:  # for a while, or for good
             self._under_way -= 1
             self._recover()
             return
@@ -273,11 +280,14 @@ class Lane:
 
     async def _resend(self) -> None:
         delay = RETRY_SECONDS
-        while not await self._reachable():
-            await self._clock.sleep(delay)
-            delay = min(delay * 2, RETRY_SECONDS_MAX)
-            if not self._open and not self._waiting:
-                break
+        try:
+            while not await self._reachable():
+                await self._clock.sleep(delay)
+                delay = min(delay * 2, RETRY_SECONDS_MAX)
+                if not self._open and not self._waiting:
+                    break
+        except ShardEnded:
+            self._send_elsewhere()
         unanswered = [ask for same in self._open.values() for ask in same]
         for ask in reversed(unanswered):
             ask.ticket = False
@@ -292,10 +302,18 @@ class Lane:
         self._recovering = False
         self._pump()
 
+    def _send_elsewhere(self) -> None:
+        """The first shard of a pool never ends, and says who owns a slot."""
+        waiting = [*self._waiting]
+        for ask in [*(one for same in self._open.values() for one in same), *waiting]:
+            ask.finish(_ELSEWHERE)
+
     async def _reachable(self) -> bool:
         try:
             async with asyncio.timeout(PING_SECONDS_MAX):
                 await self._transport.ping(self.address)
+        except ShardEnded:
+            raise
         except (ShardGone, TimeoutError):
             return False
         return True
@@ -308,6 +326,9 @@ class Lane:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+_ELSEWHERE = pack(Moved(0))
 
 
 def _joined(sent: Sent) -> Sent:

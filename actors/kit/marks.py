@@ -16,9 +16,9 @@ class Marks:
         self._written = False
         self._waiting: dict[int, int] = {}
 
-    def load(self, stream: tuple[str, int] | None) -> None:
-        """Take over the stream as it was last written."""
-        self.stream, self._written = stream, stream is not None
+    def load(self, stream: tuple[str, int] | None, own: bool) -> None:
+        """Take over the stream as it was last written, by this shard or another."""
+        self.stream, self._written = stream, own
 
     def published(self, marks: dict[int, int]) -> None:
         """Slots have been published this far, or count as no further than this."""

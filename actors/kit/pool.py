@@ -2,25 +2,34 @@
 
 import asyncio
 import os
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import ray
+from ray.exceptions import RayActorError
 
 from actors import DOMAINS
 from actors.kit.asker import Asker
 from actors.kit.declarations import alert, domain_class, services
+from actors.kit.lane import ShardGone
 from actors.kit.reach import NAMESPACE, RayTransport, connect
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
 from bus.kit import logs, memory, telemetry
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
+from bus.kit.refusals import Unavailable
 from bus.kit.settings import Settings
+from bus.kit.streams import Position
 from persistence.kit.database import Database
+from persistence.kit.migrations import migrate
 from persistence.kit.outbox import OutboxRow
 
 START_SECONDS_MAX = 180.0
+RENEW_POLL_SECONDS = 0.1
+
+log = logs.get("pool")
 
 
 @ray.remote(concurrency_groups={"control": 8})  # type: ignore[call-overload]
@@ -77,6 +86,11 @@ class ShardActor:
     async def collect(self, lane: str) -> bytes:
         """Wait for the tickets of a lane."""
         return await self._shard.collect(lane)
+
+    async def look(self) -> list[int]:
+        """See at once which slots are the shard's; they."""
+        self._begin()
+        return await self._shard.look()
 
     async def health(self) -> bytes:
         """What the shard counts, and whether its database answers."""
@@ -183,6 +197,13 @@ class BridgeActor:
         """Deliver a domain's dead letters again."""
         return await self._bridge.replay_dead(domain, subject)
 
+    async def replay(
+        self, domain: str, sequence: int | None, since: datetime | None
+    ) -> int | None:
+        """Deliver a domain's events again from a position on; how many."""
+        await self.start()
+        return await self._bridge.replay(domain, Position(sequence, since))
+
     @ray.method(concurrency_group="control")
     async def ping(self) -> bytes:
         """Answered apart from all work."""
@@ -230,6 +251,73 @@ def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:
         max_concurrency=10_000,
         scheduling_strategy="SPREAD",
     ).remote(*values)
+
+
+async def resize(settings: Settings, domain: str, before: int, count: int) -> None:
+    """Give a domain's slots to `count` shards, whose actors are made where missing.
+
+    `before` is how many there may be. A shard that has no slots left is not ended
+    here, since others may ask it yet: see `end`. What is asked meanwhile is told by the
+    old owner who the new one is. `settings` have the new count.
+    """
+    environment = settings.export()
+    new = [
+        _create(ShardActor, f"{domain}/{number}", settings, domain, number, environment)
+        for number in range(before, count)
+    ]
+    async with asyncio.timeout(START_SECONDS_MAX):
+        await asyncio.gather(*(handle.start.remote() for handle in new))
+        await migrate(domain, settings.database_url(domain), count)  # spreads the slots
+        transport = RayTransport()
+        numbers = range(max(before, count))
+        # Those that lose slots first: they go on to tell their unpublished events.
+        for number in sorted(numbers, reverse=count < before):
+            await transport.call(f"{domain}/{number}", "look")
+
+
+async def end(domain: str, numbers: range) -> None:
+    """End shards that own nothing any more; raises Unavailable while one does.
+
+    Whoever asks one after that is sent to the pool's first, by its lane.
+    """
+    transport = RayTransport()
+    for number in numbers:
+        name = f"{domain}/{number}"
+        try:
+            owned = await transport.call(name, "look")
+        except ShardGone:
+            continue  # it has ended already
+        if owned:
+            raise Unavailable(f"{name} owns slots")
+        await asyncio.to_thread(_end, name)
+
+
+async def renew(name: str) -> None:
+    """Give a shard or a bridge a new process; returns when that has taken over.
+
+    It runs the code as it is on the disk now. Whoever asks meanwhile waits in a lane,
+    and what was unanswered is sent again with its id: it acts once. Raises
+    TimeoutError when the new process does not take over in time.
+    """
+    handle: Any = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
+    before = await handle.pid.remote()
+    ray.kill(handle, no_restart=False)
+    async with asyncio.timeout(START_SECONDS_MAX):
+        pid = before
+        while pid in (before, None):
+            await asyncio.sleep(RENEW_POLL_SECONDS)
+            pid = await _pid_of(handle)
+        await handle.start.remote()
+
+
+async def _pid_of(handle: Any) -> int | None:
+    """The actor's process; None while it is being started."""
+    try:
+        pid: int = await handle.pid.remote()
+    except RayActorError as error:
+        log.info("being-started", reason=type(error).__name__)
+        return None
+    return pid
 
 
 async def stop(settings: Settings) -> None:

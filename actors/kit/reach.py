@@ -5,11 +5,16 @@ from typing import Any
 
 import msgspec
 import ray
-from ray.exceptions import RayActorError, RayTaskError, TaskCancelledError
+from ray.exceptions import (
+    ActorDiedError,
+    RayActorError,
+    RayTaskError,
+    TaskCancelledError,
+)
 
 from actors import DOMAINS
 from actors.kit.asker import Asker
-from actors.kit.lane import Address, ShardGone
+from actors.kit.lane import Address, ShardEnded, ShardGone
 from actors.kit.relay import Published
 from bus.kit import families, logs
 from bus.kit.messages import decode, encode
@@ -79,6 +84,9 @@ class RayTransport:
         handle = await self._handle(str(address))
         try:
             data: bytes = await getattr(handle, method).remote(*values)
+        except ActorDiedError as error:
+            self._handles.pop(str(address), None)  # who has ended for good is not found
+            raise ShardGone(str(address)) from error
         except (RayActorError, TaskCancelledError) as error:
             raise ShardGone(str(address)) from error
         except RayTaskError as error:
@@ -91,12 +99,24 @@ class RayTransport:
         self.calls_total += 1
         handle = self._handles.get(name)
         if handle is None:
-            try:
-                handle = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
-            except ValueError as error:
-                raise ShardGone(name) from error
+            handle = await asyncio.to_thread(_find, name)
             self._handles[name] = handle
         return handle
+
+
+def _find(name: str) -> Any:
+    """The actor; one that is not there while its pool's first is has ended for good."""
+    try:
+        return ray.get_actor(name, NAMESPACE)
+    except ValueError as error:
+        pool, _, number = name.partition("/")
+        if number == "0":
+            raise ShardGone(name) from error
+    try:
+        ray.get_actor(f"{pool}/0", NAMESPACE)
+    except ValueError as error:
+        raise ShardGone(name) from error  # the pools are being started
+    raise ShardEnded(name)
 
 
 class ShopAsker(Asker):

@@ -118,11 +118,12 @@ class Relay:
 
     async def run(self) -> None:
         """Publish for ever; what fails is tried again from the first unacknowledged."""
+        look = True  # first of all: after a restore the stream is another
         while True:
-            idle = not await self._woken()
             try:
-                if idle:
-                    await self._send([])  # nothing new: is the stream still the same?
+                if look:
+                    await self._send([])  # is the stream still the same?
+                    look = False
                 while rows := await self._next():
                     began_at = time.monotonic()
                     await self._send(rows)
@@ -134,6 +135,7 @@ class Relay:
                 )
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
+            look = not await self._woken() or look
 
     async def _gather(self, count: int, seconds: float) -> None:
         """Under load, rest GATHER_TIMES as long as publishing took.

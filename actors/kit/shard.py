@@ -67,7 +67,7 @@ class Shard:
             log=log,
             now=self.clock.now,
             committed=self._committed,
-            caught_up=self._caught_up,
+            caught_up=lambda last_n: self.relay.learn(last_n),  # noqa: PLW0108 - later
         )
         self.marks = Marks(self.batches)
         self.processes = Processes(self)
@@ -85,10 +85,10 @@ class Shard:
         self._owners: dict[int, int] = {}
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._tidy = False
-        self._enough = BATCH_MAX
+        self._tidy, self._enough = False, BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
         self.next_batch: asyncio.Future[None] = _future()
 
@@ -136,7 +136,7 @@ class Shard:
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)
-                self.marks.load(await outbox.stream_seen(writer, self.shard))
+                self.marks.load(*await outbox.stream_seen(writer, self.shard))
                 self.counts.takeovers.value += 1
                 return
             except CONNECTION_LOST as error:
@@ -305,14 +305,20 @@ class Shard:
         while True:
             await self.clock.sleep(CHECK_SECONDS)
             try:
-                async with self.database.read() as db:
-                    table = await fence.owners(db)
-                await self._compare(table)
+                await self.look()
                 await self._make_partitions()
                 self._tidy = True
                 self._wake.set()
             except (*CONNECTION_LOST, ConnectionError) as error:
                 self.log.warning("check-failed", error=repr(error))
+
+    async def look(self) -> list[int]:
+        """See which slots are ours now, without waiting for the next check."""
+        async with self._looking:  # a slot that is taken twice would be counted anew
+            async with self.database.read() as db:
+                table = await fence.owners(db)
+            await self._compare(table)
+        return sorted(self.batches.epochs)
 
     async def _make_partitions(self) -> None:
         """Once an hour: the partitions of the coming days, and no old ones."""
@@ -373,9 +379,6 @@ class Shard:
             self.relay.offer(rows)
         if due_seconds is not None:
             self.timers.expect(due_seconds)
-
-    def _caught_up(self, last_n: dict[int, int]) -> None:
-        self.relay.learn(last_n)
 
     async def _stream_seen(self, created: str, sequence: int) -> bool:
         """Compare the stream with what we remember; a younger one gets all again."""

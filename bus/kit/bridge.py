@@ -234,6 +234,16 @@ class Bridge:
             return 0
         return await self._dead.replay(domain, subject)
 
+    async def replay(self, domain: str, begin: streams.Position) -> int | None:
+        """Deliver a domain's events again from a position on; how many.
+
+        None where the domain handles no events, or another bridge pulls for it.
+        """
+        for consumer in self.consumers:
+            if consumer.domain == domain:
+                return await consumer.replay(begin)
+        return None
+
     async def _look_at_stream(self) -> None:
         """Make the streams where they are missing, and see whether they are new.
 

@@ -70,18 +70,37 @@ class Consumer:
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
         self._loop: asyncio.Task[None] | None = None
         self._pull: Any = None
+        self._making = asyncio.Lock()
 
     async def start(self) -> None:
         """Make the durable consumer and begin to pull."""
-        self._pull = await streams.ensure_consumer(
-            self._js, self.domain, self._subjects, UNDER_WAY_MAX
-        )
+        await self._make(streams.FIRST)
         await self._dead.load(self.domain)
         self._loop = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Pull nothing more; what is under way is delivered again later."""
         await end_tasks(task for task in (self._loop, *self._last.values()) if task)
+
+    async def replay(self, begin: streams.Position) -> int:
+        """Pull again from a position on; how many events that are.
+
+        Nothing acts twice that has its handled row. A kill in the middle leaves a
+        consumer that begins at the first event: more comes again, and acts as little.
+        """
+        async with self._making:  # else it could be made again, elsewhere, meanwhile
+            try:
+                await self._js.delete_consumer(streams.EVENTS, self.domain)
+            except NotFoundError:
+                self._log.warning("consumer-missing", domain=self.domain)
+            await self._make(begin)
+            info = await self._pull.consumer_info()
+        return int(info.num_pending + info.num_ack_pending)
+
+    async def _make(self, begin: streams.Position) -> None:
+        self._pull = await streams.ensure_consumer(
+            self._js, self.domain, self._subjects, UNDER_WAY_MAX, begin=begin
+        )
 
     @property
     def under_way(self) -> int:
@@ -105,10 +124,9 @@ class Consumer:
     async def _make_again(self) -> None:
         """The stream or the consumer is gone (a lost store): make it anew."""
         try:
-            await self._ensure()
-            self._pull = await streams.ensure_consumer(
-                self._js, self.domain, self._subjects, UNDER_WAY_MAX
-            )
+            async with self._making:
+                await self._ensure()
+                await self._make(streams.FIRST)
         except FAILURES as error:
             self._log.warning("consumer-missing", domain=self.domain, error=repr(error))
         await asyncio.sleep(RETRY_SECONDS)

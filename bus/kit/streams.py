@@ -1,6 +1,8 @@
 """NATS and its streams: connecting, and what JetStream must hold."""
 
 import asyncio
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import nats
@@ -25,6 +27,29 @@ DUPLICATE_SECONDS = 120
 ACK_SECONDS = 60
 CONNECT_SECONDS_MAX = 2
 RETRY_SECONDS = 0.3
+FORGET_SECONDS_MAX = 30.0
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a consumer begins: at the first event, at a number, or at a time."""
+
+    sequence: int | None = None
+    since: datetime | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The same in the words of a consumer's configuration."""
+        if self.sequence is not None:
+            policy = DeliverPolicy.BY_START_SEQUENCE
+            return {"deliver_policy": policy, "opt_start_seq": self.sequence}
+        if self.since is not None:
+            policy = DeliverPolicy.BY_START_TIME
+            return {"deliver_policy": policy, "opt_start_time": self.since}
+        return {"deliver_policy": DeliverPolicy.ALL}
+
+
+FIRST = Position()
+_PLACE = ("deliver_policy", "opt_start_seq", "opt_start_time")
 
 
 async def connect(url: str, name: str, log: Any) -> Client:
@@ -86,8 +111,17 @@ async def ensure_consumer(
     subjects: list[str],
     under_way_max: int,
     stream: str = EVENTS,
+    begin: Position = FIRST,
 ) -> JetStreamContext.PullSubscription:
-    """A durable consumer, such as a domain's, filtered to what it handles."""
+    """A durable consumer, such as a domain's, filtered to what it handles.
+
+    One that is there already keeps the place where it began: NATS refuses another.
+    """
+    try:
+        known = (await js.consumer_info(stream, name)).config
+        place = {name: getattr(known, name) for name in _PLACE}
+    except NotFoundError:
+        place = begin.options()
     await js.add_consumer(
         stream,
         ConsumerConfig(
@@ -96,10 +130,31 @@ async def ensure_consumer(
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_SECONDS,
             max_ack_pending=under_way_max,
-            deliver_policy=DeliverPolicy.ALL,
+            **place,
         ),
     )
     return await js.pull_subscribe_bind(name, stream)
+
+
+async def forget(url: str, *names: str, log: Any) -> None:
+    """Delete streams where they are there; the shop makes them anew.
+
+    The events come again from the outboxes. Raises TimeoutError when NATS is away.
+    """
+    async with asyncio.timeout(FORGET_SECONDS_MAX):
+        connection = await connect(url, "forget", log)
+        try:
+            for name in names:
+                await _delete(connection.jetstream(), name)
+        finally:
+            await connection.close()
+
+
+async def _delete(js: JetStreamContext, name: str) -> None:
+    try:
+        await js.delete_stream(name)
+    except NotFoundError:
+        return  # that is what was wanted
 
 
 async def _ensure(js: JetStreamContext, config: StreamConfig) -> StreamInfo:

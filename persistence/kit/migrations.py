@@ -5,43 +5,65 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from persistence.kit import fence
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 LOCK_KEY = 0x534F554B
 KIT_REVISION = "kit_0002"
+LOCK_MS_MAX = 2_000
+LOCK_TRIES_MAX = 5
+LOCK_RETRY_SECONDS = 1.0
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 async def migrate(domain: str, url: str, shards: int = 1) -> None:
     """Bring a domain's database to the newest form and spread its slots.
 
     Safe to run at the same time from several places: an advisory lock lets one in
-    at a time, and a migration that has run is not run again.
+    at a time, and a migration that has run is not run again. It is safe while a shop
+    serves: one that waits for a table's lock gives up soon, since all others wait
+    behind it, and is tried again, LOCK_TRIES_MAX times.
     """
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     try:
-        async with engine.begin() as connection:
-            await connection.execute(
-                sa.text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
-            )
-            await connection.run_sync(_upgrade, domain)
-            raw = await connection.get_raw_connection()
-            await fence.assign(raw.driver_connection, shards)
+        for left in reversed(range(LOCK_TRIES_MAX)):
+            try:
+                await _migrate_once(engine, domain, shards)
+            except (sa.exc.DBAPIError, asyncpg.PostgresError) as error:
+                if not left or not _lock_was_taken(error):
+                    raise
+                await asyncio.sleep(LOCK_RETRY_SECONDS)
+            else:
+                return
     finally:
         await engine.dispose()
 
 
+async def _migrate_once(engine: AsyncEngine, domain: str, shards: int) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({LOCK_KEY})"))
+        await connection.execute(sa.text(f"SET LOCAL lock_timeout = {LOCK_MS_MAX}"))
+        await connection.run_sync(_upgrade, domain)
+        raw = await connection.get_raw_connection()
+        await fence.assign(raw.driver_connection, shards)
+
+
+def _lock_was_taken(error: Exception) -> bool:
+    said = getattr(error, "orig", error)  # the driver's own, or wrapped
+    return getattr(said, "sqlstate", "") == LOCK_NOT_AVAILABLE
+
+
 async def migrate_all(urls: dict[str, str], shards: dict[str, int]) -> None:
-    """Migrate several domains side by side."""
-    await asyncio.gather(
-        *(migrate(domain, url, shards[domain]) for domain, url in urls.items())
-    )
+    """Migrate several domains, one after another: alembic has one context."""
+    for domain, url in urls.items():
+        await migrate(domain, url, shards[domain])
 
 
 def include(name: str | None, kind: str) -> bool:

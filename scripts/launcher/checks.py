@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bus.kit.settings import Settings
 from scripts.launcher.failures import Exit, Failure
+from scripts.launcher.record import RESTORING
 
 DISK_FREE_BYTES_MIN = 1 << 30
 BLOCK_TRIES_MAX = 50
@@ -16,8 +17,12 @@ _BLOCKS = range(20_000, 32_000)  # below the ports that the system gives away it
 
 
 def check(settings: Settings) -> None:
-    """Raise `Failure` when a port is taken or the data folder has no room."""
+    """Raise `Failure` when a port is taken or the data folder is not fit for it."""
     check_room(settings.data_dir)
+    if (settings.data_dir / RESTORING).exists():
+        raise Failure(
+            f"a restore into {settings.data_dir} did not end: repeat scripts/restore"
+        )
     for host, port, name in wanted_ports(settings):
         if not is_free(port, host):
             raise Failure(

@@ -9,12 +9,15 @@ from scripts.embedded import place
 from scripts.embedded.process import Identity, wait_until
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import CREDENTIALS, RAY_TOKEN, SECRETS
-from scripts.launcher.record import RUN, Run, sole_keeper
+from scripts.launcher.record import RESTORED, RESTORING, RUN, Run, sole_keeper
 
 STOP_SECONDS_MAX = 120.0
 # Only what a shop makes: the folder may hold other things too.
 _OURS = ("nats", "files", "uploads", "logs", "mailbox")
-_OUR_FILES = (RUN, SECRETS, CREDENTIALS, RAY_TOKEN, "postgres.password", "keeper.lock")
+_OUR_FILES = (
+    *(RUN, SECRETS, CREDENTIALS, RAY_TOKEN, RESTORED),
+    *("postgres.password", "backup.lock", "roll.lock"),
+)
 
 
 def end(data_dir: Path) -> bool:
@@ -37,13 +40,20 @@ def purge(data_dir: Path) -> None:
     if not data_dir.exists():
         return
     with sole_keeper(data_dir):
-        place.purge(data_dir)
-        for name in _OURS:
-            shutil.rmtree(data_dir / name, ignore_errors=True)
-        for name in _OUR_FILES:
-            (data_dir / name).unlink(missing_ok=True)
+        empty(data_dir)
+        (data_dir / RESTORING).unlink(missing_ok=True)
+        (data_dir / "keeper.lock").unlink(missing_ok=True)
     if not any(data_dir.iterdir()):
         data_dir.rmdir()
+
+
+def empty(data_dir: Path) -> None:
+    """Delete the data, for whoever holds the folder; backups stay."""
+    place.purge(data_dir)
+    for name in _OURS:
+        shutil.rmtree(data_dir / name, ignore_errors=True)
+    for name in _OUR_FILES:
+        (data_dir / name).unlink(missing_ok=True)
 
 
 def _tell(keeper: Identity) -> None:

@@ -18,6 +18,10 @@ from scripts.launcher.keys import write_private
 
 RUN = "run.json"
 MARK = "SOUK_RUN"
+RESTORING = "restoring"
+"""A file that is there while a restore is under way: what it left is no shop."""
+RESTORED = "restored"
+"""A file that is there until the first start after a restore."""
 LEFTOVER_SECONDS_MAX = 10.0
 
 
@@ -99,6 +103,17 @@ def sole_keeper(data_dir: Path) -> Iterator[None]:
             raise Failure(
                 f"the shop in {data_dir} is already running", Exit.PORT_TAKEN
             ) from None
+        yield
+
+
+@contextmanager
+def alone(data_dir: Path, name: str) -> Iterator[None]:
+    """Let one command of a kind work on a shop; raises `Failure` for its twin."""
+    with (data_dir / f"{name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"another {name} of this shop is under way") from None
         yield
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from actors import DOMAINS
+from bus.kit import logs, streams
 from bus.kit.settings import Settings
 from scripts.embedded.process import Identity
 from scripts.launcher import cluster, servers
@@ -18,7 +19,7 @@ from scripts.launcher.environment import embedded_databases, has_bank
 from scripts.launcher.failures import Failure
 from scripts.launcher.keys import write_credentials
 from scripts.launcher.progress import Progress
-from scripts.launcher.record import Run
+from scripts.launcher.record import RESTORED, Run
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
@@ -62,6 +63,7 @@ class Shop:
             parts.create_task(self._start_ray())
             parts.create_task(self._start_nats(given))
             parts.create_task(self._start_databases(given))
+        await self._forget_another_future()
         async with asyncio.TaskGroup() as parts:
             parts.create_task(self._start_pools())
             parts.create_task(self._start_gateway())
@@ -113,6 +115,18 @@ class Shop:
             for user in ("events", *server.callers):
                 self.accounts[f"nats {user}"] = server.url(user)
 
+    async def _forget_another_future(self) -> None:
+        """After a restore: a stream outside may tell of what never was, so it goes.
+
+        It is made anew and gets from the outboxes what the databases know.
+        """
+        mark = self.settings.data_dir / RESTORED
+        if mark.exists():
+            with self._show.step("stream made anew"):
+                both = (streams.EVENTS, streams.DEAD)
+                await streams.forget(self.settings.nats_url, *both, log=logs.get("up"))
+            mark.unlink()
+
     async def _start_databases(self, given: Settings) -> None:
         if self._embedded:
             await self._start_postgres()
@@ -152,16 +166,14 @@ class Shop:
         from actors.kit import pool  # noqa: PLC0415
 
         with self._show.step("pools and bridge"):
-            self._stops.append(("pools", lambda: pool.stop(self.settings)))
+            self._stops.append(("pools", lambda: pool.stop(self._resized())))
             await pool.start(self.settings)
 
     async def _start_gateway(self) -> None:
-        from ray import serve  # noqa: PLC0415
-
-        from serve_app.kit.deploy import deploy  # noqa: PLC0415
+        from serve_app.kit.deploy import deploy, undeploy  # noqa: PLC0415
 
         with self._show.step("gateway"):
-            self._stops.append(("gateway", lambda: self._in_thread(serve.shutdown)))
+            self._stops.append(("gateway", lambda: self._in_thread(undeploy)))
             await self._in_thread(deploy, self.settings)
 
     async def _until_ready(self) -> None:
@@ -187,6 +199,14 @@ class Shop:
 
         ask = connect(self.settings).ask
         self.accounts |= await first_administrator(self.settings, ask)
+
+    def _resized(self) -> Settings:
+        """The settings with the pools as large as they were made meanwhile."""
+        run = Run.read(self.settings.data_dir)
+        shards = run.shards if run is not None else {}
+        return self.settings.changed(
+            shard_counts={**self.settings.shard_counts, **shards}
+        )
 
     def _ends_with(self, server: Server, name: str) -> None:
         self._stops.append((name, lambda: self._in_thread(server.stop)))

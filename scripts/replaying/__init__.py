@@ -1,1 +1,1 @@
-"""Dead letters by command line: which events are parked, and delivering them again."""
+"""Delivering again, by command line: dead letters, a consumer's events, the stream."""

@@ -1,5 +1,12 @@
-"""`scripts/dead`: list what is parked, or deliver it again."""
+"""`scripts/dead` and `scripts/replay`."""
 
-from scripts.replaying.commands import app
+import typer
 
-app(prog_name="scripts/dead")
+from scripts.replaying import commands, positions
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(commands.app, name="dead")
+app.add_typer(positions.app, name="replay")
+app(prog_name="scripts")

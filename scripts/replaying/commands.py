@@ -24,7 +24,7 @@ Entity = Annotated[str | None, typer.Option(help="Only the events of this entity
 @app.command(name="list")
 def show() -> None:
     """List the parked events, the oldest first."""
-    letters: list[Letter] = _run(_read)
+    letters: list[Letter] = run_command(_read)
     shown = Table(box=None, pad_edge=False)
     for heading in ("domain", "event", "entity", "sequence", "reason"):
         shown.add_column(heading, overflow="fold")
@@ -51,7 +51,7 @@ def replay(domain: Domain, entity: Entity = None) -> None:
     def _is(letter: Letter) -> bool:
         return letter.domain == domain and entity in (None, letter.entity)
 
-    done, left = _run(work)
+    done, left = run_command(work)
     print(f"{done} handled, {left} still parked")
     raise typer.Exit(1 if left else 0)
 
@@ -61,7 +61,7 @@ async def _read() -> list[Letter]:
     return await read_letters(settings.nats_url)
 
 
-def _run(work: Any) -> Any:
+def run_command(work: Any) -> Any:
     """The result, or one line about what stopped it."""
     try:
         return asyncio.run(work())
@@ -71,3 +71,6 @@ def _run(work: Any) -> Any:
     except Failure as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.code) from None
+    except (TimeoutError, OSError) as error:
+        print(f"error: no answer: {error!r}", file=sys.stderr)
+        raise typer.Exit(Exit.FAILED) from None

@@ -3,7 +3,8 @@
 import json
 import logging
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
@@ -36,11 +37,21 @@ def bridge_of(domain: str, bridges: int) -> str:
 
 async def call(settings: Settings, run: Run, actor: str, *arguments: Any) -> Any:
     """Call a method of one of the shop's actors: its name, then its arguments."""
+    with joined(settings, run):
+        from actors.kit.reach import RayTransport  # noqa: PLC0415
+
+        answer: Awaitable[Any] = RayTransport().call(actor, *arguments)
+        return await answer
+
+
+@contextmanager
+def joined(settings: Settings, run: Run) -> Iterator[None]:
+    """Be a part of the shop's Ray; whatever brings Ray is imported within."""
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(settings.data_dir / RAY_TOKEN)
     import ray  # noqa: PLC0415 - it reads the environment when it is imported
 
-    from actors.kit.reach import NAMESPACE, RayTransport  # noqa: PLC0415
+    from actors.kit.reach import NAMESPACE  # noqa: PLC0415
 
     address = settings.ray_address or _address(run)
     ray.init(
@@ -50,8 +61,7 @@ async def call(settings: Settings, run: Run, actor: str, *arguments: Any) -> Any
         logging_level=logging.ERROR,
     )
     try:
-        answer: Awaitable[Any] = RayTransport().call(actor, *arguments)
-        return await answer
+        yield
     finally:
         ray.shutdown()
 

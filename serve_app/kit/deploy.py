@@ -25,6 +25,7 @@ from serve_app.kit.serving import has_haproxy
 
 APPLICATION = "gateway"
 ASSEMBLY = "serve_app.app"
+SURGE_PERCENT = 50  # a new replica is ready before an old one goes
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 20
 
@@ -50,7 +51,9 @@ def prepare(settings: Settings) -> None:
 def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
     """Start the gateway and return when it answers; Ray must be initialised.
 
-    `assembly` is the module that puts the routers together.
+    `assembly` is the module that puts the routers together. Where a gateway runs
+    already its replicas are replaced, one after another, each when its successor is
+    ready and its own requests are answered.
 
     Raises TimeoutError if it does not answer within READY_SECONDS_MAX.
     """
@@ -60,6 +63,7 @@ def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
         num_replicas=settings.gateway_replicas,
         max_ongoing_requests=settings.gateway_ongoing_max + 50,
         max_queued_requests=settings.gateway_queued_max,
+        max_surge_percent=SURGE_PERCENT,
         ray_actor_options={"num_cpus": settings.replica_cpus},
         graceful_shutdown_timeout_s=STOP_SECONDS_MAX,
         graceful_shutdown_wait_loop_s=0.2,
@@ -71,8 +75,14 @@ def deploy(settings: Settings, assembly: str = ASSEMBLY) -> None:
 
 
 def undeploy() -> None:
-    """Stop the gateway and what stands before it."""
-    serve.shutdown()  # type: ignore[no-untyped-call]
+    """Stop the gateway and what stands before it, when it has answered what it took.
+
+    Serve's own end stops HAProxy beside the replicas, and with it every connection.
+    """
+    try:
+        serve.delete(APPLICATION)
+    finally:
+        serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 class Replica:

@@ -1,4 +1,4 @@
-"""The migrations and the declared tables are the same."""
+"""The migrations make the declared tables, which the last release can still use."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from actors import DOMAINS
 from persistence.kit.migrations import include, metadata_of
+from tests.architecture.released import breaches, form_of, read_released
 from tests.kit.local import Databases
 
 
@@ -53,3 +54,46 @@ def test_a_domain_keeps_all_its_tables_in_its_own_metadata(domain: str) -> None:
     assert metadata.info["domain"] == domain
     kit = {"slots", "stream", "outbox", "sequences", "handled", "claims", "due"}
     assert kit < set(metadata.tables)
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_the_last_release_still_serves_on_the_newest_tables(domain: str) -> None:
+    """That the declared tables are those of the database is the first test's word."""
+    now = form_of(metadata_of(domain))
+    assert breaches(read_released().get(domain, {}), now) == []
+
+
+def test_each_way_to_break_the_last_release_is_seen() -> None:
+    text, number = sa.Text, sa.Integer
+
+    def of(*columns: Any, name: str = "things", **more: Any) -> dict[str, Any]:
+        metadata = sa.MetaData()
+        sa.Table(
+            name, metadata, sa.Column("id", number, primary_key=True), *columns, **more
+        )
+        return form_of(metadata)
+
+    def wanted(**more: Any) -> Any:
+        return sa.Column("word", text, **{"nullable": False, **more})
+
+    old = of(sa.Column("word", text, server_default=""))
+    told = [
+        (of(name="others"), ["things is gone"]),
+        (of(), ["things.word is gone"]),
+        (of(sa.Column("word", number)), ["things.word was TEXT and is INTEGER"]),
+        (of(wanted()), ["things.word may no longer be left out"]),
+        (of(wanted(server_default="")), ["things.word may no longer be null"]),
+        (
+            of(sa.Column("word", text, server_default="", unique=True)),
+            ["things: key word is new"],
+        ),
+    ]
+    assert [breaches(old, new) for new, _ in told] == [words for _, words in told]
+    assert breaches(of(), of(wanted())) == ["things.word is new and cannot be left out"]
+    assert breaches(of(), of(wanted(server_default=""))) == []
+    assert breaches(of(), of(sa.Column("word", text))) == []
+    unused = of(sa.Column("word", text, info={"unused": True}))
+    assert breaches(unused, of()) == []
+    assert breaches(of(info={"unused": True}), {}) == []
+    keyed = of(sa.Column("word", text, unique=True))
+    assert breaches(keyed, of(sa.Column("word", text))) == ["things: key word is gone"]

@@ -25,6 +25,7 @@ class Crowd:
     buyers: list[Stranger]
     answers: list[Answer] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    answered_at: dict[str, float] = field(default_factory=dict)
     asked_again: int = 0
 
     async def buy(
@@ -51,6 +52,8 @@ class Crowd:
         )
         self.seconds.append(time.monotonic() - began)
         self.answers.append(answer)
+        if answer.status in (201, 202):
+            self.answered_at[answer.body["id"]] = time.time()
 
     async def _decided(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         end = time.monotonic() + ANSWER_SECONDS_MAX

@@ -29,6 +29,8 @@ START_SECONDS_MAX = 420
 DOWN_SECONDS_MAX = 150
 REST_SECONDS_MAX = 60.0
 AUDIT_SECONDS_MAX = 180
+COPY_SECONDS_MAX = 300
+ROLL_SECONDS_MAX = 400
 FETCH_MAX = 500
 READ_SECONDS_MAX = 20.0
 
@@ -79,6 +81,47 @@ class LiveShop:
     def stop(self, *options: str) -> str:
         """End it; its data stays."""
         return self._run("down", *options, seconds=DOWN_SECONDS_MAX)
+
+    def back_up(self, folder: Path) -> str:
+        """Copy it while it runs."""
+        return self._run(
+            *("backup", str(folder)),
+            program="scripts.restoring",
+            seconds=COPY_SECONDS_MAX,
+        )
+
+    def restore(self, folder: Path) -> str:
+        """Make it what it was when the copy was made."""
+        return self._run(
+            *("restore", str(folder)),
+            program="scripts.restoring",
+            seconds=COPY_SECONDS_MAX,
+        )
+
+    def roll(self) -> str:
+        """Renew every process of pools and gateway while it serves."""
+        return self._run("roll", program="scripts.rolling", seconds=ROLL_SECONDS_MAX)
+
+    def resize(self, domain: str, count: int) -> str:
+        """Grow or shrink a pool while it serves."""
+        return self._run(
+            *("resize", domain, str(count)),
+            program="scripts.rolling",
+            seconds=ROLL_SECONDS_MAX,
+        )
+
+    def _copy(self, verb: str, folder: Path) -> str:
+        return self._run(
+            *(verb, str(folder)),
+            program="scripts.restoring",
+            seconds=COPY_SECONDS_MAX,
+        )
+
+    def replay(self, *words: str) -> str:
+        """Deliver events again, or make the stream again."""
+        return self._run(
+            *("replay", *words), program="scripts.replaying", seconds=COPY_SECONDS_MAX
+        )
 
     def audit(self, answered: Mapping[str, str]) -> str:
         """Compare all books, and look for each order that was answered."""

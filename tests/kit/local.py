@@ -16,7 +16,7 @@ from actors import DOMAINS
 from actors.kit.asker import Asker
 from actors.kit.clock import Clock
 from actors.kit.domain import Domain
-from actors.kit.lane import Address, ShardGone
+from actors.kit.lane import Address, ShardEnded, ShardGone
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
 from bus.kit.context import CURRENT, NONE
@@ -64,6 +64,8 @@ class LocalTransport:
 
     def _find(self, address: Address) -> Shard:
         shard = self.shards.get(address)
+        if address not in self.shards and address[1] > 0:
+            raise ShardEnded(str(address))
         if shard is None:
             raise ShardGone(str(address))
         return shard

@@ -32,7 +32,8 @@ class Picky:
         self.stops: dict[int, int] = {}
         self.seen: dict[int, list[int]] = defaultdict(list)
         self.calls = 0
-        self.created, self.sequence = "one", 0
+        # The stream that a shop of tests has, at which its shards look first of all.
+        self.created, self.sequence = "the only one", 0
         s.publish = self.publish
 
     async def publish(self, rows) -> Published:

@@ -1,0 +1,1 @@
+"""A new process for every part of a running shop, one after another."""

@@ -1,0 +1,5 @@
+"""`scripts/roll` and `scripts/resize`."""
+
+from scripts.rolling.commands import app
+
+app(prog_name="scripts")
