@@ -89,9 +89,10 @@ def command(
     except (Failure, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(UNABLE) from None
-    figures = os.environ.get("SOUK_FIGURES")
-    if path := json or (Path(figures) if figures else None):
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(figures_of(report))))
+    if json:
+        _write(json, {**figures_of(report), "rounds": report.rounds})
+    if figures := os.environ.get("SOUK_FIGURES"):
+        _write(Path(figures), figures_of(report))
     show(report)
     raise typer.Exit(VIOLATION if report.violations else 0)
 
@@ -112,7 +113,7 @@ def kinds_of(text: str, *, start: bool) -> tuple[Kind, ...]:
 
 
 def figures_of(report: Report) -> dict[str, object]:
-    """The report as a document: its totals, each fault's recoveries, and its rounds."""
+    """The totals, and each fault's recoveries."""
     rounds = report.rounds
     return {
         "seed": report.seed,
@@ -121,8 +122,11 @@ def figures_of(report: Report) -> dict[str, object]:
         "requests": sum(sum(one.requests.values()) for one in rounds),
         "mails that came again": sum(one.copies for one in rounds[-1:]),
         "slowest rest in seconds": max(one.settled_seconds for one in rounds),
-        "recovery in seconds": report.fault_seconds,
-        "rounds": [msgspec.to_builtins(one) for one in rounds],
+        "answers 500": sum(one.bugs for one in rounds),
+        **{
+            f"good write after s, {fault}": [round(each, 2) for each in seconds]
+            for fault, seconds in report.fault_seconds.items()
+        },
     }
 
 
@@ -153,6 +157,10 @@ def _run(wish: Wish, journal: Path | None) -> Report:
         return asyncio.run(run(Settings.load(), wish, path))
 
 
+def _write(path: Path, document: object) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document)))
+
+
 def _table(seed: int, one: Round) -> Table:
     table = Table(box=None, pad_edge=False, title=f"seed {seed}, round {one.number}")
     for heading in ("at s", "fault", "lasted s", "good write after s"):
@@ -173,7 +181,8 @@ def _words(one: Round) -> str:
     requests = ", ".join(f"{name} {count}" for name, count in one.requests.items())
     said = f"{len(one.violations)} promises broken" if one.violations else "all kept"
     return (
-        f"{requests}; asked again {one.asked_again}, left out {one.left_out}; "
+        f"{requests}; asked again {one.asked_again}, of these {one.bugs} after a 500; "
+        f"left out {one.left_out}; "
         f"{one.mails} mails, {one.copies} of them again; at rest after "
         f"{one.settled_seconds:.1f} s; {said}"
     )

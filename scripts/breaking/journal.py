@@ -14,7 +14,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request; `key` is its own, and that of every time it was asked again.
 
     Times are seconds since the epoch. Without an answer `status` is 0: it may have
-    happened. `of` is what it was about: the order that is cancelled, the SKU that is
+    happened. `bugs` counts the answers 500 on the way. `of` is what it was about: the order that is cancelled, the SKU that is
     counted. `buyer` is an address that no other request has. An entry with the same
     key as an earlier one takes its place.
     """
@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of: str = ""
     buyer: str = ""
     pieces: int = 0
+    bugs: int = 0
 
     @property
     def good(self) -> bool:

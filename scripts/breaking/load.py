@@ -18,7 +18,8 @@ DECIDED_SECONDS_MAX = 150.0
 AGAIN_SECONDS = 0.1
 UNDER_WAY_MAX = 128
 # No decision: never begun, unknown, or still under way.
-ASK_AGAIN = frozenset({429, 500, 502, 503, 504})
+BUG = 500
+ASK_AGAIN = frozenset({429, BUG, 502, 503, 504})
 IN_PROGRESS = "request-in-progress"
 LOST = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -177,13 +178,14 @@ class Load:
         """Ask, and again with the same key until there is a decision; journal it."""
         self._journal.note(entry)
         until = time.monotonic() + seconds_max
-        tries, status, said = 0, 0, dict[str, Any]()
+        tries, bugs, status, said = 0, 0, 0, dict[str, Any]()
         while True:
             tries += 1
             try:
                 status, said = await ask()
             except LOST as lost:
                 status, said = 0, {"code": type(lost).__name__}
+            bugs += status == BUG
             code = str(said.get("code", ""))
             undecided = not status or status in ASK_AGAIN or code == IN_PROGRESS
             if not undecided or time.monotonic() > until:
@@ -193,6 +195,7 @@ class Load:
             entry,
             ended_at=time.time(),
             tries=tries,
+            bugs=bugs,
             status=0 if undecided else status,
             code=code,
             order_id=str(said.get("order_id") or _own_id(entry, said)),

@@ -68,12 +68,16 @@ class Felt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a round; `requests` by kind and answer, `copies` are of mails."""
+    """What came of a round; `requests` by kind and answer, `copies` are of mails.
+
+    `bugs` are answers 500: each is asked again, and none should be there.
+    """
 
     number: int
     faults: list[Felt]
     requests: dict[str, int]
     asked_again: int
+    bugs: int
     left_out: int
     settled_seconds: float
     mails: int
@@ -175,7 +179,10 @@ class _Run:
         before = {entry.key for entry in self._journal.entries}
         end = time.monotonic() + self._wish.seconds
         breaking = asyncio.create_task(breaker.run(faults))
-        over = lambda: breaking.done() and time.monotonic() > end  # noqa: E731
+
+        def over() -> bool:
+            return breaking.done() and time.monotonic() > end
+
         await load.run(self._wish.rate, over)
         hits = await breaking
         self._hits += hits
@@ -234,6 +241,7 @@ class _Run:
             faults=[_felt(hit, evidence.entries, evidence.books) for hit in hits],
             requests=dict(sorted(counts.items())),
             asked_again=sum(max(0, entry.tries - 1) for entry in fresh),
+            bugs=sum(entry.bugs for entry in fresh),
             left_out=left_out,
             settled_seconds=evidence.settled_seconds,
             mails=sum((evidence.mails or {}).values()),
