@@ -14,9 +14,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request; `key` is its own, and that of every time it was asked again.
 
     Times are seconds since the epoch. Without an answer `status` is 0: it may have
-    happened. `bugs` counts the answers 500 on the way. `of` is what it was about: the order that is cancelled, the SKU that is
-    counted. `buyer` is an address that no other request has. An entry with the same
-    key as an earlier one takes its place.
+    happened. `bugs` counts the answers 500 on the way. `of` is what it was about: the
+    order that is cancelled, the SKU that is ordered or counted. `buyer` is an address
+    that no other request has. An entry with the same key as an earlier one takes its
+    place.
     """
 
     kind: str

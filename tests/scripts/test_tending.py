@@ -62,7 +62,7 @@ class Tended:
     async def heard(self, *names: str) -> None:
         """Wait until these have been started again, in any order."""
         async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while sorted(self.again) != sorted(names):
+            while sorted(self.again) != sorted(names):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0)
 
 
