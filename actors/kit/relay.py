@@ -117,12 +117,19 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish for ever; what fails is tried again from the first unacknowledged."""
+        """Publish for ever; what fails is tried again from the first unacknowledged.
+
+        At the start, after a failure and when nothing comes for a while it first asks
+        whether the stream is still the same: into a younger one the rows before must
+        go first.
+        """
+        look = True
         while True:
-            idle = not await self._woken()
+            look = not await self._woken() or look
             try:
-                if idle:
-                    await self._send([])  # nothing new: is the stream still the same?
+                if look:
+                    await self._send([])
+                    look = False
                 while rows := await self._next():
                     began_at = time.monotonic()
                     await self._send(rows)
@@ -132,6 +139,7 @@ class Relay:
                 self._log.warning(
                     "relay-waits", error=repr(error), backlog=self.backlog
                 )
+                look = True
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
 

@@ -71,6 +71,7 @@ class Bridge:
         self._created = ""
         self._sequence = 0
         self._look_at = 0.0
+        self._told: set[tuple[str, int]] = set()
         self._nats: Any = None
         self._js: Any = None
         self._ingest: Any = None
@@ -164,6 +165,9 @@ class Bridge:
         last number, and why the first slot stopped ("" when none did). What does not
         go as one batch goes row by row, slots side by side; after the first failure of
         a slot nothing later of it is sent.
+
+        Nothing of a slot is sent before its shard has been told which stream there is:
+        it may have rows that must go before these into one that is younger.
         """
         if not self.connected:
             return {}, "", 0, "NATS cannot be reached"
@@ -172,6 +176,12 @@ class Bridge:
                 await self._look_at_stream()
             except FAILURES as error:
                 return {}, "", 0, repr(error)
+        new = {_slot(row) for row in rows} - self._told
+        if new:
+            self._told |= new
+            rows = [row for row in rows if _slot(row) not in new]
+            if not rows:
+                return {}, self._created, self._sequence, ""
         spans = _spans(rows)
         began_at = time.perf_counter()
         try:
@@ -245,8 +255,15 @@ class Bridge:
         info = await streams.ensure_streams(self._js, self._replicas)
         created, last = str(info.created), info.state.last_seq
         lost = created != before[0] or last < before[1]
+        if lost:
+            self._told.clear()
         self._sequence = last if lost else max(last, self._sequence)
         self._created = created
+
+
+def _slot(row: Row) -> tuple[str, int]:
+    """Whose slot a row is of: its domain's, by its subject."""
+    return row.subject.split(".", 2)[1], row.slot
 
 
 def _spans(rows: Sequence[Row]) -> list[traces.Span]:

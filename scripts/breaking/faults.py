@@ -128,8 +128,7 @@ class Breaker:
 
     async def _everything(self, fault: Fault) -> Hit:
         world, failed = self._own(), ""
-        at = time.time()
-        await asyncio.to_thread(_kill_all, world)
+        at = await asyncio.to_thread(_kill_all, world)
         try:
             await _answer(world)
             await asyncio.to_thread(world.up)
@@ -176,16 +175,17 @@ def _send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _kill_all(world: World) -> None:
-    """As when the power goes: nobody lives to see the others die."""
+def _kill_all(world: World) -> float:
+    """As when the power goes: nobody lives to see the others die; when it went."""
     run = Run.read(world.data_dir)
     found = [] if run is None else run.leftovers()
     found += [one for server in world.servers.values() if (one := server.running())]
     family = {one: None for each in found for one in (each, *_children(each.pid))}
-    for one in family:
-        _send(one.pid, signal.SIGSTOP)
-    for one in family:
-        _send(one.pid, signal.SIGKILL)
+    at = time.time()
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for one in family:
+            _send(one.pid, number)
+    return at
 
 
 async def _answer(world: World) -> None:

@@ -16,6 +16,7 @@ from scripts.breaking.journal import Entry, Journal
 ANSWER_SECONDS_MAX = 30.0
 DECIDED_SECONDS_MAX = 150.0
 AGAIN_SECONDS = 0.1
+AGAIN_SECONDS_MAX = 1.0
 UNDER_WAY_MAX = 128
 # No decision: never begun, unknown, or still under way.
 BUG = 500
@@ -190,7 +191,7 @@ class Load:
             undecided = not status or status in ASK_AGAIN or code == IN_PROGRESS
             if not undecided or time.monotonic() > until:
                 break
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(min(AGAIN_SECONDS * tries, AGAIN_SECONDS_MAX))
         entry = msgspec.structs.replace(
             entry,
             ended_at=time.time(),

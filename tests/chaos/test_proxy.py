@@ -132,9 +132,11 @@ async def test_the_client_behind_a_connection_is_found_by_the_port_that_is_seen(
 ):
     seen: list[int] = []
 
-    async def look(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def look(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(writer.get_extra_info("peername")[1])
         writer.write(b"!")
+        await reader.read()
+        writer.close()
 
     server = await asyncio.start_server(look, HOST, 0)
     async with Proxy(server.sockets[0].getsockname()[1]) as proxy:
@@ -143,5 +145,7 @@ async def test_the_client_behind_a_connection_is_found_by_the_port_that_is_seen(
         own = writer.get_extra_info("sockname")[1]
         assert [proxy.near_port(port) for port in seen] == [own]
         assert proxy.near_port(own) is None
-        writer.transport.abort()
+        writer.write_eof()
+        assert await reader.read() == b""
+        writer.close()
     server.close()
