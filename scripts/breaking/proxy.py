@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 CHUNK_BYTES_MAX = 64 << 10
 CONNECTIONS_MAX = 2_000
 CONNECT_SECONDS_MAX = 5.0
-_RESET = struct.pack("ii", 1, 0)
+_LINGER = struct.pack("ii", 1, 0)
 
 
 @dataclass(eq=False)
@@ -23,12 +23,9 @@ class _Pair:
     ways: list[asyncio.Task[None]] = field(default_factory=list)
 
     def reset(self) -> None:
-        """End both halves at once, without a goodbye (RST), as a lost peer does."""
+        """End both halves at once."""
         for writer in (self.near, self.far):
-            with contextlib.suppress(OSError):
-                line: socket.socket = writer.get_extra_info("socket")
-                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            writer.transport.abort()
+            _reset(writer)
         for way in self.ways:
             way.cancel()
 
@@ -112,13 +109,13 @@ class Proxy:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         if self._refusing or len(self._pairs) >= CONNECTIONS_MAX:
-            near.transport.abort()
+            _reset(near)
             return
         try:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
                 there = await asyncio.open_connection(HOST, self.server_port)
         except (OSError, TimeoutError):
-            near.transport.abort()
+            _reset(near)
             return
         await self._join(reader, near, *there)
 
@@ -158,3 +155,11 @@ class Proxy:
             await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection without a goodbye (RST), as a peer does that was lost."""
+    with contextlib.suppress(OSError):
+        line: socket.socket = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+    writer.transport.abort()

@@ -102,6 +102,7 @@ async def test_a_killed_server_and_a_foreign_pid_do_not_prevent_the_next_start(
         server.stop()
 
 
+@pytest.mark.full
 async def test_a_session_that_outlives_a_killed_server_is_ended_before_the_next_start(
     home: Path,
 ) -> None:
