@@ -20,7 +20,7 @@ GATHER_MIN = 4
 GATHER_TIMES = 3
 GATHER_SECONDS_MAX = 0.15
 RETRY_SECONDS = 0.3
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 
 
 class Published(Value, frozen=True, array_like=True):

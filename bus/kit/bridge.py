@@ -72,6 +72,10 @@ class Bridge:
         self._sequence = 0
         self._look_at = 0.0
         self._told: set[tuple[str, int]] = set()
+        self._under_way = 0
+        self._still, self._whole = asyncio.Event(), asyncio.Event()
+        self._still.set()
+        self._whole.set()
         self._nats: Any = None
         self._js: Any = None
         self._ingest: Any = None
@@ -176,6 +180,7 @@ class Bridge:
                 await self._look_at_stream()
             except FAILURES as error:
                 return {}, "", 0, repr(error)
+        await self._whole.wait()
         new = {_slot(row) for row in rows} - self._told
         if new:
             self._told |= new
@@ -184,9 +189,14 @@ class Bridge:
                 return {}, self._created, self._sequence, ""
         spans = _spans(rows)
         began_at = time.perf_counter()
+        self._under_way += 1
+        self._still.clear()
         try:
             return await self._publish_rows(rows)
         finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._still.set()
             if rows:
                 self._publish_seconds.observe(time.perf_counter() - began_at)
             for span in spans:
@@ -251,6 +261,19 @@ class Bridge:
         has lost its end; one that is only older than what is acknowledged by now not.
         """
         self._look_at = time.monotonic() + LOOK_SECONDS
+        if await streams.has_events(self._js):
+            await self._compare()
+            return
+        self._whole.clear()
+        try:
+            # Rows under way follow others that went with the old stream: none of them
+            # may come first into the new one. Each has its deadline.
+            await self._still.wait()
+            await self._compare()
+        finally:
+            self._whole.set()
+
+    async def _compare(self) -> None:
         before = (self._created, self._sequence)
         info = await streams.ensure_streams(self._js, self._replicas)
         created, last = str(info.created), info.state.last_seq

@@ -29,6 +29,8 @@ from scripts.launcher.keys import read_credentials
 SKUS = 12
 PIECES = 1_000_000
 SETTLE_SECONDS = 60.0
+STREAM_SECONDS = 15.0
+"""How long it may take until every domain has seen that the stream was lost."""
 DISK_BYTES = 2 << 30
 """The size of a shop's own file system where it is to be filled."""
 
@@ -208,14 +210,20 @@ class _Run:
         return found
 
     async def _evidence(self, hits: list[Hit]) -> Evidence:
-        entries, now = self._journal.entries, time.time()
+        entries = self._journal.entries
         quiet_at = max(
             max((hit.ended_at for hit in hits), default=0.0),
             max((entry.ended_at for entry in entries), default=0.0),
         )
+        if any(hit.fault.kind is Kind.STREAM for hit in hits):
+            # Nothing looks busy before a domain that tells nothing has seen the loss.
+            await asyncio.sleep(max(0.0, quiet_at + STREAM_SECONDS - time.time()))
         place = self._place if self._world is None else self._world.place()
-        answered = answered_orders(entries)
-        verdict, books = await audited(place, SETTLE_SECONDS, answered)
+        answered, begun_at = answered_orders(entries), time.time()
+        verdict, books = await audited(
+            place, settle_seconds=SETTLE_SECONDS, answered=answered
+        )
+        rested_at = begun_at + verdict.rest.seconds
         mails = None if self._world is None else dict(self._world.mails.taken)
         return Evidence(
             entries=entries,
@@ -223,7 +231,7 @@ class _Run:
             hits=self._hits,
             mails=mails,
             audited=verdict.violations,
-            settled_seconds=now - quiet_at + verdict.rest.seconds,
+            settled_seconds=rested_at - quiet_at,
             busy=verdict.rest.busy,
         )
 
