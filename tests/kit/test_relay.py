@@ -32,7 +32,7 @@ class Picky:
         self.stops: dict[int, int] = {}
         self.seen: dict[int, list[int]] = defaultdict(list)
         self.calls = 0
-        self.created, self.sequence = "one", 0
+        self.created, self.sequence = "the only one", 0  # as the shop without it
         s.publish = self.publish
 
     async def publish(self, rows) -> Published:
