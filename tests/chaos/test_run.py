@@ -16,7 +16,7 @@ RUN_SECONDS_MAX = 900
 pytestmark = pytest.mark.full
 
 
-def test_a_shop_that_is_killed_frozen_and_cut_keeps_what_it_promised(
+def test_a_shop_that_is_delayed_dropped_killed_and_cut_keeps_what_it_promised(
     tmp_path: Path,
 ) -> None:
     report, journal = tmp_path / "report.json", tmp_path / "journal.jsonl"
