@@ -20,7 +20,7 @@ GATHER_MIN = 4
 GATHER_TIMES = 3
 GATHER_SECONDS_MAX = 0.15
 RETRY_SECONDS = 0.3
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 
 
 class Published(Value, frozen=True, array_like=True):
@@ -117,12 +117,17 @@ class Relay:
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish for ever; what fails is tried again from the first unacknowledged."""
-        look = True  # first of all: after a restore the stream is another
+        """Publish for ever; what fails is tried again from the first unacknowledged.
+
+        At the start, after a failure and when nothing comes for a while it first asks
+        whether the stream is still the same: into a younger one, also after a restore,
+        the rows before must go first.
+        """
+        look = True
         while True:
             try:
                 if look:
-                    await self._send([])  # is the stream still the same?
+                    await self._send([])
                     look = False
                 while rows := await self._next():
                     began_at = time.monotonic()
@@ -133,6 +138,7 @@ class Relay:
                 self._log.warning(
                     "relay-waits", error=repr(error), backlog=self.backlog
                 )
+                look = True
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wake.set()
             look = not await self._woken() or look

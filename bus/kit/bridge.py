@@ -71,6 +71,11 @@ class Bridge:
         self._created = ""
         self._sequence = 0
         self._look_at = 0.0
+        self._told: set[tuple[str, int]] = set()
+        self._under_way = 0
+        self._still, self._whole = asyncio.Event(), asyncio.Event()
+        self._still.set()
+        self._whole.set()
         self._nats: Any = None
         self._js: Any = None
         self._ingest: Any = None
@@ -164,6 +169,9 @@ class Bridge:
         last number, and why the first slot stopped ("" when none did). What does not
         go as one batch goes row by row, slots side by side; after the first failure of
         a slot nothing later of it is sent.
+
+        Nothing of a slot is sent before its shard has been told which stream there is:
+        it may have rows that must go before these into one that is younger.
         """
         if not self.connected:
             return {}, "", 0, "NATS cannot be reached"
@@ -172,11 +180,23 @@ class Bridge:
                 await self._look_at_stream()
             except FAILURES as error:
                 return {}, "", 0, repr(error)
+        await self._whole.wait()
+        new = {_slot(row) for row in rows} - self._told
+        if new:
+            self._told |= new
+            rows = [row for row in rows if _slot(row) not in new]
+            if not rows:
+                return {}, self._created, self._sequence, ""
         spans = _spans(rows)
         began_at = time.perf_counter()
+        self._under_way += 1
+        self._still.clear()
         try:
             return await self._publish_rows(rows)
         finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._still.set()
             if rows:
                 self._publish_seconds.observe(time.perf_counter() - began_at)
             for span in spans:
@@ -251,12 +271,32 @@ class Bridge:
         has lost its end; one that is only older than what is acknowledged by now not.
         """
         self._look_at = time.monotonic() + LOOK_SECONDS
+        if await streams.has_events(self._js):
+            await self._compare()
+            return
+        self._whole.clear()
+        try:
+            # Rows under way follow others that went with the old stream: none of them
+            # may come first into the new one. Each has its deadline.
+            await self._still.wait()
+            await self._compare()
+        finally:
+            self._whole.set()
+
+    async def _compare(self) -> None:
         before = (self._created, self._sequence)
         info = await streams.ensure_streams(self._js, self._replicas)
         created, last = str(info.created), info.state.last_seq
         lost = created != before[0] or last < before[1]
+        if lost:
+            self._told.clear()
         self._sequence = last if lost else max(last, self._sequence)
         self._created = created
+
+
+def _slot(row: Row) -> tuple[str, int]:
+    """Whose slot a row is of: its domain's, by its subject."""
+    return row.subject.split(".", 2)[1], row.slot
 
 
 def _spans(rows: Sequence[Row]) -> list[traces.Span]:

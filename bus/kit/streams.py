@@ -105,6 +105,15 @@ async def ensure_streams(js: JetStreamContext, replicas: int) -> StreamInfo:
     )
 
 
+async def has_events(js: JetStreamContext) -> bool:
+    """Whether there is the stream of the events."""
+    try:
+        await js.stream_info(EVENTS)
+    except NotFoundError:
+        return False
+    return True
+
+
 async def ensure_consumer(
     js: JetStreamContext,
     name: str,

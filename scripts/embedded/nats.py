@@ -66,6 +66,9 @@ class Nats:
         self.launch()
         self.wait()
 
+    def prepare(self) -> None:
+        """It needs nothing: `launch` writes its configuration."""
+
     def launch(self) -> None:
         """Start the server; returns at once. See `process.launch` about threads."""
         if not _is_free(self.port):

@@ -1,6 +1,7 @@
 """The embedded Postgres 18: one cluster in the data folder, a role a database."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -23,6 +24,7 @@ __all__ = ["Postgres", "PostgresError"]
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
+ORPHAN_SECONDS_MAX = 1.0
 CONNECT_SECONDS_MAX = 10.0
 HOST = "127.0.0.1"
 Result = TypeVar("Result")
@@ -113,6 +115,7 @@ class Postgres:
             raise PostgresError(
                 f"Postgres already runs on {here.cluster} (process {running.pid})"
             )
+        self._end_orphans(here)
         self._configure(here)
         # A pid that now belongs to another program would make Postgres refuse.
         (here.cluster / "postmaster.pid").unlink(missing_ok=True)
@@ -215,6 +218,22 @@ class Postgres:
             if here.account:
                 os.chown(given.name, here.account.uid, here.account.gid)
             self._initdb(here, Path(given.name))
+
+    def _end_orphans(self, here: Place) -> None:
+        """End the sessions that have outlived a server that was killed.
+
+        They write on until they look up. Without the dead server's `postmaster.pid`
+        the next one would not see them, and both would write the same files.
+        """
+        for process in psutil.process_iter(["name"]):
+            with contextlib.suppress(psutil.Error, OSError):
+                if "postgres" not in process.info["name"]:
+                    continue
+                if not Path(process.cwd()).samefile(here.cluster):
+                    continue
+                left = Identity.of(process.pid)
+                if left and not left.end(signal.SIGQUIT, ORPHAN_SECONDS_MAX):
+                    raise PostgresError(f"process {left.pid} of Postgres does not end")
 
     def _initdb(self, here: Place, password_file: Path) -> None:
         # initdb empties the folder again when it fails, but not when it is killed.

@@ -18,6 +18,7 @@ def _marked(marker: str) -> tuple[str, ...]:
 _BENCHING = ("python", "-m", "scripts.benching")
 _BENCH = (*_BENCHING, "--start")
 _SIMULATION = ("python", "-m", "tests.simulation")
+_CHAOS = ("python", "-m", "scripts.breaking", "--start")
 
 PARTS = {
     "full": Proof((*_marked("full"), "tests/e2e"), 60),
@@ -30,6 +31,7 @@ PARTS = {
     "checkout": Proof((*_BENCH, "checkout", "--clients", "64"), 20),
     "flash": Proof((*_BENCH, "flash", "--clients", "64", "--times", "3"), 20),
     "browse": Proof((*_BENCH, "browse"), 20),
+    "chaos": Proof((*_CHAOS, "--rounds", "10", "--seconds", "60"), 60),
     "limits": Proof((*_BENCHING, "limits", "--start"), 10),
     "profile": Proof((*_BENCHING, "profile", "--start"), 10),
     "notebooks": Proof(_marked("notebooks"), 20),

@@ -94,6 +94,9 @@ class Bank:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
+    def prepare(self) -> None:
+        """It needs nothing."""
+
     def launch(self) -> None:
         """Start it; returns at once. See `process.launch` about threads."""
         port = self._url.rsplit(":", 1)[1]

@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from actors import DOMAINS
 from bus.kit import logs, streams
 from bus.kit.settings import Settings
-from scripts.embedded.process import Identity
 from scripts.launcher import cluster, servers
 from scripts.launcher.administrator import first_administrator
 from scripts.launcher.environment import embedded_databases, has_bank
@@ -20,21 +19,12 @@ from scripts.launcher.failures import Failure
 from scripts.launcher.keys import write_credentials
 from scripts.launcher.progress import Progress
 from scripts.launcher.record import RESTORED, Run
+from scripts.launcher.tending import Server, Tending
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 SETTLE_SECONDS_MAX = 100.0  # the longest of all starts
 _POLL_SECONDS = 0.1
-
-
-class Server(Protocol):
-    """A process that was started here."""
-
-    def running(self) -> Identity | None:
-        """The process, while it lives."""
-
-    def stop(self) -> None:
-        """End it and wait."""
 
 
 class Shop:
@@ -48,10 +38,12 @@ class Shop:
         self._secrets, self._run, self._show = secrets, run, show
         self._embedded = embedded_databases(settings)
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._servers: dict[str, Server] = {}
         # Processes are told of our end when the thread that started them ends: these
         # threads live as long as we do.
         self._working: set[Future[Any]] = set()
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="souk-start")
+        self._tending = Tending(self._in_thread, again=self._note, say=show.line)
 
     async def start(self, given: Settings) -> None:
         """Start everything; `given` says what is already there, outside.
@@ -74,6 +66,8 @@ class Shop:
         else:
             await self._make_administrator()
         write_credentials(self.settings.data_dir, self.accounts)
+        for name, server in self._servers.items():
+            self._tending.tend(name, server)
 
     def local_url(self) -> str:
         """Where the gateway answers from this machine."""
@@ -83,6 +77,7 @@ class Shop:
 
     async def stop(self) -> None:
         """End everything that was started, the last first, each within a bound."""
+        await self._tending.stop()
         await self._settle()
         while self._stops:
             name, end = self._stops.pop()
@@ -212,6 +207,8 @@ class Shop:
         self._stops.append((name, lambda: self._in_thread(server.stop)))
 
     def _note(self, name: str, server: Server) -> None:
+        """Write down which process it is, for `down`; later it is looked after."""
+        self._servers[name] = server
         if process := server.running():
             self._run.processes[name] = process
             self._run.write(self.settings.data_dir)

@@ -267,6 +267,19 @@ FACTS = [
         "test_relay.py::test_a_younger_stream_gets_everything_again",
     ),
     Deletion(
+        RELAY,
+        "look = True\n                await asyncio.sleep",
+        "await asyncio.sleep",
+        "test_relay.py::test_a_younger_stream_gets_the_rows_before_first",
+    ),
+    Deletion(
+        BRIDGE,
+        "self._told.clear()",
+        "pass",
+        "test_consumers.py::"
+        "test_a_stream_that_was_lost_has_each_entitys_events_in_their_order_again",
+    ),
+    Deletion(
         SHARD,
         "self.marks.published(oldest)",
         "pass",

@@ -1,6 +1,7 @@
 """Bridge, consumers and dead letters, on a real NATS."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -293,3 +294,30 @@ async def test_a_lost_stream_gets_everything_again(
 
 def _backlog(s) -> int:
     return sum(s.shard("toy", shard).relay.backlog for shard in (0, 1))
+
+
+async def test_a_stream_that_was_lost_has_each_entitys_events_in_their_order_again(
+    toys, nats_server, js
+) -> None:
+    """Guards bridge.py: `self._told.clear()`; relay.py: `look = True` after a failure.
+
+    Whoever publishes next makes the stream anew, and the other shard did not see it.
+    """
+    async with toys() as s, bridged(s, nats_server, consumes=False) as bridge:
+        one, two = names(0)[0], names(1)[0]
+        for name in (one, two):
+            await tell(s, name, "1", "2")
+        await until(lambda: bridge.published_total == 4)
+        await _drop(js, streams.EVENTS)
+
+        await tell(s, one, "3")
+        await until(lambda: bridge.published_total == 7)
+        await tell(s, two, "3")
+        await until(lambda: bridge.published_total == 10)
+
+        said = [await js.get_msg(streams.EVENTS, seq=place) for place in range(1, 7)]
+        told = [json.loads(message.data) for message in said]
+        assert [(each["subject"], each["sequence"]) for each in told] == [
+            *((one, number) for number in "123"),
+            *((two, number) for number in "123"),
+        ]

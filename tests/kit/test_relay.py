@@ -308,3 +308,24 @@ async def test_two_callers_tell_side_by_side_and_each_entity_keeps_its_order(
         await s.restart("toy", 0)
         await until(lambda: len(s.published) == 10)
         assert words(s, name) == [f"{number}" for number in range(10)]
+
+
+async def test_a_younger_stream_gets_the_rows_before_first(toys) -> None:
+    """Guards relay.py: `look = True` after a failure."""
+    async with toys() as s:
+        one = names(0, 1)[0]
+        bridge = Picky(s)
+        await tell(s, one, "1", "2")
+        await until(lambda: list(bridge.seen.values()) == [[1, 2]])
+        (slot,) = bridge.seen
+        bridge.stops[slot] = 3  # the stream is gone
+        await tell(s, one, "3")
+        failures = s.shard("toy", 0).counts.publish_failures
+        await until(lambda: failures.value > 0)
+
+        bridge.seen.clear()
+        bridge.created, bridge.sequence = "two", 0
+        bridge.stops.clear()
+
+        await until(lambda: len(bridge.seen[slot]) >= 3)
+        assert bridge.seen == {slot: [1, 2, 3]}

@@ -12,7 +12,8 @@ import pytest
 
 from scripts.embedded import place
 from scripts.embedded.postgres import Postgres, PostgresError
-from scripts.embedded.process import wait_until
+from scripts.embedded.process import Identity, wait_until
+from scripts.launcher.tending import start_again
 from tests.conftest import free_port
 
 CONNECT_SECONDS_MAX = 5
@@ -97,6 +98,33 @@ async def test_a_killed_server_and_a_foreign_pid_do_not_prevent_the_next_start(
     server.start()
     try:
         assert await _value(url, "SELECT count(*) FROM committed") == 0
+    finally:
+        server.stop()
+
+
+@pytest.mark.full
+async def test_a_session_that_outlives_a_killed_server_is_ended_before_the_next_start(
+    home: Path,
+) -> None:
+    server = Postgres(home, free_port())
+    server.start()
+    try:
+        url = server.ensure("kept", "word")
+        session = await asyncpg.connect(url, timeout=CONNECT_SECONDS_MAX)
+        orphan = Identity.of(await session.fetchval("SELECT pg_backend_pid()"))
+        running = server.running()
+        assert orphan is not None
+        assert running is not None
+        os.kill(orphan.pid, signal.SIGSTOP)  # else it looks up and sees that it is over
+        os.kill(running.pid, signal.SIGKILL)
+        assert wait_until(lambda: not running.alive(), 5)
+        assert orphan.alive()
+
+        start_again(server)
+
+        assert not orphan.alive()
+        session.terminate()
+        assert await _value(url, "SELECT 1") == 1
     finally:
         server.stop()
 

@@ -1,0 +1,5 @@
+"""`python -m scripts.breaking`."""
+
+from scripts.breaking.commands import main
+
+main()
