@@ -156,6 +156,17 @@ class JetStream:
         await self._call(make)
         return await self.stream_info(config.name)
 
+    async def consumer_info(self, stream: str, durable: str) -> Any:
+        """How a durable consumer was made."""
+
+        def look() -> Any:
+            consumer = self._broker.stream(stream).consumers.get(durable)
+            if consumer is None:
+                raise NotFoundError(code=404, description="consumer not found")
+            return SimpleNamespace(config=consumer.config)
+
+        return await self._call(look)
+
     async def add_consumer(self, stream: str, config: Any) -> None:
         """Make a durable consumer, or find it."""
 
