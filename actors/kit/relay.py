@@ -68,8 +68,8 @@ class Relay:
     @property
     def backlog(self) -> int:
         """How many committed events are not published yet."""
-        last = list(self._last.items())  # metrics read it from another thread
-        return sum(n - self._sent.get(slot, 0) for slot, n in last)
+        last = self._last.copy()  # metrics read it from another thread
+        return sum(n - self._sent.get(slot, 0) for slot, n in last.items())
 
     def own(self, tails: dict[int, tuple[int, int]]) -> None:
         """Take over slots: their last number, and the last that was published."""

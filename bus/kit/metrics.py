@@ -113,7 +113,8 @@ class Meters:
 
     def samples(self) -> list[Sample]:
         """All series as they stand."""
-        series = list(self._series.items())
+        # A copy is made at one go; what is listed pair by pair may change meanwhile.
+        series = list(self._series.copy().items())
         return [Sample(name, labels, one.read()) for (name, labels), one in series]
 
     def _key(self, family: Family, labels: dict[str, str]) -> tuple[str, Labels]:

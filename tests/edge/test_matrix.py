@@ -19,6 +19,7 @@ WHOSE = {
     "address_id": {Role.CUSTOMER},
     "product_id": SELLING,
     "import_id": SELLING,
+    "seller_id": SELLING,
     "sku": SELLING,
     "file_id": {Role.CUSTOMER, Role.ADMIN},
     "review_id": STAFF,
