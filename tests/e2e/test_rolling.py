@@ -23,6 +23,7 @@ REQUESTS_MIN = int(os.environ.get("SOUK_ROLL_REQUESTS", "2000"))
 AT_ONCE, BUYERS, STOCK = 8, 4, 1_000_000
 READS = 3  # for each order
 AWAY = "read 503 unavailable"
+AWAY_SHARE_MAX = 0.01
 SHARDS = (3, 2)  # as many as inventory's pool has, one after another
 SLOW_MS, SLOW_ORDERS = 3_000, 6
 
@@ -68,6 +69,7 @@ async def test_a_shop_that_is_rolled_and_resized_fails_no_order(
     waited_out = ended.get(AWAY, 0)
     decided = {"read 200", "order 201", "order 202"}
     assert set(ended) - {AWAY} <= decided, (ended, said)
+    assert waited_out <= AWAY_SHARE_MAX * sum(ended.values()), (ended, said)
     assert sum(ended.values()) >= REQUESTS_MIN
     after = {name: await two.pid(f"{name}/0") for name in DOMAINS}
     assert [name for name in DOMAINS if before[name] == after[name]] == []
