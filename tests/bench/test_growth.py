@@ -19,6 +19,7 @@ from scripts.benching.growing.past import ENDED_DAYS_AGO, Past, Span, Ware, past
 from scripts.benching.growing.reading import Read
 from scripts.benching.growing.rows import PIECES, Moment, Shelves, rows_of
 from scripts.benching.growing.tables import bytes_each, rows_each
+from scripts.demo.goods import DEMO
 from scripts.launcher.failures import Failure
 from tests.bench.test_verdicts import _load, _measured
 
@@ -145,6 +146,9 @@ def test_the_present_is_told_from_the_past_by_its_ids_and_its_skus() -> None:
     assert str(past(0, Span(NOW, 1), WARES, PERSON).id) >= first
     assert scope["stock"] == "sku NOT LIKE 'GROWN-%'"
     assert scope["bank.refunds"] == f"key >= '{first}'"
+    # What the demo made has ids of 2024, and tells events of today.
+    begin = scope["sequences"].split("'")[1]
+    assert str(DEMO) < begin < str(past(0, Span.before(NOW, 9), WARES, PERSON).id)
 
 
 def test_what_an_order_reads_and_adds_is_shared_out() -> None:

@@ -7,7 +7,7 @@ that Postgres makes. Below that the audit reads everything.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ import asyncpg
 from bus.kit.addressing import ordered_id
 from scripts.auditing.books import Violation
 from scripts.benching.growing.goods import PREFIX
+from scripts.benching.growing.past import ENDED_DAYS_AGO, SPAN_DAYS
 from scripts.benching.growing.rows import PIECES
 from scripts.launcher.environment import BANK
 
@@ -134,7 +135,10 @@ def scope_of(since: datetime) -> dict[str, str]:
     scope["payments.refunds"] = f"payment_id >= '{first}'"
     scope["bank.refunds"] = f"key >= '{first}'"
     scope["charges"] = f"order_id >= '{first}'"
-    scope["sequences"] = f"subject >= '{first}' AND subject NOT LIKE '{PREFIX}%'"
+    # What demo and bench make for themselves has ids of one time, before any past.
+    begin = _first_id(since - timedelta(days=SPAN_DAYS + ENDED_DAYS_AGO))
+    present = f"(subject < '{begin}' OR subject >= '{first}')"
+    scope["sequences"] = f"{present} AND subject NOT LIKE '{PREFIX}%'"
     return scope
 
 
