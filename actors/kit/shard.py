@@ -87,6 +87,7 @@ class Shard:
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
         self.ready = asyncio.Event()
+        self._partitioned = self.clock.monotonic() - PARTITION_SECONDS
         self._tasks: list[asyncio.Task[None]] = []
         self._tidy, self._enough = False, BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
@@ -130,8 +131,8 @@ class Shard:
         while True:
             try:
                 writer = await self.database.writer()
-                await partitions.ensure(writer)
-                self._partitioned = self.clock.monotonic()
+                if not await partitions.are_there(writer):
+                    await partitions.ensure(writer)
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}

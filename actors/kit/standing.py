@@ -32,7 +32,7 @@ class StandbyActor:
             self._make, self._reach.is_dead, log=logs.get("standby"), name=name
         )
         for domain in DOMAINS:
-            domain_class(domain)  # imported now, not when it is needed
+            domain_class(domain).warm()  # imported now, not when it is needed
         memory.settle()
         ray.get_runtime_context().current_actor.start.remote()
 
