@@ -15,7 +15,7 @@ from actors.kit.lane import Address, ShardGone
 from actors.kit.making import make_shard
 from actors.kit.reach import NAMESPACE, RayTransport, adopting, connect
 from actors.kit.relay import Published
-from actors.kit.standing import StandbyActor
+from actors.kit.standby_actor import StandbyActor
 from bus.kit import logs, memory, telemetry
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
@@ -27,6 +27,7 @@ from persistence.kit.outbox import OutboxRow
 
 START_SECONDS_MAX = 180.0
 RENEW_POLL_SECONDS = 0.1
+STOP_SECONDS_MAX = 5.0
 
 log = logs.get("pool")
 
@@ -232,7 +233,13 @@ async def start(settings: Settings) -> None:
         raise TimeoutError(
             f"the pools did not start within {START_SECONDS_MAX:.0f} s"
         ) from None
-    for number in range(settings.standbys):  # nobody waits for these
+    stand_by(settings)
+
+
+def stand_by(settings: Settings) -> None:
+    """Start (or find) the standbys; nobody waits for them."""
+    environment = settings.export()
+    for number in range(settings.standbys):
         _create(StandbyActor, f"standby/{number}", settings, number, environment)
 
 
@@ -321,10 +328,10 @@ async def _pid_of(handle: Any) -> int | None:
 async def stop(settings: Settings) -> None:
     """End all shards in good order; what is under way is taken up at the next start."""
     transport = RayTransport()
-    for number in range(settings.standbys):  # else they would adopt what is ended
-        stopping = transport.call(f"standby/{number}", "stop")
+    for name in (f"standby/{number}" for number in range(settings.standbys)):
+        stopping = asyncio.wait_for(transport.call(name, "stop"), STOP_SECONDS_MAX)
         await asyncio.gather(stopping, return_exceptions=True)
-        await asyncio.to_thread(_end, f"standby/{number}")
+        await asyncio.to_thread(_end, name)  # else it would adopt what is ended
     names = [
         f"{name}/{number}"
         for name in DOMAINS

@@ -250,12 +250,17 @@ class ShopAsker(Asker):
     async def _of_shard(self, address: Address) -> dict[str, Any]:
         try:
             async with asyncio.timeout(HEALTH_SECONDS_MAX):
-                try:
-                    return await self._reach.health(address)
-                except ShardGone:
-                    return decode(dict[str, Any], await self._adopting.health(address))
+                return await self._health(address)
         except AWAY:
             return {}
+
+    async def _health(self, address: Address) -> dict[str, Any]:
+        try:
+            return await self._reach.health(address)
+        except ShardGone:
+            data = await self._adopting.health(address)
+        held: dict[str, Any] = decode(dict[str, Any], data)
+        return held
 
     async def _of_bridges(self) -> dict[str, bool]:
         reports = await self.bridges()

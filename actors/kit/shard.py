@@ -87,7 +87,6 @@ class Shard:
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
         self.ready = asyncio.Event()
-        self._partitioned = self.clock.monotonic() - PARTITION_SECONDS
         self._tasks: list[asyncio.Task[None]] = []
         self._tidy, self._enough = False, BATCH_MAX
         self._gathered: asyncio.Future[None] = _future()
@@ -133,6 +132,7 @@ class Shard:
                 writer = await self.database.writer()
                 if not await partitions.are_there(writer):
                     await partitions.ensure(writer)
+                self._partitioned = self.clock.monotonic()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}

@@ -13,7 +13,7 @@ from bus.kit.metrics import Meters, Sample
 ADOPTED_MAX = 16
 BEGIN_SECONDS_MAX = 5.0
 DRAIN_SECONDS_MAX = 0.5
-REST_SECONDS = 1.0
+REST_SECONDS = 0.25
 
 Leave = Callable[[], Awaitable[None]]
 Make = Callable[[Address, Leave], Shard]

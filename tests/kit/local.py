@@ -160,7 +160,11 @@ class LocalShop:
     async def restart(self, name: str, number: int = 0) -> Shard:
         """Start a new incarnation that takes over and can be reached."""
         shard = self.make(name, number)
-        await self.adopting().hand_back(Address((name, number)))
+        if (
+            name,
+            number,
+        ) in self.transport.shards:  # else it is there for the first time
+            await self.adopting().hand_back(Address((name, number)))
         await shard.start()
         self.transport.shards[name, number] = shard
         return shard

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.kit import adopting, lane, standby
+from actors.kit import adopting, lane, reception, standby
 from actors.kit.lane import Address
 from bus.kit.addressing import new_id
 from tests.kit.faults import Answerless, Doom, caller, journal, names, until
@@ -124,8 +124,11 @@ async def test_a_shard_is_handed_back_without_a_break(toys) -> None:
         assert sorted(await journal(s)) == [(one, "note")] * 2 + [(two, "stalled")]
 
 
-async def test_a_process_goes_on_where_its_shard_is_handed_back(toys) -> None:
+async def test_a_process_goes_on_where_its_shard_is_handed_back(
+    toys, monkeypatch
+) -> None:
     """Guards standby.py: `call.cancel()`: who waits for its answer asks again."""
+    monkeypatch.setattr(reception, "COLLECT_SECONDS", 60.0)
     async with toys(standbys=1) as s:
         name = names(0)[0]
         await adopted(s)
