@@ -66,7 +66,10 @@ class ShardActor:
         return self._starting
 
     async def _take_over(self) -> None:
-        await self._adopting.hand_back(self._address)
+        try:
+            await self._adopting.hand_back(self._address)
+        except Exception as error:
+            log.error("not-handed-back", shard=str(self._address), exc_info=error)
         await self._shard.start()
 
     async def receive(self, envelope: bytes) -> bytes:

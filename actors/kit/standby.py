@@ -14,6 +14,8 @@ ADOPTED_MAX = 16
 BEGIN_SECONDS_MAX = 5.0
 DRAIN_SECONDS_MAX = 0.5
 REST_SECONDS = 0.25
+WAKE_SECONDS = 0.1
+WAKE_SECONDS_MAX = 10.0
 
 Leave = Callable[[], Awaitable[None]]
 Make = Callable[[Address, Leave], Shard]
@@ -24,19 +26,21 @@ class Standby:
 
     `make` makes an incarnation of a shard, not started yet; `is_dead` says whether its
     own process is known to have died. Wrong answers cost time and nothing else: which
-    incarnation may write is decided by the fence, here as anywhere.
+    incarnation may write is decided by the fence, here as anywhere. `wake` has a
+    shard's own process take over; it raises ShardGone while there is none.
     """
 
     def __init__(
         self,
         make: Make,
         is_dead: Callable[[Address], Awaitable[bool]],
+        wake: Callable[[Address], Awaitable[None]],
         *,
         log: Any,
         name: str,
         clock: Clock | None = None,
     ) -> None:
-        self._make, self._is_dead = make, is_dead
+        self._make, self._is_dead, self._wake = make, is_dead, wake
         self._log = log
         self._clock = clock or Clock()
         self._held: dict[Address, Adopted] = {}
@@ -122,7 +126,11 @@ class Standby:
             held.shard = self._make(address, leave)
             began_at = self._clock.monotonic()
             await held.shard.start()
+            if not held.shard.batches.epochs:  # its pool has shrunk: nobody needs it
+                await self._close(address, held)
+                return False
             began = True
+            held.waking = asyncio.ensure_future(self._wake_up(address))
             seconds = self._clock.monotonic() - began_at
             self._meters.counter(
                 families.STANDBY_ADOPTIONS, domain=address[0]
@@ -135,6 +143,16 @@ class Standby:
             if not began:
                 self._forget(address, held)
         return began
+
+    async def _wake_up(self, address: Address) -> None:
+        """Call the shard's own process until it takes over: nobody else calls it."""
+        while True:
+            try:
+                async with asyncio.timeout(WAKE_SECONDS_MAX):
+                    await self._wake(address)
+            except (ShardGone, TimeoutError) as error:
+                self._log.debug("not-awake", shard=str(address), error=repr(error))
+            await self._clock.sleep(WAKE_SECONDS)
 
     async def _end(self, address: Address, held: "Adopted") -> None:
         """Once, however many ask for it."""
@@ -150,6 +168,8 @@ class Standby:
         if held.receiving and not held.shard.left:
             await asyncio.wait(held.receiving, timeout=DRAIN_SECONDS_MAX)
         self._forget(address, held)
+        if held.waking is not None:
+            held.waking.cancel()
         for call in [*held.receiving, *held.collecting]:
             call.cancel()
         await self._close(address, held)
@@ -178,6 +198,7 @@ class Adopted:
     def __init__(self) -> None:
         self.closing = False
         self.ending: asyncio.Task[None] | None = None
+        self.waking: asyncio.Task[None] | None = None
         self.receiving: set[asyncio.Task[bytes]] = set()
         self.collecting: set[asyncio.Task[bytes]] = set()
 

@@ -29,7 +29,11 @@ class StandbyActor:
         self._reach = RayTransport()
         self._adopting = adopting(self._reach, self._settings)
         self._standby = Standby(
-            self._make, self._reach.is_dead, log=logs.get("standby"), name=name
+            self._make,
+            self._reach.is_dead,
+            self._wake,
+            log=logs.get("standby"),
+            name=name,
         )
         for domain in DOMAINS:
             domain_class(domain).warm()  # imported now, not when it is needed
@@ -84,6 +88,10 @@ class StandbyActor:
     async def pid(self) -> int:
         """The process, for tests and tools that kill it."""
         return os.getpid()
+
+    async def _wake(self, address: Address) -> None:
+        """Ray may have lost what the shard's process sent itself as it was made."""
+        await self._reach.reach(str(address), "start")
 
     def _make(self, address: Address, leave: Leave) -> Shard:
         made: tuple[Shard, Any] = make_shard(

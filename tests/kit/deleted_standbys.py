@@ -68,6 +68,24 @@ STANDBYS = [
     ),
     Deletion(
         STANDBY,
+        "await self._wake(address)",
+        "pass",
+        f"{TEST}test_the_shards_own_process_is_called_until_it_takes_over",
+    ),
+    Deletion(
+        STANDBY,
+        "held.waking.cancel()",
+        "pass",
+        f"{TEST}test_the_shards_own_process_is_called_until_it_takes_over",
+    ),
+    Deletion(
+        STANDBY,
+        "if not held.shard.batches.epochs:",
+        "if False:",
+        f"{TEST}test_a_shard_that_owns_nothing_is_not_adopted",
+    ),
+    Deletion(
+        STANDBY,
         "len(self._held) >= ADOPTED_MAX or ",
         "",
         f"{TEST}test_a_standby_that_is_full_takes_no_more",

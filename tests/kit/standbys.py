@@ -20,6 +20,7 @@ class LocalStandbys:
         self._shop = shop
         self.frozen: dict[int, asyncio.Event] = {}
         self.replaced: list[int] = []
+        self.woken: list[Address] = []
         self.of: list[Standby | None] = [self._make(n) for n in range(count)]
 
     async def ask(self, number: int, method: str, *values: Any) -> Any:
@@ -78,6 +79,10 @@ class LocalStandbys:
             shard._leave = leave
             return shard
 
+        async def wake(address: Address) -> None:
+            self.woken.append(address)
+            raise ShardGone(str(address))
+
         log = structlog.get_logger("standby")
         name = f"standby/{number}"
-        return Standby(make, is_dead, log=log, name=name, clock=shop.clock)
+        return Standby(make, is_dead, wake, log=log, name=name, clock=shop.clock)

@@ -7,7 +7,8 @@ import pytest
 
 from actors.kit import adopting, lane, reception, standby
 from actors.kit.lane import Address
-from bus.kit.addressing import new_id
+from bus.kit.addressing import SLOTS, new_id
+from persistence.kit import fence
 from tests.kit.faults import Answerless, Doom, caller, journal, names, until
 from tests.kit.test_fence import End, ends
 from tests.kit.toy import BEGUN, Note, RunErrand, Stall, close_gate
@@ -144,6 +145,18 @@ async def test_a_process_goes_on_where_its_shard_is_handed_back(
         assert len(await journal(s)) == 5
 
 
+async def test_the_shards_own_process_is_called_until_it_takes_over(toys) -> None:
+    """Guards standby.py: `await self._wake(address)`: all others ask the standby."""
+    async with toys(standbys=1) as s:
+        await adopted(s)
+        await until(lambda: len(s.standbys.woken) > 1)
+        assert set(s.standbys.woken) == {TOY}
+        await s.restart("toy", 0)
+        s.standbys.woken.clear()
+        await asyncio.sleep(3 * standby.WAKE_SECONDS)
+        assert s.standbys.woken == []
+
+
 async def test_a_late_report_takes_nothing_away(toys) -> None:
     """Guards standby.py: `or self._was_handed_back(address)`."""
     async with toys(standbys=1) as s:
@@ -154,6 +167,16 @@ async def test_a_late_report_takes_nothing_away(toys) -> None:
         s.transport.shards[TOY] = new
         assert (await s.ask(Note(name=names(0)[0]))).total == 2
         assert s.left == []
+
+
+async def test_a_shard_that_owns_nothing_is_not_adopted(toys) -> None:
+    """Guards standby.py: `if not held.shard.batches.epochs:`."""
+    async with toys(standbys=1) as s:
+        await fence.assign(await s.database("toy"), 1)
+        await s.kill("toy", 1)
+        assert not await s.standbys.ask(0, "adopt", Address(("toy", 1)))
+        assert s.standbys.holding(Address(("toy", 1))) == []
+        await until(lambda: len(s.shard("toy", 0).batches.epochs) == SLOTS)
 
 
 async def test_a_standby_that_is_full_takes_no_more(toys, monkeypatch) -> None:

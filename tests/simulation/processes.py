@@ -25,7 +25,7 @@ class Log:
         """Say that something has happened."""
         self._world.note(f"{self._name} says {event} {_facts(facts)}")
 
-    warning = info
+    debug = warning = info
 
     def error(self, event: str, **facts: Any) -> None:
         """Say that something is wrong."""

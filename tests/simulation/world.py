@@ -171,7 +171,12 @@ class World:
         async def start() -> None:
             log = Log(self, process.node.name)
             process.standby = Standby(
-                make, self._is_dead, log=log, name=process.name, clock=Clock()
+                make,
+                self._is_dead,
+                Transport(self).ping,  # here they wake up by themselves
+                log=log,
+                name=process.name,
+                clock=Clock(),
             )
             process.made.set()
 
