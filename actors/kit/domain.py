@@ -101,6 +101,10 @@ class Domain:
                 Domain.list_audit, query, many=False, claims=None
             )
 
+    @classmethod
+    def warm(cls) -> None:
+        """Load what takes long and no shard is needed for; a standby does it early."""
+
     async def start(self) -> None:
         """Called once before the first message; opens what the domain needs."""
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID, uuid4
 
 from msgspec import Raw
@@ -39,6 +39,12 @@ class Address(tuple[str, int]):
     """A shard: its domain and number; written `orders/0`."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """The address that is written so."""
+        domain, _, number = name.partition("/")
+        return cls((domain, int(number)))
 
     def __str__(self) -> str:
         return f"{self[0]}/{self[1]}"

@@ -1,33 +1,33 @@
-"""Pools on Ray: the one place that says `ray.remote`."""
+"""Pools on Ray: the processes of shards and bridges, and how all are started."""
 
 import asyncio
 import os
+import signal
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 import ray
 from ray.exceptions import RayActorError
 
 from actors import DOMAINS
-from actors.kit.asker import Asker
 from actors.kit.declarations import alert, domain_class, services
-from actors.kit.lane import ShardGone
-from actors.kit.reach import NAMESPACE, RayTransport, connect
+from actors.kit.lane import Address, ShardGone
+from actors.kit.making import make_shard
+from actors.kit.reach import NAMESPACE, RayTransport, adopting, connect
 from actors.kit.relay import Published
-from actors.kit.shard import Shard
+from actors.kit.standby_actor import StandbyActor
 from bus.kit import logs, memory, telemetry
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
 from bus.kit.refusals import Unavailable
 from bus.kit.settings import Settings
 from bus.kit.streams import Position
-from persistence.kit.database import Database
 from persistence.kit.migrations import migrate
 from persistence.kit.outbox import OutboxRow
 
 START_SECONDS_MAX = 180.0
 RENEW_POLL_SECONDS = 0.1
+STOP_SECONDS_MAX = 5.0
 
 log = logs.get("pool")
 
@@ -39,25 +39,12 @@ class ShardActor:
     def __init__(self, name: str, number: int, environment: dict[str, str]) -> None:
         os.environ.update(environment)
         settings = Settings.load()
-        self._name = f"{name}/{number}"
-        telemetry.start(settings, self._name)
-        log = logs.get(name)
-        self._transport = transport = RayTransport()
-        domain = domain_class(name)()
-        domain.settings = settings
-        self._asker = Asker(transport, settings.shards, name=self._name)
-        domain.ask = self._asker.ask
-        bridge = f"bridge/{number % settings.bridges}"
-        database = Database(
-            settings.database_url(name), f"souk:{self._name}:{uuid4().hex[:12]}"
-        )
-        self._shard = Shard(
-            domain,
-            number,
-            database,
-            publish=lambda rows: transport.publish(bridge, rows),
-            leave=self._leave,
-            log=log,
+        self._address = Address((name, number))
+        telemetry.start(settings, str(self._address))
+        self._reach = RayTransport()
+        self._adopting = adopting(self._reach, settings)
+        self._shard, self._asker = make_shard(
+            settings, self._address, self._reach, self._adopting, self._leave
         )
         memory.settle()
         self._starting: asyncio.Task[None] | None = None
@@ -75,8 +62,15 @@ class ShardActor:
         counts it as restarting.
         """
         if self._starting is None:
-            self._starting = asyncio.ensure_future(self._shard.start())
+            self._starting = asyncio.ensure_future(self._take_over())
         return self._starting
+
+    async def _take_over(self) -> None:
+        try:
+            await self._adopting.hand_back(self._address)
+        except Exception as error:
+            log.error("not-handed-back", shard=str(self._address), exc_info=error)
+        await self._shard.start()
 
     async def receive(self, envelope: bytes) -> bytes:
         """Run an envelope of messages."""
@@ -95,7 +89,7 @@ class ShardActor:
     async def health(self) -> bytes:
         """What the shard counts, and whether its database answers."""
         self._begin()
-        calls = {"calls_total": self._transport.calls_total}
+        calls = {"calls_total": self._reach.calls_total}
         return encode(await self._shard.health() | calls)
 
     @ray.method(concurrency_group="control")
@@ -122,7 +116,13 @@ class ShardActor:
         ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
     async def _leave(self) -> None:
-        """A newer incarnation owns the slots: go, and do not come back."""
+        """A newer incarnation owns the slots: go, and do not come back.
+
+        Where that is a standby, which took us for dead, Ray starts us again and we are
+        handed back what is ours.
+        """
+        if await self._adopting.is_adopted(self._address):
+            os.kill(os.getpid(), signal.SIGKILL)
         self._myself.depart.remote()
 
 
@@ -236,6 +236,14 @@ async def start(settings: Settings) -> None:
         raise TimeoutError(
             f"the pools did not start within {START_SECONDS_MAX:.0f} s"
         ) from None
+    stand_by(settings)
+
+
+def stand_by(settings: Settings) -> None:
+    """Start (or find) the standbys; nobody waits for them."""
+    environment = settings.export()
+    for number in range(settings.standbys):
+        _create(StandbyActor, f"standby/{number}", settings, number, environment)
 
 
 def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:
@@ -323,6 +331,10 @@ async def _pid_of(handle: Any) -> int | None:
 async def stop(settings: Settings) -> None:
     """End all shards in good order; what is under way is taken up at the next start."""
     transport = RayTransport()
+    for name in (f"standby/{number}" for number in range(settings.standbys)):
+        stopping = asyncio.wait_for(transport.call(name, "stop"), STOP_SECONDS_MAX)
+        await asyncio.gather(stopping, return_exceptions=True)
+        await asyncio.to_thread(_end, name)  # else it would adopt what is ended
     names = [
         f"{name}/{number}"
         for name in DOMAINS

@@ -13,6 +13,7 @@ from ray.exceptions import (
 )
 
 from actors import DOMAINS
+from actors.kit.adopting import Adopting
 from actors.kit.asker import Asker
 from actors.kit.lane import Address, ShardEnded, ShardGone
 from actors.kit.relay import Published
@@ -25,6 +26,7 @@ from persistence.kit.outbox import OutboxRow
 NAMESPACE = "souk"
 PUBLISH_SECONDS_MAX = 15.0
 HEALTH_SECONDS_MAX = 2.0
+DEATH_SECONDS_MAX = 0.5
 MEASURE_SECONDS_MAX = 1.0
 
 AWAY = (ShardGone, RayActorError, RayTaskError, TaskCancelledError, TimeoutError)
@@ -61,8 +63,24 @@ class RayTransport:
 
     async def replace(self, address: Address) -> None:
         """Kill the shard's process; Ray starts it again."""
-        handle = await self._handle(str(address))
+        await self.kill(str(address))
+
+    async def kill(self, name: str) -> None:
+        """Kill an actor's process; Ray starts it again."""
+        handle = await self._handle(name)
         ray.kill(handle, no_restart=False)
+
+    async def is_dead(self, address: Address) -> bool:
+        """Whether Ray says that a shard's process has died; it starts it again."""
+        try:
+            handle = await self._handle(str(address))
+            async with asyncio.timeout(DEATH_SECONDS_MAX):
+                await handle.ping.remote()
+        except (ShardGone, TimeoutError, ActorDiedError):
+            return False  # not made yet, or slow, or ended for good
+        except RayActorError:
+            return True
+        return False
 
     async def publish(self, bridge: str, rows: list[OutboxRow]) -> Published:
         """Hand outbox rows to a bridge; raises ConnectionError when it is away."""
@@ -81,19 +99,23 @@ class RayTransport:
         return await getattr(handle, method).remote(*values)
 
     async def _call(self, address: Address, method: str, *values: Any) -> bytes:
-        handle = await self._handle(str(address))
-        try:
-            data: bytes = await getattr(handle, method).remote(*values)
-        except ActorDiedError as error:
-            self._handles.pop(str(address), None)  # who has ended for good is not found
-            raise ShardGone(str(address)) from error
-        except (RayActorError, TaskCancelledError) as error:
-            raise ShardGone(str(address)) from error
-        except RayTaskError as error:
-            if isinstance(error.cause, RayActorError):
-                raise ShardGone(str(address)) from error
-            raise
+        data: bytes = await self.reach(str(address), method, *values)
         return data
+
+    async def reach(self, name: str, method: str, *values: Any) -> Any:
+        """Call an actor by its name; raises ShardGone when it is not there."""
+        handle = await self._handle(name)
+        try:
+            return await getattr(handle, method).remote(*values)
+        except ActorDiedError as error:
+            self._handles.pop(name, None)  # who has ended for good is not found
+            raise ShardGone(name) from error
+        except (RayActorError, TaskCancelledError) as error:
+            raise ShardGone(name) from error
+        except RayTaskError as error:
+            if isinstance(error.cause, (RayActorError, ShardGone)):
+                raise ShardGone(name) from error
+            raise
 
     async def _handle(self, name: str) -> Any:
         self.calls_total += 1
@@ -102,6 +124,27 @@ class RayTransport:
             handle = await asyncio.to_thread(_find, name)
             self._handles[name] = handle
         return handle
+
+
+class RayStandbys:
+    """Reaches standbys by their actors' names."""
+
+    def __init__(self, reach: RayTransport) -> None:
+        self._reach = reach
+
+    async def ask(self, number: int, method: str, *values: Any) -> Any:
+        """Call a method of a standby; addresses go as the names that they are."""
+        plain = [str(one) if isinstance(one, Address) else one for one in values]
+        return await self._reach.reach(f"standby/{number}", method, *plain)
+
+    async def replace(self, number: int) -> None:
+        """Kill a standby's process; Ray starts it again."""
+        await self._reach.kill(f"standby/{number}")
+
+
+def adopting(reach: RayTransport, settings: Settings) -> Adopting:
+    """How a process of this shop reaches its shards, dead ones too."""
+    return Adopting(reach, RayStandbys(reach), settings.standbys)
 
 
 def _find(name: str) -> Any:
@@ -124,8 +167,9 @@ class ShopAsker(Asker):
 
     def __init__(self, settings: Settings, name: str = "") -> None:
         self._reach = RayTransport()
+        self._adopting = adopting(self._reach, settings)
         self._settings = settings
-        super().__init__(self._reach, settings.shards, name=name)
+        super().__init__(self._adopting, settings.shards, name=name)
 
     @property
     def calls_total(self) -> int:
@@ -152,7 +196,13 @@ class ShopAsker(Asker):
             self._told(f"bridge/{number}", families.BRIDGE_UP, {"bridge": str(number)})
             for number in range(self._settings.bridges)
         ]
-        told = await asyncio.gather(*shards, *bridges)
+        standbys = [
+            self._told(
+                f"standby/{number}", families.STANDBY_UP, {"standby": str(number)}
+            )
+            for number in range(self._settings.standbys)
+        ]
+        told = await asyncio.gather(*shards, *bridges, *standbys)
         return [sample for some in told for sample in some]
 
     async def _told(
@@ -200,9 +250,17 @@ class ShopAsker(Asker):
     async def _of_shard(self, address: Address) -> dict[str, Any]:
         try:
             async with asyncio.timeout(HEALTH_SECONDS_MAX):
-                return await self._reach.health(address)
+                return await self._health(address)
         except AWAY:
             return {}
+
+    async def _health(self, address: Address) -> dict[str, Any]:
+        try:
+            return await self._reach.health(address)
+        except ShardGone:
+            data = await self._adopting.health(address)
+        held: dict[str, Any] = decode(dict[str, Any], data)
+        return held
 
     async def _of_bridges(self) -> dict[str, bool]:
         reports = await self.bridges()

@@ -10,7 +10,7 @@ from actors.kit.item import Item
 from actors.kit.process import Run
 from actors.kit.reading import Reading
 from actors.kit.tickets import Tickets
-from actors.kit.wire import TICKET, Answers, Envelope, Outcome, Sent, pack
+from actors.kit.wire import TICKET, Answers, Envelope, Moved, Outcome, Sent, pack
 from bus.kit.messages import MESSAGE_TYPES, Command, Event, Message, decode, encode
 from bus.kit.refusals import Failed, Unavailable, conflict, invalid
 from persistence.kit.transaction import Meta
@@ -65,7 +65,9 @@ class Reception:
         if kind is None or handler is None:
             self._shard.log.error("message-unknown", message_type=sent.kind)
             return pack(Failed(sent.kind))
-        if self._shard.left or sent.deadline <= self._shard.clock.now():
+        if self._shard.left:  # who owns it now is found where this one is
+            return pack(Moved(self._shard.shard))
+        if sent.deadline <= self._shard.clock.now():
             return pack(Unavailable("too late"))
         try:
             message: Message = decode(kind, sent.body)

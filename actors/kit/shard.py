@@ -130,7 +130,8 @@ class Shard:
         while True:
             try:
                 writer = await self.database.writer()
-                await partitions.ensure(writer)
+                if not await partitions.are_there(writer):
+                    await partitions.ensure(writer)
                 self._partitioned = self.clock.monotonic()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
                 table = await fence.owners(writer)

@@ -41,9 +41,14 @@ class Messaging(Authoring, Returning, Erasing):
 
     name = "messaging"
 
+    @classmethod
+    def warm(cls) -> None:
+        """Compile the templates."""
+        shop_templates()
+
     async def start(self) -> None:
         """Load the templates, start the embedded server where it is needed."""
-        shop_templates()  # compiled now, not with the first mail
+        self.warm()  # now, not with the first mail
         self.templates = Templates(self.log)
         self.sink = Sink()
         self.smtp_url = self.settings.smtp_url

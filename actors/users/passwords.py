@@ -32,7 +32,7 @@ class Passwords:
         self._hasher = BcryptHasher(rounds=rounds)
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="bcrypt")
         self._waiting = 0
-        self._decoy = self._hasher.hash(secrets.token_hex())
+        self._decoy = self._threads.submit(self._hasher.hash, secrets.token_hex())
 
     async def hash(self, password: str) -> str:
         """A new hash, with a salt of its own."""
@@ -40,12 +40,15 @@ class Passwords:
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether the hash is the password's; with no hash False, in the same time."""
-        work = functools.partial(self._hasher.verify, hash=password_hash or self._decoy)
+        work = functools.partial(self._verify, password_hash)
         return await self._in_thread(work, prepared(password)) and bool(password_hash)
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _verify(self, password_hash: str | None, password: str) -> bool:
+        return self._hasher.verify(password, password_hash or self._decoy.result())
 
     async def _in_thread(self, work: Callable[[str], Result], text: str) -> Result:
         if self._waiting >= WAITING_MAX:

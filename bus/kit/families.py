@@ -153,6 +153,17 @@ SHARD_TAKEOVERS = _counter(
 SHARD_FENCED = _counter(
     "souk_shard_fenced_total", "Times that a newer one had taken the slots.", *_SHARD
 )
+STANDBY_UP = _gauge(
+    "souk_standby_up", "1 for a standby that told its metrics in time.", "standby"
+)
+STANDBY_HOLDS = _gauge(
+    "souk_standby_holds", "Shards that the standby answers for now.", "standby"
+)
+STANDBY_ADOPTIONS = _counter(
+    "souk_standby_adoptions_total",
+    "Times that the standby took over a shard whose process had died.",
+    *("standby", "domain"),
+)
 BATCHES = _counter("souk_batches_total", "Batches run.", *_SHARD)
 BATCH_MESSAGES = _histogram(
     "souk_batch_messages", "Steps in a batch.", *_SHARD, buckets=SIZES

@@ -24,6 +24,22 @@ async def ensure(connection: Any) -> None:
             await _drop_old(connection, table, today - timedelta(days=days_max))
 
 
+async def are_there(connection: Any) -> bool:
+    """Whether the partitions of the coming days are made already: a look is cheap."""
+    tables = [table for table, _ in await _partitioned(connection)]
+    if not tables:
+        return True
+    today: date = await connection.fetchval("SELECT current_date")
+    days = [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
+    names = [_name(table, day) for table in tables for day in days]
+    found = await connection.fetch(
+        """SELECT relname FROM pg_class WHERE relname = ANY($1)
+             AND relnamespace = current_schema()::regnamespace""",
+        names,
+    )
+    return len(found) == len(names)
+
+
 async def _partitioned(connection: Any) -> list[tuple[str, int]]:
     rows = await connection.fetch(
         """SELECT relname,
@@ -37,7 +53,7 @@ async def _partitioned(connection: Any) -> list[tuple[str, int]]:
 
 
 async def _make(connection: Any, table: str, day: date) -> None:
-    name = f"{table}_{day:%Y%m%d}"
+    name = _name(table, day)
     if await connection.fetchval("SELECT to_regclass($1) IS NULL", name):
         await connection.execute(
             f"CREATE TABLE {name} PARTITION OF {table} "
@@ -59,3 +75,7 @@ async def _drop_old(connection: Any, table: str, first: date) -> None:
         f"DELETE FROM {table}_default WHERE day < $1",
         first,
     )
+
+
+def _name(table: str, day: date) -> str:
+    return f"{table}_{day:%Y%m%d}"

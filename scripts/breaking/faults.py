@@ -113,7 +113,7 @@ class Breaker:
             for one in family:
                 if one.alive():
                     _send(one.pid, signal.SIGCONT)
-        if "/" in fault.target and not fault.target.startswith("gateway"):
+        if "/" in fault.target and not fault.target.startswith(("gateway", "standby")):
             leaves = asyncio.create_task(self._leaves(fault.target, found))
             self._leaving[found.pid] = leaves
 

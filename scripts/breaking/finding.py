@@ -15,6 +15,8 @@ from scripts.embedded.process import Identity
 from scripts.launcher.record import Run
 
 LOOK_SECONDS_MAX = 2.0
+TITLES = {"gateway": "ServeReplica", "standby": "StandbyActor"}
+"""Parts that are known by their process' title, and hold no session of their own."""
 _SESSIONS = """SELECT client_port FROM pg_stat_activity
   WHERE application_name LIKE 'souk:' || $1 || ':%' AND client_port > 0"""
 
@@ -33,11 +35,13 @@ class Finder:
         part, _, number = target.partition("/")
         try:
             async with asyncio.timeout(LOOK_SECONDS_MAX):
-                if part == "gateway":
-                    return await asyncio.to_thread(self._replica, int(number))
+                if part in TITLES:
+                    return await asyncio.to_thread(self._titled, part, int(number))
                 if part in DOMAINS:
                     ports = await self._shard_ports(part, target)
-                    return await asyncio.to_thread(_at, ports)
+                    found = await asyncio.to_thread(_at, ports)
+                    # A standby that holds it just now is a target of its own.
+                    return None if found and _is(found.pid, "standby") else found
                 if part == "bridge":
                     ports = await self._bridge_ports(target)
                     return await asyncio.to_thread(_at, ports)
@@ -68,8 +72,8 @@ class Finder:
         proxy: Proxy = self._world.proxies[through]
         return [near for port in ports if (near := proxy.near_port(port))]
 
-    def _replica(self, number: int) -> Identity | None:
-        """A gateway replica by its age."""
+    def _titled(self, part: str, number: int) -> Identity | None:
+        """A gateway replica, or a standby, by its age."""
         run = Run.read(self._place.settings.data_dir)
         if run is None:
             return None
@@ -77,17 +81,18 @@ class Finder:
             children = psutil.Process(run.keeper.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return None
-        found = [one for child in children if (one := _gateway(child))]
+        pids = [child.pid for child in children if _is(child.pid, part)]
+        found = [one for pid in pids if (one := Identity.of(pid))]
         found.sort(key=lambda each: each.started)
         return found[number % len(found)] if found else None
 
 
-def _gateway(process: psutil.Process) -> Identity | None:
+def _is(pid: int, part: str) -> bool:
+    """Whether Ray has given a process the title of such a part."""
     try:
-        is_one = "ServeReplica" in " ".join(process.cmdline())
-        return Identity.of(process.pid) if is_one else None
+        return TITLES[part] in " ".join(psutil.Process(pid).cmdline())
     except psutil.Error:
-        return None
+        return False
 
 
 def _at(ports: list[int]) -> Identity | None:

@@ -69,7 +69,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def targets_of(
-    shards: Mapping[str, int], bridges: int, replicas: int, *, through: Iterable[str]
+    shards: Mapping[str, int],
+    bridges: int,
+    replicas: int,
+    *,
+    standbys: int = 0,
+    through: Iterable[str],
 ) -> dict[Kind, list[str]]:
     """Whom each kind of fault can hit in a shop of this size.
 
@@ -78,6 +83,7 @@ def targets_of(
     names = list(through)
     actors = [f"{name}/{n}" for name in DOMAINS for n in range(shards.get(name, 1))]
     actors += [f"bridge/{n}" for n in range(bridges)]
+    actors += [f"standby/{n}" for n in range(standbys)]
     processes = [*actors, *(f"gateway/{n}" for n in range(replicas)), *SERVERS]
     return {
         Kind.KILL: processes,

@@ -197,7 +197,9 @@ class _Run:
         shards = {name: settings.shards(name) for name in self._place.run.shards}
         through = [] if self._world is None else list(self._world.proxies)
         targets = targets_of(
-            shards, settings.bridges, settings.gateway_replicas, through=through
+            *(shards, settings.bridges, settings.gateway_replicas),
+            standbys=settings.standbys,
+            through=through,
         )
         if wish.targets:
             targets = {

@@ -24,6 +24,9 @@ RAY_AT_REST = {
     "RAY_task_events_report_interval_ms": "0",
     "RAY_event_stats": "0",
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+    # A call to a process that dies fails at once. Else Ray lets it wait for the reason,
+    # and looks once a second whether it has: 1 to 1.8 s.
+    "RAY_timeout_ms_task_wait_for_death_info": "0",
 }
 
 
@@ -42,6 +45,7 @@ def embedded_databases(settings: Settings) -> list[str]:
 def connections_max(settings: Settings) -> int:
     """Connections that Postgres must hold: all shards' and some beside."""
     shards = sum(settings.shards(domain) for domain in DOMAINS)
+    shards += settings.standbys  # while a shard goes from one process to another
     return shards * settings.shard_connections_max + CONNECTIONS_BESIDE
 
 

@@ -27,6 +27,14 @@ ALERTS = (
         "Shard {{ $labels.domain }}/{{ $labels.shard }} does not answer.",
     ),
     Alert(
+        "SoukStandbyDown",
+        f"{f.STANDBY_UP.name} == 0",
+        5,
+        "warning",
+        "Standby {{ $labels.standby }} does not answer: a shard that dies is away "
+        "until it is started again.",
+    ),
+    Alert(
         "SoukBridgeAway",
         f"{f.BRIDGE_CONNECTED.name} == 0 or {f.BRIDGE_UP.name} == 0",
         2,

@@ -153,6 +153,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel(
+            "Standbys",
+            (
+                _named("up", _now(f.STANDBY_UP, "standby")),
+                _named("holds", _now(f.STANDBY_HOLDS, "standby")),
+                _named("adopted", _rate(f.STANDBY_ADOPTIONS, "domain")),
+            ),
+        ),
+        Panel(
             "Processes unfinished, entities kept",
             (
                 _named("processes", _now(f.SHARD_PROCESSES, "domain", "shard")),

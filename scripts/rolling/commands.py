@@ -112,7 +112,7 @@ async def _must_have_connections(settings: Settings, domain: str) -> None:
         room = int(await connection.fetchval("SHOW max_connections"))
     finally:
         await connection.close()
-    shards = sum(settings.shards(name) for name in DOMAINS)
+    shards = sum(settings.shards(name) for name in DOMAINS) + settings.standbys
     needed = shards * settings.shard_connections_max + CONNECTIONS_FREE_MIN
     if needed > room:
         raise Failure(
@@ -132,7 +132,9 @@ async def _migrate(settings: Settings) -> None:
 async def _roll_pools(settings: Settings) -> None:
     from actors.kit import pool  # noqa: PLC0415 - it brings Ray
 
-    names = [f"{name}/{n}" for name in DOMAINS for n in range(settings.shards(name))]
+    pool.stand_by(settings)  # the release before may have had none
+    names = [f"standby/{n}" for n in range(settings.standbys)]
+    names += [f"{name}/{n}" for name in DOMAINS for n in range(settings.shards(name))]
     for name in [*names, *(f"bridge/{n}" for n in range(settings.bridges))]:
         began_at = time.monotonic()
         await pool.renew(name)

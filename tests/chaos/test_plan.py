@@ -22,7 +22,7 @@ from scripts.launcher.failures import Failure
 
 SHARDS = dict.fromkeys(DOMAINS, 2)
 THROUGH = ("nats", "postgres/orders")
-TARGETS = targets_of(SHARDS, 1, 1, through=THROUGH)
+TARGETS = targets_of(SHARDS, 1, 1, standbys=1, through=THROUGH)
 
 
 def test_a_seed_plans_the_same_faults_each_time_and_another_seed_others() -> None:
@@ -64,7 +64,7 @@ def test_everything_dies_once_a_round() -> None:
 def test_every_shard_bridge_replica_and_server_can_be_hit() -> None:
     faults = [f for seed in range(200) for f in plan(seed, 0, 60, [Kind.KILL], TARGETS)]
     actors = {f"{name}/{number}" for name in DOMAINS for number in range(2)}
-    others = {"bridge/0", "gateway/0", "postgres", "nats", "bank"}
+    others = {"bridge/0", "standby/0", "gateway/0", "postgres", "nats", "bank"}
     assert {fault.target for fault in faults} == actors | others
 
 

@@ -49,9 +49,16 @@ async def toy_databases(databases: Databases) -> Databases:
 def toys(toy_databases: Databases, plain_logs: None) -> Iterator[Shops]:
     """Start the toy on two shards; `"echo"` adds the domain that consumes it."""
 
-    def make(*more: str, shards: int = 2) -> AbstractAsyncContextManager[LocalShop]:
+    def make(
+        *more: str, shards: int = 2, standbys: int = 0
+    ) -> AbstractAsyncContextManager[LocalShop]:
         fakes: dict[str, Any] = {"toy": Toy, "echo": Echo}
-        return local_shop(toy_databases, "toy", *more, shards=shards, fakes=fakes)
+        return local_shop(
+            *(toy_databases, "toy", *more),
+            shards=shards,
+            fakes=fakes,
+            standbys=standbys,
+        )
 
     toy.reset()
     Echo.failing = set()

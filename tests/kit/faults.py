@@ -76,7 +76,7 @@ def lose_commits(monkeypatch: Any, count: int = 1, *, happens: bool = True) -> N
 
 def caller(shop: LocalShop) -> Callable[..., Any]:
     """`ask` of another process."""
-    return Asker(shop.transport, lambda _: shop.shard_count, shop.clock).ask
+    return Asker(shop.reach(), lambda _: shop.shard_count, shop.clock).ask
 
 
 def names(shard: int, count: int = 1, shards: int = 2) -> list[str]:

@@ -13,10 +13,11 @@ import msgspec
 import structlog
 
 from actors import DOMAINS
+from actors.kit.adopting import Adopting
 from actors.kit.asker import Asker
 from actors.kit.clock import Clock
 from actors.kit.domain import Domain
-from actors.kit.lane import Address, ShardEnded, ShardGone
+from actors.kit.lane import Address, ShardEnded, ShardGone, Transport
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
 from bus.kit.context import CURRENT, NONE
@@ -26,6 +27,7 @@ from persistence.kit import fence, partitions
 from persistence.kit.database import Database
 from persistence.kit.outbox import OutboxRow
 from tests.kit.schemas import check_event
+from tests.kit.standbys import LocalStandbys
 
 
 def domain_class(name: str) -> type[Domain]:
@@ -95,6 +97,7 @@ class LocalShop:
         settings: Settings,
         clock: Clock,
         fakes: dict[str, type[Domain]],
+        standbys: int = 0,
     ) -> None:
         self.urls = urls
         self.shard_count = shards
@@ -102,7 +105,8 @@ class LocalShop:
         self.clock = clock
         self.transport = LocalTransport()
         self.transport.on_replace = self._replace
-        self.asker = Asker(self.transport, lambda _: self.shard_count, clock)
+        self.standbys = LocalStandbys(self, standbys)
+        self.asker = Asker(self.reach(), lambda _: self.shard_count, clock)
         self.ask = self.asker.ask
         self.bus_down = False
         self.publish: Callable[[list[OutboxRow]], Any] | None = None
@@ -113,6 +117,14 @@ class LocalShop:
             name: fakes[name] if name in fakes else domain_class(name) for name in urls
         }
         self.left: list[str] = []
+
+    def reach(self) -> Transport:
+        """How one more process reaches the shards."""
+        return self.adopting() if self.standbys.of else self.transport
+
+    def adopting(self) -> Adopting:
+        """The same, where there are standbys."""
+        return Adopting(self.transport, self.standbys, len(self.standbys.of))
 
     async def start(self) -> None:
         """Start all shards."""
@@ -128,7 +140,7 @@ class LocalShop:
         """A new incarnation, not started and not reachable yet."""
         domain = self._classes[name]()
         domain.settings = self.settings
-        domain.ask = Asker(self.transport, lambda _: self.shard_count, self.clock).ask
+        domain.ask = Asker(self.reach(), lambda _: self.shard_count, self.clock).ask
         application = f"souk:{name}/{number}:{uuid4().hex[:8]}"
         database = Database(self.urls[name], application)
 
@@ -148,6 +160,11 @@ class LocalShop:
     async def restart(self, name: str, number: int = 0) -> Shard:
         """Start a new incarnation that takes over and can be reached."""
         shard = self.make(name, number)
+        if (
+            name,
+            number,
+        ) in self.transport.shards:  # else it is there for the first time
+            await self.adopting().hand_back(Address((name, number)))
         await shard.start()
         self.transport.shards[name, number] = shard
         return shard
@@ -225,6 +242,7 @@ class LocalShop:
         """End all shards."""
         for connection in self._connections:
             await connection.close()
+        await self.standbys.stop()
         for shard in self.transport.shards.values():
             if shard is not None:
                 await shard.stop()
@@ -317,6 +335,7 @@ async def local_shop(
     settings: Settings | None = None,
     clock: Clock | None = None,
     fakes: dict[str, type[Domain]] | None = None,
+    standbys: int = 0,
 ) -> AsyncIterator[LocalShop]:
     """A started shop of these domains on databases of its own.
 
@@ -325,7 +344,7 @@ async def local_shop(
     CURRENT.set(NONE)  # what a test before has asked for is no request of this shop's
     settings = (settings or Settings(bcrypt_rounds=4)).changed(shards_each=shards)
     urls = {name: await databases.fresh(name, shards) for name in domains}
-    shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {})
+    shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {}, standbys)
     shop._connections = []
     try:
         await shop.start()

@@ -171,6 +171,12 @@ class Counting(Scene):
                 self.world.violate(f"echo heard of {key}: {heard[key]}, not 1…{count}")
 
 
+class Adopted(Counting):
+    """The same, where standbys answer for shards that have died."""
+
+    standbys = 2
+
+
 def _keys() -> list[str]:
     """Names of which both shards own some."""
     return [f"key-{n}" for n in range(KEYS)]

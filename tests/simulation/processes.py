@@ -25,7 +25,7 @@ class Log:
         """Say that something has happened."""
         self._world.note(f"{self._name} says {event} {_facts(facts)}")
 
-    warning = info
+    debug = warning = info
 
     def error(self, event: str, **facts: Any) -> None:
         """Say that something is wrong."""
@@ -37,7 +37,10 @@ class Log:
 
 
 class Process:
-    """One incarnation of a shard, or of a bridge."""
+    """One incarnation of a shard, of a bridge or of a standby.
+
+    `sessions` are the names of those that it holds in the databases.
+    """
 
     def __init__(self, name: str, node: Node) -> None:
         self.name = name
@@ -47,6 +50,8 @@ class Process:
         self.doom: Callable[[], None] | None = None
         self.shard: Any = None
         self.bridge: Any = None
+        self.standby: Any = None
+        self.sessions: set[str] = set()
         self.starting: Any = None
 
     @property
@@ -82,6 +87,30 @@ class Transport:
     async def replace(self, address: Address) -> None:
         """Have it killed."""
         self._world.replace(str(address))
+
+
+class Standbys:
+    """How one process reaches the standbys."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def ask(self, number: int, method: str, *values: Any) -> Any:
+        """Call a method of a standby; an envelope may be lost, or come twice."""
+
+        async def work(one: Process) -> Any:
+            if method == "ping":
+                return b""
+            if method == "holds":
+                return one.standby.holds(*values)
+            return await getattr(one.standby, method)(*values)
+
+        breaks = method == "receive"
+        return await self._world.call(f"standby/{number}", work, breaks=breaks)
+
+    async def replace(self, number: int) -> None:
+        """Have one killed."""
+        self._world.replace(f"standby/{number}")
 
 
 async def _pong(_: Process) -> bytes:

@@ -35,6 +35,7 @@ class Scene:
     kinds: Kinds
     shards: ClassVar[int] = 2
     shard_counts: ClassVar[dict[str, int]] = {}
+    standbys: ClassVar[int] = 0
 
     def __init__(self, world: World, watch: Watch, seed: int) -> None:
         self.world = world
@@ -71,7 +72,11 @@ def run(scene: type[Scene], seed: int, *, tracing: bool = False) -> Result:
     worlds: list[World] = []
 
     async def play() -> None:
-        world = World(loop, seed, scene.kinds, scene.shards, tracing=tracing)
+        world = World(
+            *(loop, seed, scene.kinds, scene.shards),
+            standbys=scene.standbys,
+            tracing=tracing,
+        )
         counts = scene.shard_counts
         world.settings = world.settings.changed(shard_counts=counts)
         worlds.append(world)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.counting import Counting
+from tests.simulation.counting import Adopted, Counting
 from tests.simulation.ordering import Ordering
 from tests.simulation.running import Scene, run
 
@@ -30,6 +30,10 @@ def test_a_few_seeds_of_the_kit_keep_every_promise() -> None:
     assert broken(Counting, range(1000, 1004)) == {}
 
 
+def test_a_few_seeds_with_standbys_keep_every_promise() -> None:
+    assert broken(Adopted, range(1000, 1002)) == {}
+
+
 def test_a_few_seeds_of_orders_keep_every_promise() -> None:
     assert broken(Ordering, range(1000, 1001)) == {}
 
@@ -38,6 +42,12 @@ def test_a_few_seeds_of_orders_keep_every_promise() -> None:
 @pytest.mark.timeout(1_800)
 def test_many_seeds_of_the_kit_keep_every_promise() -> None:
     assert broken(Counting, range(600)) == {}
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1_800)
+def test_many_seeds_with_standbys_keep_every_promise() -> None:
+    assert broken(Adopted, range(600)) == {}
 
 
 @pytest.mark.full

@@ -13,12 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from actors.kit.adopting import Adopting
 from actors.kit.asker import Asker
 from actors.kit.clock import Clock
 from actors.kit.domain import Domain
-from actors.kit.lane import ShardGone
+from actors.kit.lane import Address, ShardGone
+from actors.kit.lane import Transport as WayTo
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
+from actors.kit.standby import Leave, Standby
 from bus.kit.bridge import Bridge
 from bus.kit.settings import Settings
 from persistence.kit import fence
@@ -27,13 +30,14 @@ from tests.simulation.bus import Broker, Faulty
 from tests.simulation.faults import Rates, drawn
 from tests.simulation.jetstream import Client
 from tests.simulation.loop import Node, SimLoop
-from tests.simulation.processes import Log, Process, Transport
+from tests.simulation.processes import Log, Process, Standbys, Transport
 from tests.simulation.store.client import Outside, SimDatabase
 from tests.simulation.store.server import Faults, Server
 
 RESTART_SECONDS_MAX = 1.4
 NOTICE_SECONDS_MAX = 0.3
 PUBLISH_SECONDS_MAX = 15.0
+DEATH_SECONDS_MAX = 0.5
 DOOM_SECONDS_MAX = 0.03
 LINES_MAX = 200_000
 
@@ -44,9 +48,17 @@ class World:
     """All processes of one run, and what is between them."""
 
     def __init__(
-        self, loop: SimLoop, seed: int, kinds: Kinds, shards: int, *, tracing: bool
+        self,
+        loop: SimLoop,
+        seed: int,
+        kinds: Kinds,
+        shards: int,
+        *,
+        standbys: int,
+        tracing: bool,
     ) -> None:
         self.loop = loop
+        self.standbys = standbys
         self.chance = random.Random(f"world {seed}")
         self.rates, self.faults = drawn(random.Random(f"faults {seed}"))
         self.kinds = kinds
@@ -99,45 +111,102 @@ class World:
         for name in self.kinds:
             for number in range(self.settings.shards(name)):
                 self.start_shard(name, number)
+        for number in range(self.standbys):
+            self.start_standby(number)
 
     def caller(self, name: str) -> tuple[Node, Asker]:
         """A process that only asks; it never fails."""
         node = Node(self.loop, name)
-        return node, Asker(Transport(self), self.settings.shards, Clock(), name)
+        return node, Asker(self.reach(), self.settings.shards, Clock(), name)
 
     def start_shard(self, domain: str, number: int) -> None:
         """A new incarnation of a shard."""
-        name = f"{domain}/{number}"
-        process = self._begin(name)
-        log = Log(self, process.node.name)
-        made = self.make_domain(domain)
-        made.settings = self.settings
-        made.ask = Asker(Transport(self), self.settings.shards, Clock(), name).ask
+        address = Address((domain, number))
+        process = self._begin(str(address))
+        adopting = self.adopting()
 
         async def leave() -> None:
-            self.loop.world.later(0, self._leave, process)
+            again = bool(self.standbys) and await adopting.is_adopted(address)
+            self.loop.world.later(0, self._leave, process, again)
 
         async def start() -> None:
-            process.shard = Shard(
-                made,
-                number,
-                SimDatabase(
-                    self.servers[domain], f"souk:{process.node.name}", self.way
-                ),
-                publish=self._publish,
-                leave=leave,
-                log=log,
-                clock=Clock(),
-            )
+            name = process.node.name
+            process.shard = self.make_shard(process, address, name, leave)
             process.made.set()
+            if self.standbys:
+                await adopting.hand_back(address)
             await process.shard.start()
 
         process.starting = process.node.spawn(start())
 
+    def make_shard(
+        self, process: Process, address: Address, name: str, leave: Leave
+    ) -> Shard:
+        """A shard in this process, whose database sessions are called so."""
+        domain, number = address
+        made = self.make_domain(domain)
+        made.settings = self.settings
+        reach, shards = self.reach(), self.settings.shards
+        made.ask = Asker(reach, shards, Clock(), str(address)).ask
+        process.sessions.add(f"souk:{name}")
+        return Shard(
+            made,
+            number,
+            SimDatabase(self.servers[domain], f"souk:{name}", self.way),
+            publish=self._publish,
+            leave=leave,
+            log=Log(self, process.node.name),
+            clock=Clock(),
+        )
+
+    def start_standby(self, number: int) -> None:
+        """A new incarnation of a standby."""
+        process = self._begin(f"standby/{number}")
+
+        def make(address: Address, leave: Leave) -> Shard:
+            self.started_total += 1
+            name = f"{address}:{self.started_total:04d}"
+            return self.make_shard(process, address, name, leave)
+
+        async def start() -> None:
+            log = Log(self, process.node.name)
+            process.standby = Standby(
+                make,
+                self._is_dead,
+                Transport(self).ping,  # here they wake up by themselves
+                log=log,
+                name=process.name,
+                clock=Clock(),
+            )
+            process.made.set()
+
+        process.starting = process.node.spawn(start())
+
+    async def _is_dead(self, address: Address) -> bool:
+        """What Ray says; now and then it is wrong."""
+        if self.chance.random() < self.rates.call_lost:
+            return True
+        try:
+            async with asyncio.timeout(DEATH_SECONDS_MAX):
+                await Transport(self).ping(address)
+        except ShardGone:
+            return True
+        except TimeoutError:
+            return False
+        return False
+
+    def adopting(self) -> Adopting:
+        """How a process reaches the shards, dead ones too."""
+        return Adopting(Transport(self), Standbys(self), self.standbys)
+
+    def reach(self) -> WayTo:
+        """The same; without standbys it is a plain way."""
+        return self.adopting() if self.standbys else Transport(self)
+
     def start_bridge(self) -> None:
         """A new incarnation of the bridge."""
         process = self._begin("bridge/0")
-        asker = Asker(Transport(self), self.settings.shards, Clock(), "bridge/0")
+        asker = Asker(self.reach(), self.settings.shards, Clock(), "bridge/0")
         consumers = {name: kind.consumes() for name, (kind, _) in self.kinds.items()}
 
         async def connect(*_: Any) -> Client:
@@ -174,7 +243,7 @@ class World:
         self.disordered |= process.bridge is not None
         for server in self.servers.values():
             for session in list(server.sessions):
-                if session.name == f"souk:{process.node.name}":
+                if session.name in process.sessions:
                     self.loop.world.later(self.way.delay(), session.end)
         for answer in process.calls:
             seconds = self.chance.random() * NOTICE_SECONDS_MAX
@@ -209,13 +278,15 @@ class World:
         domain, _, number = process.name.partition("/")
         if domain == "bridge":
             self.start_bridge()
+        elif domain == "standby":
+            self.start_standby(int(number))
         else:
             self.start_shard(domain, int(number))
 
-    def _leave(self, process: Process) -> None:
-        """It was superseded, and goes for good."""
+    def _leave(self, process: Process, again: bool) -> None:
+        """It was superseded, and goes for good; or until it is handed its slots."""
         self.note(f"{process.node.name} leaves")
-        self.kill(process, again=False)
+        self.kill(process, again=again)
 
     # --- calls ---------------------------------------------------------------
 

@@ -209,6 +209,8 @@ class Processes(Group):
     """Pool actors of a domain that `SOUK_<DOMAIN>_SHARDS` does not name."""
     bridges: Shards = 1
     """Actors between the outboxes and NATS."""
+    standbys: Annotated[int, Field(ge=0, le=64)] = 1
+    """Processes that answer for shards whose own process has died; 0: none."""
     gateway_replicas: Shards = 1
     """Replicas of the gateway."""
     actor_cpus: Annotated[float, Field(ge=0, le=64)] = 0.01

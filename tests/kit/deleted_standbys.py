@@ -1,0 +1,118 @@
+"""More lines: of standbys, and of who reaches shards by way of them."""
+
+from tests.kit.deleted_lines import RECEPTION, Deletion
+
+STANDBY, ADOPTING = "actors/kit/standby.py", "actors/kit/adopting.py"
+TEST = "test_standby.py::"
+
+STANDBYS = [
+    Deletion(
+        ADOPTING,
+        "self._ways[address] = number",
+        "pass",
+        f"{TEST}test_a_dead_shard_is_adopted_once_by_whoever_reports_it",
+    ),
+    Deletion(
+        STANDBY,
+        "        if held is None:\n            if len(",
+        "        if True:\n            if len(",
+        f"{TEST}test_a_dead_shard_is_adopted_once_by_whoever_reports_it",
+    ),
+    Deletion(
+        ADOPTING,
+        "if not await self._report(address):",
+        "if True:",
+        f"{TEST}test_what_was_under_way_at_the_death_acts_once[before]",
+    ),
+    Deletion(
+        STANDBY,
+        "if not await self._is_dead(address):",
+        "if False:",
+        f"{TEST}test_a_shard_that_lives_is_not_adopted",
+    ),
+    Deletion(
+        RECEPTION,
+        "return pack(Moved(self._shard.shard))",
+        'return pack(Unavailable("too late"))',
+        f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
+    ),
+    Deletion(
+        ADOPTING,
+        "return any(await asyncio.gather(*asks))",
+        "return not await asyncio.gather(*asks)",
+        f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
+    ),
+    Deletion(
+        STANDBY,
+        "await asyncio.wait(held.receiving, timeout=DRAIN_SECONDS_MAX)",
+        "pass",
+        f"{TEST}test_a_shard_is_handed_back_without_a_break",
+    ),
+    Deletion(
+        ADOPTING,
+        "            self._ways.pop(address, None)\n            raise",
+        "            raise",
+        f"{TEST}test_a_shard_is_handed_back_without_a_break",
+    ),
+    Deletion(
+        STANDBY,
+        "            call.cancel()",
+        "            pass",
+        f"{TEST}test_a_process_goes_on_where_its_shard_is_handed_back",
+    ),
+    Deletion(
+        STANDBY,
+        " or self._was_handed_back(address)",
+        "",
+        f"{TEST}test_a_late_report_takes_nothing_away",
+    ),
+    Deletion(
+        STANDBY,
+        "await self._wake(address)",
+        "pass",
+        f"{TEST}test_the_shards_own_process_is_called_until_it_takes_over",
+    ),
+    Deletion(
+        STANDBY,
+        "held.waking.cancel()",
+        "pass",
+        f"{TEST}test_the_shards_own_process_is_called_until_it_takes_over",
+    ),
+    Deletion(
+        STANDBY,
+        "if not held.shard.batches.epochs:",
+        "if False:",
+        f"{TEST}test_a_shard_that_owns_nothing_is_not_adopted",
+    ),
+    Deletion(
+        STANDBY,
+        "len(self._held) >= ADOPTED_MAX or ",
+        "",
+        f"{TEST}test_a_standby_that_is_full_takes_no_more",
+    ),
+    Deletion(
+        ADOPTING,
+        "            except ShardGone:\n                continue\n"
+        "            except TimeoutError:",
+        "            except TimeoutError:",
+        f"{TEST}test_a_standby_that_dies_is_stood_in_for_by_the_next",
+    ),
+    Deletion(
+        ADOPTING,
+        "await self._standbys.replace(number)",
+        "pass",
+        f"{TEST}test_a_frozen_standby_is_replaced[idle]",
+    ),
+    Deletion(
+        ADOPTING,
+        "await self._standbys.replace(way)",
+        "await self._direct.replace(address)",
+        f"{TEST}test_a_frozen_standby_is_replaced[holding]",
+    ),
+    Deletion(
+        ADOPTING,
+        "            if await self._is_silent(number):\n                break\n",
+        "",
+        f"{TEST}test_a_frozen_standby_does_not_hold_up_a_start",
+    ),
+]
