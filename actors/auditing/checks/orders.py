@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.money_rows import Attempt
-from scripts.auditing.rows import Order, many, one
+from actors.auditing.books import Books, Finding
+from actors.auditing.money_rows import Attempt
+from actors.auditing.rows import Order, many, one
 
 RANK = {"PENDING": 0, "CONFIRMED": 1, "PROCESSING": 2, "SHIPPED": 3, "DELIVERED": 4}
 PAID = frozenset({*RANK, "REFUNDED", "PARTIALLY_REFUNDED"} - {"PENDING"})

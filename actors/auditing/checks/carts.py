@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import one
+from actors.auditing.books import Books, Finding
+from actors.auditing.rows import one
 
 
 def cart_at_rest(books: Books) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scripts.auditing.books import Books, Finding
+from actors.auditing.books import Books, Finding
 
 NAME_CHARACTERS_MIN = 3
 TEXT_CHARACTERS_MIN = 6

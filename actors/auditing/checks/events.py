@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import many
+from actors.auditing.books import Books, Finding
+from actors.auditing.rows import many
 
 PUBLISH_SECONDS_MAX = 5.0
 DONE = 2

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.checks.orders import PAID
-from scripts.auditing.rows import Hold, Line, many, one
+from actors.auditing.books import Books, Finding
+from actors.auditing.checks.orders import PAID
+from actors.auditing.rows import Hold, Line, many, one
 
 OPEN = frozenset({"HELD", "COMMITTED"})
 ENDED = frozenset({"RELEASED", "MOVED"})

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import Movement, many
+from actors.auditing.books import Books, Finding
+from actors.auditing.rows import Movement, many
 
 Sign = Callable[[int, int], bool]
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
+from actors.auditing.books import Books, Finding
 from bus.kit.addressing import slot_of
-from scripts.auditing.books import Books, Finding
 
 Place = tuple[UUID, int]
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
+from actors.auditing.books import Books, Finding
+from actors.auditing.money_rows import BankCharge
+from actors.auditing.rows import many, one
 from actors.payments.ledger import PROVIDER
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.money_rows import BankCharge
-from scripts.auditing.rows import many, one
 
 SANDBOX = "sandbox"
 TAKEN = frozenset({"SUCCEEDED", "LATE"})

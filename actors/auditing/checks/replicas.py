@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.rows import KnownOffer, Product, Variant, one
+from actors.auditing.books import Books, Finding
+from actors.auditing.rows import KnownOffer, Product, Variant, one
 
 
 def replica_of_products(books: Books) -> Iterator[Finding]:

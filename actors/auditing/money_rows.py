@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from scripts.auditing.row import Row
+from actors.auditing.row import Row
 
 
 class Payment(Row, frozen=True):

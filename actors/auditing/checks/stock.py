@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from uuid import UUID
 
-from scripts.auditing.books import Books, Finding
-from scripts.auditing.checks.holds import OPEN, parts_of
-from scripts.auditing.rows import Movement, Stock, Transfer, many, one
+from actors.auditing.books import Books, Finding
+from actors.auditing.checks.holds import OPEN, parts_of
+from actors.auditing.rows import Movement, Stock, Transfer, many, one
 
 Place = tuple[str, UUID]
 FINE, LOW, OUT = range(3)

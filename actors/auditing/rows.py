@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from scripts.auditing.row import Row
+from actors.auditing.row import Row
 
 Key = TypeVar("Key", bound=Hashable)
 Any_ = TypeVar("Any_")
@@ -31,11 +31,11 @@ class Order(Row, frozen=True):
     grand_amount: int
     refunded_amount: int
     email: str | None
-    shipping: str
     shipments: str
     attempt: int
     version: int
     updated_at: datetime
+    shipping: str = ""
 
 
 class Line(Row, frozen=True):
@@ -212,10 +212,10 @@ class Message(Row, frozen=True):
     table = "messages"
     message_id: UUID
     channel: str
-    recipient: str
     status: str
-    next_attempt_at: datetime | None
     updated_at: datetime
+    recipient: str = ""
+    next_attempt_at: datetime | None = None
 
 
 class Mail(Row, frozen=True):
@@ -278,9 +278,9 @@ class Person(Row, frozen=True):
     table = "users"
     id: UUID
     email: str
-    first_name: str
-    last_name: str
-    phone: str | None
+    first_name: str = ""
+    last_name: str = ""
+    phone: str | None = None
 
 
 class AddressBook(Row, frozen=True):
@@ -292,6 +292,15 @@ class AddressBook(Row, frozen=True):
     name: str
     line1: str
     phone: str | None
+
+
+class Erased(Row, frozen=True):
+    """That somebody is gone, since when."""
+
+    database = "notifications"
+    table = "erased"
+    user_id: UUID
+    at: datetime
 
 
 class Slot(Row, frozen=True):
@@ -329,9 +338,9 @@ class Handled(Row, frozen=True):
     table = "handled"
     command_id: UUID
     state: int
-    answer_kind: int | None
-    answer: bytes | None
-    resume: bytes | None
+    answer_kind: int | None = None
+    answer: bytes | None = None
+    resume: bytes | None = None
 
 
 class Due(Row, frozen=True):

@@ -1,7 +1,7 @@
 """All checks: each a pure function over the books that yields what it finds."""
 
-from scripts.auditing.books import Books, Check, Violation, name_of
-from scripts.auditing.checks import (
+from actors.auditing.books import Books, Check, Violation, name_of
+from actors.auditing.checks import (
     carts,
     effects,
     events,

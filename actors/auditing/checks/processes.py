@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from actors.auditing.books import Books, Finding
 from bus.kit.addressing import SLOTS
-from scripts.auditing.books import Books, Finding
 
 RUN_SECONDS_MAX = 30.0
 OVERDUE_SECONDS_MAX = 30.0

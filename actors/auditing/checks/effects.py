@@ -9,13 +9,13 @@ from uuid import UUID
 
 import msgspec
 
+from actors.auditing.books import Books, Finding, Told
+from actors.auditing.rows import one
 from actors.notifications.tellings import Telling, of_order, of_payment
 from bus.kit.addressing import derived_id
 from bus.kit.messages import MESSAGE_TYPES
 from bus.orders.events import OrderEvent
 from bus.payments import PaymentEvent, PaymentFailed
-from scripts.auditing.books import Books, Finding, Told
-from scripts.auditing.rows import one
 
 QUEUED_SECONDS_MAX = 60.0
 _MESSAGE_ID = re.compile(rb"^Message-ID: *(<[^>\r\n]+>)", re.IGNORECASE | re.MULTILINE)
@@ -29,10 +29,11 @@ def notified_once(books: Books) -> Iterator[Finding]:
     gone = set(_erased(books))
     wanted: Counter[Telling_] = Counter()
     ids: dict[Telling_, UUID] = {}
-    for told, event, telling in _tellings(books):
+    for told, event, telling in tellings(books):
         if event.user_id is not None and str(event.user_id) not in gone:
             order_id = str(event.order_id)
-            same = (str(event.user_id), str(telling.type), telling.title, order_id)
+            title = books.title(telling.title)
+            same = (str(event.user_id), str(telling.type), title, order_id)
             wanted[same] += 1
             ids[same] = told.row.id
     found: Counter[Telling_] = Counter()
@@ -54,7 +55,7 @@ def guest_mailed(books: Books) -> Iterator[Finding]:
     erased = max(_erased(books).values(), default=UUID(int=0))
     mailed = {message.message_id for message in books.messages}
     addressed = {order.id for order in books.orders if order.email}
-    for told, event, _ in _tellings(books):
+    for told, event, _ in tellings(books):
         if event.user_id is not None or event.order_id not in addressed:
             continue
         if told.row.id < erased:
@@ -150,14 +151,14 @@ def purchase_noted(books: Books) -> Iterator[Finding]:
 
 def _erased(books: Books) -> dict[str, UUID]:
     """Who was erased, with the event (whose id has its time) that says so."""
-    return {
+    return books.erased | {
         told.data["user_id"]: told.row.id
         for told in books.told("users")
         if told.kind == "users.user_erased"
     }
 
 
-def _tellings(books: Books) -> Iterator[tuple[Told, Any, Telling]]:
+def tellings(books: Books) -> Iterator[tuple[Told, Any, Telling]]:
     """The events that are told to somebody, with what is told."""
     if "notifications" not in books.kits:
         return

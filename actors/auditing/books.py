@@ -1,5 +1,6 @@
 """Everything that is compared: the rows of all databases, and the stream."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing import money_rows, rows
+from actors.auditing import money_rows, rows
 
 Finding = tuple[str, str]
 """The ids that a violation is about, and what is wrong with them."""
@@ -99,7 +100,9 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
     `answered` are the orders that a client was told of (id → status, may be ""),
     `shards` the sizes of the pools, `consumers` the event kinds that each domain
-    handles, `waiting` the processes that ran already when the audit began.
+    handles, `waiting` the processes that ran already when the audit began, `erased`
+    people who are known to be gone, with an id of that time, besides those of events.
+    Titles of notifications may be `hashed`.
     """
 
     now: datetime
@@ -139,11 +142,19 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
     shards: dict[str, int] = {}
     consumers: dict[str, frozenset[str]] = {}
     waiting: frozenset[UUID] = frozenset()
+    erased: dict[str, UUID] = {}
+    hashed: bool = False
 
     def told(self, domain: str) -> list[Told]:
         """The kept events of a domain; none where it was not read."""
         kit = self.kits.get(domain)
         return kit.told if kit else []
+
+    def title(self, title: str) -> str:
+        """A title as the rows of notifications have it."""
+        if not self.hashed:
+            return title
+        return hashlib.md5(title.encode(), usedforsecurity=False).hexdigest()
 
 
 Check = Callable[[Books], Iterator[Finding]]
