@@ -48,12 +48,12 @@ class Findings:
         What is no longer said is mended. A difference counts from when all was calm:
         while a domain is away others wait for it, and afterwards they catch up.
         """
-        known = self._by_scope.get(scope, {})
+        # Taken out and put in at the end: what was looked at longest ago stands first.
+        known = self._by_scope.pop(scope, {})
         kept = {one: known.get(one) or Suspicion(now) for one in found}
         if not kept:
-            self._by_scope.pop(scope, None)
             return []
-        if scope not in self._by_scope and len(self._by_scope) >= KEPT_MAX:
+        if not known and len(self._by_scope) >= KEPT_MAX:
             self.dropped += 1
             return []
         self._by_scope[scope] = kept
@@ -80,7 +80,10 @@ class Findings:
             self._by_scope[one.scope][one.found].told = True
 
     def scopes(self, unit: str) -> list[str]:
-        """The keys of a unit at which something is suspected or stands."""
+        """The keys of a unit at which something is suspected or stands.
+
+        Those that were looked at longest ago come first.
+        """
         return [key for name, key in self._by_scope if name == unit]
 
     def standing(self) -> dict[Found, Scope]:

@@ -10,7 +10,12 @@ from actors.auditing.checks.processes import RUN_SECONDS_MAX, begun_at
 from bus.kit.addressing import SLOTS
 from bus.kit.books import Found, Kit, Written
 
-OF_ALL = frozenset({"outbox-gapless", "entity-gapless", "entity-last-number"})
+OF_ALL = frozenset(
+    {
+        *("outbox-gapless", "entity-gapless", "entity-last-number"),
+        *("no-person-in-outbox", "no-person-in-handled", "no-person-in-due"),
+    }
+)
 """Checks that each domain's kit makes."""
 
 

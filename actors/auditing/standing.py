@@ -7,7 +7,7 @@ frozen copy costs a walk and no more. It has no database and no role: it asks.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from actors.auditing import effects, kits
@@ -22,6 +22,8 @@ from bus.kit.books import Found, Written, changed_since
 from bus.kit.refusals import ENDS
 from bus.kit.settings import Settings
 from bus.notifications import RaiseAlert
+
+T = TypeVar("T")
 
 RIPE_SECONDS = 1.5
 """How long what was written is let be: most of it has settled by then."""
@@ -181,20 +183,25 @@ class Auditor:
         """A product that was written is looked at by its SKUs."""
         keys = self._take("product")
         if keys:
-            found = await read(self._ask, {"products": {"variants_of": keys}})
+            wanted = {"products": {"variants_of": keys}}
+            found = await self._or_again("product", keys, read(self._ask, wanted))
             skus = {row.sku for row in found["variants"]}
             self._waiting["sku"].add(sorted(skus), self._now())
+
+    async def _or_again(self, unit: str, keys: list[str], answer: Awaitable[T]) -> T:
+        """An answer; where a domain is away the keys wait again. Raises Away."""
+        try:
+            return await answer
+        except Away:
+            self._waiting[unit].add(keys, self._now())
+            raise
 
     async def _look_at_units(self) -> None:
         for unit in ("order", "sku"):
             keys = self._take(unit)
             if not keys:
                 continue
-            try:
-                found = await look(self._ask, unit, keys)
-            except Away:
-                self._waiting[unit].add(keys, self._now())
-                raise
+            found = await self._or_again(unit, keys, look(self._ask, unit, keys))
             self.counts.looked(unit, len(keys))
             for key in keys:
                 if key in self._busy:
@@ -209,12 +216,9 @@ class Auditor:
         known = self._events.get(dict.fromkeys(keys))
         if not known:
             return
-        try:
-            more = [one for some in odd.values() for one in some]
-            books = await look_at_events(self._ask, known, self._consumers, more)
-        except Away:
-            self._waiting["event"].add(keys, self._now())
-            raise
+        more = [one for some in odd.values() for one in some]
+        looked = look_at_events(self._ask, known, self._consumers, more)
+        books = await self._or_again("event", keys, looked)
         self.counts.looked("event", len(known))
         self._pace.see(books)
         wrong = effects.wrong_with(books, known)
@@ -236,7 +240,8 @@ class Auditor:
         keys = [key for key in taken if self._events.maker(key) is None]
         if not keys:
             return {}
-        found = await read(self._ask, {"notifications": {"notifications": keys}})
+        wanted = {"notifications": {"notifications": keys}}
+        found = await self._or_again("notification", keys, read(self._ask, wanted))
         return odd_notifications(found["notifications"], self._events)
 
     async def _walk(self) -> None:

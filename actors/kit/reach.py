@@ -23,6 +23,7 @@ from bus.kit.settings import Settings
 from persistence.kit.outbox import OutboxRow
 
 NAMESPACE = "souk"
+AUDITOR_NAME = "auditor"
 PUBLISH_SECONDS_MAX = 15.0
 HEALTH_SECONDS_MAX = 2.0
 MEASURE_SECONDS_MAX = 1.0
@@ -152,7 +153,12 @@ class ShopAsker(Asker):
             self._told(f"bridge/{number}", families.BRIDGE_UP, {"bridge": str(number)})
             for number in range(self._settings.bridges)
         ]
-        told = await asyncio.gather(*shards, *bridges)
+        auditor = (
+            [self._told(AUDITOR_NAME, families.AUDITOR_UP, {})]
+            if self._settings.audit_seconds
+            else []
+        )
+        told = await asyncio.gather(*shards, *bridges, *auditor)
         return [sample for some in told for sample in some]
 
     async def _told(

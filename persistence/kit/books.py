@@ -271,6 +271,26 @@ _CHANGED = SINCE.format(row="outbox")
 _ENTITY = "payload::jsonb ->> 'subject'"
 _NUMBER = "(payload::jsonb ->> 'sequence')::bigint"
 
+# What an address or a phone looks like; names are not known here. In msgpack a text
+# begins after bytes that no address has.
+_MAIL = r"[A-Za-z0-9._%+-]{2,}@[A-Za-z0-9-]{2,}\.[A-Za-z]{2,}"
+_PHONE = r"\+[1-9][0-9]{8,14}"
+
+
+def _person(check: str, table: str, ids: str, texts: str, after: str) -> Self:
+    """That what was written holds no e-mail address and no phone."""
+    found = f"substring({texts} FROM '{_MAIL}|{_PHONE}')"
+    return Self(
+        check,
+        (after,),
+        f"""SELECT ids, CASE WHEN found LIKE '+%' THEN 'holds a phone'
+              ELSE 'holds an e-mail address' END FROM
+              (SELECT {ids} AS ids, {found} AS found FROM {table}
+               WHERE {SINCE.format(row=table)}) AS texts
+            WHERE found IS NOT NULL""",
+    )
+
+
 KIT_SHOWN = (
     Shown("outbox", "slot, n, id, subject, payload", "slot", kind="smallint"),
     Shown("sequences", "subject, sequence", "subject", kind="text"),
@@ -316,6 +336,21 @@ KIT_CHECKS = (
                WHERE told IS NOT NULL)
             SELECT entity, 'counted ' || coalesce(counted::text, 'none') || ', told '
               || told FROM both_sides WHERE counted IS DISTINCT FROM told""",
+    ),
+    _person("no-person-in-outbox", "outbox", "id::text", "payload", "outbox"),
+    _person(
+        "no-person-in-handled",
+        "handled",
+        "command_id::text",
+        "concat(encode(answer, 'escape'), ' ', encode(resume, 'escape'))",
+        MOVED,
+    ),
+    _person(
+        "no-person-in-due",
+        "due",
+        "kind || ' at ' || at",
+        "concat(name, ' ', encode(message, 'escape'))",
+        MOVED,
     ),
 )
 
