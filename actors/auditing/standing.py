@@ -27,9 +27,11 @@ T = TypeVar("T")
 
 RIPE_SECONDS = 1.5
 """How long what was written is let be: most of it has settled by then."""
-REST_TIMES = 9
-"""A round rests so many times as long as it took: a tenth of the time is its most."""
-LOOKS_MAX = 400
+REST_TIMES = 24
+"""A round rests so many times as long as it took: a 25th of the time is its most."""
+ROUND_SECONDS = 0.1
+"""How long a round should take: it looks at more, or less, until it does."""
+LOOKS_MIN, LOOKS_MAX = 25, 800
 OPEN_LOOKS_MAX = 100
 ALERTS_MAX = 10
 BEGINNING = 2
@@ -87,6 +89,7 @@ class Auditor:
         self._pace = Pace()
         self._busy: set[str] = set()
         self._calm_since = 0.0
+        self._looks = LOOKS_MAX
         self._away: set[str] = set()
         self.walk = Walk(now)
         self.findings = Findings()
@@ -102,7 +105,13 @@ class Auditor:
                 self._log.error("audit-failed", exc_info=error)
             took = self._now() - began_at
             self.counts.round(took)
+            self._pace_looks(took)
             await self._sleep(max(self._settings.audit_seconds, took * REST_TIMES))
+
+    def _pace_looks(self, took: float) -> None:
+        """Look at fewer where a round takes long, so that the next one comes soon."""
+        change = 2 if took < ROUND_SECONDS / 2 else 0.5 if took > ROUND_SECONDS else 1
+        self._looks = int(min(max(self._looks * change, LOOKS_MIN), LOOKS_MAX))
 
     async def round(self) -> None:
         """Hear what was written, look at what is ripe, tell what stands."""
@@ -246,7 +255,7 @@ class Auditor:
 
     async def _walk(self) -> None:
         """A page of the walk through all rows, where little else is to be done."""
-        if self._away or any(len(one) > LOOKS_MAX for one in self._waiting.values()):
+        if self._away or any(len(one) > LOOKS_MIN for one in self._waiting.values()):
             return
         try:
             page = await self.walk.page(self._ask)
@@ -259,7 +268,7 @@ class Auditor:
     def _take(self, unit: str) -> list[str]:
         """What is ripe, and first of all what something is suspected of."""
         suspected = self.findings.scopes(unit)[:OPEN_LOOKS_MAX]
-        ripe = self._waiting[unit].take(LOOKS_MAX, self._now() - RIPE_SECONDS)
+        ripe = self._waiting[unit].take(self._looks, self._now() - RIPE_SECONDS)
         return list(dict.fromkeys([*suspected, *ripe]))
 
     # --- saying ------------------------------------------------------------------
