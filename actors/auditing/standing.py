@@ -28,7 +28,9 @@ T = TypeVar("T")
 RIPE_SECONDS = 1.5
 """How long what was written is let be: most of it has settled by then."""
 REST_TIMES = 24
-"""A round rests so many times as long as it took: a 25th of the time is its most."""
+"""A round rests so many times as long as it took: a 25th of the time is its share."""
+REST_SECONDS_MAX = 2.5
+"""And no longer: rounds get shorter where all takes long, so that they may come."""
 ROUND_SECONDS = 0.1
 """How long a round should take: it looks at more, or less, until it does."""
 LOOKS_MIN, LOOKS_MAX = 25, 800
@@ -106,7 +108,8 @@ class Auditor:
             took = self._now() - began_at
             self.counts.round(took)
             self._pace_looks(took)
-            await self._sleep(max(self._settings.audit_seconds, took * REST_TIMES))
+            rest = min(took * REST_TIMES, REST_SECONDS_MAX)
+            await self._sleep(max(self._settings.audit_seconds, rest))
 
     def _pace_looks(self, took: float) -> None:
         """Look at fewer where a round takes long, so that the next one comes soon."""
