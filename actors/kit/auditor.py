@@ -67,8 +67,9 @@ def make_auditor(settings: Settings) -> list[Any]:
     """Start (or find) the auditor, where there is to be one: its handle, or none."""
     if not settings.audit_seconds:
         return []
+    actor: Any = AuditorActor
     return [
-        AuditorActor.options(
+        actor.options(
             name=AUDITOR_NAME,
             namespace=NAMESPACE,
             lifetime="detached",

@@ -9,7 +9,9 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-BY_PAYMENT = "CREATE INDEX ledger_lines_by_payment ON ledger_lines (payment_id)"
+BY_PAYMENT = """
+CREATE INDEX ledger_lines_by_payment ON ledger_lines (payment_id)
+"""
 TABLES = {
     "payments": "order_id",
     "attempts": "payment_id",
