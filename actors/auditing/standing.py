@@ -103,7 +103,7 @@ class Auditor:
             began_at = self._now()
             try:
                 await self.round()
-            except Exception as error:  # noqa: BLE001 - a bug ends a round, not the audit
+            except Exception as error:  # noqa: BLE001 - a bug ends one round
                 self._log.error("audit-failed", exc_info=error)
             took = self._now() - began_at
             self.counts.round(took)

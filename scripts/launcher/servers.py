@@ -159,7 +159,8 @@ def asked(url: str) -> tuple[bool, str]:
 def read(url: str) -> tuple[bool, str]:
     """Whether a GET is answered with success, and the text of it."""
     try:
-        with urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX) as answer:  # noqa: S310
+        opened = urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX)  # noqa: S310
+        with opened as answer:
             return True, answer.read(TEXT_BYTES_MAX).decode(errors="replace")
     except OSError as error:
         return False, str(error)

@@ -80,13 +80,14 @@ async def test_a_domain_that_is_frozen_or_killed_is_no_finding(
     watched: Watched, domain: str
 ) -> None:
     shop = watched.shop
+    frozen = shop.transport.frozen
     load = asyncio.create_task(loaded(shop, LOADED_SECONDS))
     await asyncio.sleep(2)
     for number in range(SHARDS):
-        shop.transport.frozen[domain, number] = asyncio.Event()  # type: ignore[index]
+        frozen[domain, number] = asyncio.Event()
     await asyncio.sleep(3)
     for number in range(SHARDS):
-        thaw = shop.transport.frozen.pop((domain, number), None)  # type: ignore[call-overload]
+        thaw = frozen.pop((domain, number), None)
         if thaw is not None:  # else it was replaced meanwhile
             thaw.set()
     await asyncio.sleep(2)
