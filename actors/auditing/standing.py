@@ -36,6 +36,7 @@ ROUND_SECONDS = 0.1
 LOOKS_MIN, LOOKS_MAX = 25, 800
 OPEN_LOOKS_MAX = 100
 ALERTS_MAX = 10
+ODD_MAX = 1_000
 BEGINNING = 2
 WORDS_MAX = 300
 
@@ -90,6 +91,7 @@ class Auditor:
         self._events = Events()
         self._pace = Pace()
         self._busy: set[str] = set()
+        self._odd: dict[str, list[str]] = {}
         self._calm_since = 0.0
         self._looks = LOOKS_MAX
         self._away: set[str] = set()
@@ -223,12 +225,12 @@ class Auditor:
     async def _look_at_effects(self) -> None:
         """The events that are ripe, and notifications that follow from none of them."""
         keys = self._take("event")
-        odd = await self._odd()
-        keys = [*keys, *(key for order in odd for key in self._events.of_order(order))]
+        for order in await self._hear_odd():
+            keys += self._events.of_order(order)
         known = self._events.get(dict.fromkeys(keys))
         if not known:
             return
-        more = [one for some in odd.values() for one in some]
+        more = [one for each in known for one in self._odd.get(each.order or "", ())]
         looked = look_at_events(self._ask, known, self._consumers, more)
         books = await self._or_again("event", keys, looked)
         self.counts.looked("event", len(known))
@@ -247,14 +249,22 @@ class Auditor:
             return True
         return self._pace.is_late(found[1].split()[0], each.told, books.now)
 
-    async def _odd(self) -> dict[str, list[str]]:
+    async def _hear_odd(self) -> list[str]:
+        """The orders with new notifications that follow from none of their events.
+
+        They are kept: a second look must see them, too.
+        """
         taken = self._take("notification")
         keys = [key for key in taken if self._events.maker(key) is None]
         if not keys:
-            return {}
+            return []
         wanted = {"notifications": {"notifications": keys}}
         found = await self._or_again("notification", keys, read(self._ask, wanted))
-        return odd_notifications(found["notifications"], self._events)
+        odd = odd_notifications(found["notifications"], self._events)
+        for order, ids in odd.items():
+            if len(self._odd) < ODD_MAX or order in self._odd:
+                self._odd[order] = sorted({*ids, *self._odd.get(order, ())})[:ODD_MAX]
+        return list(odd)
 
     async def _walk(self) -> None:
         """A page of the walk through all rows, where little else is to be done."""
