@@ -10,7 +10,7 @@ import asyncpg
 from tests.audit.planting import Plant
 from tests.audit.shop import Sold, take_out, until_published
 
-_TABLE = re.compile(r"(?:UPDATE|INSERT INTO|DELETE FROM|ALTER TABLE)\s+(\w+)")
+_TABLE = re.compile(r"(?:(?<!DO )UPDATE|INSERT INTO|DELETE FROM|ALTER TABLE)\s+(\w+)")
 _CONSTRAINTS = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
   WHERE conrelid = $1::text::regclass AND contype = 'c'"""
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
