@@ -27,10 +27,8 @@ T = TypeVar("T")
 
 RIPE_SECONDS = 1.5
 """How long what was written is let be: most of it has settled by then."""
-REST_TIMES = 24
-"""A round rests so many times as long as it took: a 25th of the time is its share."""
-REST_SECONDS_MAX = 2.5
-"""And no longer: rounds get shorter where all takes long, so that they may come."""
+SHARE = 0.04
+"""The part of the time that rounds take: the rest of it they rest."""
 ROUND_SECONDS = 0.1
 """How long a round should take: it looks at more, or less, until it does."""
 LOOKS_MIN, LOOKS_MAX = 25, 800
@@ -65,8 +63,8 @@ UNITS = {
 class Auditor:
     """Walks what changes, for ever; `ask` reaches the domains.
 
-    `consumers` are the kinds of events that each domain handles, `shards` says how
-    many shards a domain has.
+    `consumers` are the kinds of events that each domain handles, `share` is the part of
+    the time that it may take.
     """
 
     def __init__(
@@ -76,6 +74,7 @@ class Auditor:
         consumers: Mapping[str, frozenset[str]],
         *,
         log: Any,
+        share: float = SHARE,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -83,6 +82,7 @@ class Auditor:
         self._settings = settings
         self._consumers = consumers
         self._log = log
+        self._share = share
         self._now = now
         self._sleep = sleep
         self._cursors = dict.fromkeys(consumers, BEGINNING)
@@ -110,7 +110,7 @@ class Auditor:
             took = self._now() - began_at
             self.counts.round(took)
             self._pace_looks(took)
-            rest = min(took * REST_TIMES, REST_SECONDS_MAX)
+            rest = took * (1 / self._share - 1)
             await self._sleep(max(self._settings.audit_seconds, rest))
 
     def _pace_looks(self, took: float) -> None:

@@ -9,7 +9,7 @@ import structlog
 from actors.auditing.standing import Auditor
 from scripts.auditing.place import consumed_kinds
 from tests.audit.shop import SHARDS, selling_shop
-from tests.standing.watching import Watched
+from tests.standing.watching import SHARE, Watched
 
 
 @pytest.fixture(scope="package")
@@ -19,7 +19,7 @@ async def watched(postgres, databases, tmp_path_factory) -> AsyncIterator[Watche
         await sold.forget_time()
         settings = shop.settings.changed(shards_each=SHARDS, audit_seconds=0.2)
         log = structlog.get_logger("auditor")
-        auditor = Auditor(shop.ask, settings, consumed_kinds(), log=log)
+        auditor = Auditor(shop.ask, settings, consumed_kinds(), log=log, share=SHARE)
         running = asyncio.create_task(auditor.run())
         try:
             yield Watched(shop, sold, auditor)

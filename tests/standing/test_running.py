@@ -18,7 +18,7 @@ from tests.audit.plants import PLANTS
 from tests.audit.shop import HOME, SHARDS
 from tests.kit.local import LocalShop
 from tests.standing.planted import planted
-from tests.standing.watching import Watched
+from tests.standing.watching import SHARE, Watched
 
 PLANT = next(one for one in PLANTS if one.name == "order-paid:paid, and does not know")
 STOCK = next(one for one in PLANTS if one.name == "stock-movements:the row")
@@ -146,7 +146,11 @@ async def test_an_auditor_that_starts_anew_finds_what_was_there_before(
     )
     async with planted(watched.sold, STOCK):
         auditor = Auditor(
-            watched.shop.ask, settings, consumed_kinds(), log=structlog.get_logger()
+            watched.shop.ask,
+            settings,
+            consumed_kinds(),
+            log=structlog.get_logger(),
+            share=SHARE,
         )
         running = asyncio.create_task(auditor.run())
         await watched.until(lambda: bool(auditor.findings.standing()))

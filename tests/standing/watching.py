@@ -9,6 +9,8 @@ from tests.audit.shop import Sold
 from tests.kit.local import LocalShop
 
 FOUND_SECONDS_MAX = 10.0
+SHARE = 0.1
+"""All domains run in one process here, so that a round takes long."""
 
 
 @dataclass
