@@ -11,3 +11,6 @@ DOMAINS = {
     "messaging": "actors.messaging:Messaging",
 }
 """The table of domains: a ninth one is four cells, a migration and a line here."""
+
+AUDITOR = "actors.auditing.standing:Auditor"
+"""Who compares what the domains say: above them all, and asked by nobody."""

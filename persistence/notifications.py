@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from bus.kit.values import Page, Value
 from bus.notifications import Channel, NotificationType, NotificationView
+from persistence.kit.books import Books, Shown
 from persistence.kit.database import Db
 from persistence.kit.tables import domain_metadata
 from persistence.kit.transaction import Tx
@@ -19,7 +20,7 @@ from persistence.kit.transaction import Tx
 NOTIFICATIONS_DAYS_MAX = 180
 SWEEP_MAX = 2_000
 
-metadata = domain_metadata("notifications")
+metadata = domain_metadata("notifications", noted=True)
 
 _TIME = sa.DateTime(timezone=True)
 
@@ -333,3 +334,28 @@ def _view(row: Any) -> NotificationView:
         version=row["version"],
         position=row["position"],
     )
+
+
+BOOKS = Books(
+    shown=(
+        Shown(
+            "notifications",
+            "id, user_id, type, md5(title),"
+            " jsonb_build_object('order_id', data::jsonb ->> 'order_id')::text,"
+            " email, created_at",
+            "id",
+            walk="id",
+        ),
+        Shown(
+            "erased_lately",
+            "user_id, at",
+            "user_id",
+            by="(at > now() - interval '2 days')::text",
+            kind="text",
+            source="erased",
+            watched=False,
+        ),
+    ),
+    noted=True,
+)
+"""What is shown to who compares: no title, for somebody else may have written it."""

@@ -9,6 +9,7 @@ from actors.inventory.opening import OpeningStock
 from actors.inventory.stock import StockKeeping
 from actors.inventory.transfers import Transfers
 from actors.inventory.warehouses import Warehouses
+from persistence.inventory.shown import BOOKS
 
 __all__ = ["Inventory", "allocate"]
 
@@ -17,3 +18,4 @@ class Inventory(Transfers, StockKeeping, OpeningStock, Warehouses):
     """Owns the stock of its SKUs."""
 
     name = "inventory"
+    shown = BOOKS

@@ -15,6 +15,14 @@ def domain_class(name: str) -> type[Domain]:
     return found
 
 
+def consumed_kinds() -> dict[str, frozenset[str]]:
+    """The kinds of events that each domain handles."""
+    return {
+        name: frozenset(kind.kind() for kind in domain_class(name).consumes())
+        for name in DOMAINS
+    }
+
+
 def services() -> dict[str, Any]:
     """The NATS subjects that are served, from the domains' `SERVICES`."""
     found: dict[str, Any] = {}

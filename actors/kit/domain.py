@@ -7,9 +7,19 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
 from bus.kit.audit import AuditPage, AuditQuery, list_audit
+from bus.kit.books import (
+    BooksQuery,
+    ChangesQuery,
+    Rows,
+    WalkQuery,
+    Written,
+    changed_since,
+    read_books,
+    walk_books,
+)
 from bus.kit.messages import Event, Message
 from bus.kit.settings import Settings
-from persistence.kit import audit
+from persistence.kit import audit, books
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
 
@@ -80,6 +90,8 @@ class Domain:
 
     name: ClassVar[str]
     handlers: ClassVar[dict[type[Message], Handler]] = {}
+    shown: ClassVar[books.Books] = books.Books()
+    """What it shows of its tables to who compares domains."""
 
     settings: Settings
     log: Any
@@ -96,10 +108,9 @@ class Domain:
         marks = (mark for value in members for mark in getattr(value, "handled", ()))
         cls.handlers = {handler.message: handler for handler in marks}
         if hasattr(cls, "name"):
-            query = list_audit(cls.name)
-            cls.handlers[query] = Handler(
-                Domain.list_audit, query, many=False, claims=None
-            )
+            for of, method in _OF_ALL.items():
+                query = of(cls.name)
+                cls.handlers[query] = Handler(method, query, many=False, claims=None)
 
     @classmethod
     def warm(cls) -> None:
@@ -115,7 +126,28 @@ class Domain:
         """The domain's audit log, newest first."""
         return AuditPage(items=await audit.read(db, query))
 
+    async def changed_since(self, db: Db, query: ChangesQuery) -> Written:
+        """What was written since, by whomever, and what is wrong in this database."""
+        return await books.changed_since(db, books.with_kit(self.shown), query)
+
+    async def read_books(self, db: Db, query: BooksQuery) -> Rows:
+        """Rows by their keys, all of one moment; ids and facts only."""
+        return await books.read_books(db, books.with_kit(self.shown), query)
+
+    async def walk_books(self, db: Db, query: WalkQuery) -> tuple[tuple[str, str], ...]:
+        """The next rows of a table, in the order of its key."""
+        return await books.walk_books(db, self.shown, query)
+
     @classmethod
     def consumes(cls) -> list[type[Event]]:
         """The events of other domains that this one handles."""
         return [message for message in cls.handlers if issubclass(message, Event)]
+
+
+_OF_ALL: dict[Callable[[str], type[Message]], Callable[..., Any]] = {
+    list_audit: Domain.list_audit,
+    changed_since: Domain.changed_since,
+    read_books: Domain.read_books,
+    walk_books: Domain.walk_books,
+}
+"""What every domain answers of its own database, by the query's maker."""

@@ -10,10 +10,17 @@ import ray
 from ray.exceptions import RayActorError
 
 from actors import DOMAINS
+from actors.kit.auditor import make_auditor
 from actors.kit.declarations import alert, domain_class, services
 from actors.kit.lane import Address, ShardGone
 from actors.kit.making import make_shard
-from actors.kit.reach import NAMESPACE, RayTransport, adopting, connect
+from actors.kit.reach import (
+    AUDITOR_NAME,
+    NAMESPACE,
+    RayTransport,
+    adopting,
+    connect,
+)
 from actors.kit.relay import Published
 from actors.kit.standby_actor import StandbyActor
 from bus.kit import logs, memory, telemetry
@@ -229,6 +236,7 @@ async def start(settings: Settings) -> None:
         _create(BridgeActor, f"bridge/{number}", settings, number, environment)
         for number in range(settings.bridges)
     ]
+    handles += make_auditor(settings)
     starting = asyncio.gather(*(handle.start.remote() for handle in handles))
     try:
         await asyncio.wait_for(starting, START_SECONDS_MAX)
@@ -344,7 +352,8 @@ async def stop(settings: Settings) -> None:
         *(transport.call(name, "stop") for name in names), return_exceptions=True
     )
     bridges = [f"bridge/{number}" for number in range(settings.bridges)]
-    for name in (*names, *bridges):
+    # The auditor goes first: it would only find that the others are away.
+    for name in (AUDITOR_NAME, *names, *bridges):
         await asyncio.to_thread(_end, name)
 
 

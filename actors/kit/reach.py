@@ -24,6 +24,7 @@ from bus.kit.settings import Settings
 from persistence.kit.outbox import OutboxRow
 
 NAMESPACE = "souk"
+AUDITOR_NAME = "auditor"
 PUBLISH_SECONDS_MAX = 15.0
 HEALTH_SECONDS_MAX = 2.0
 DEATH_SECONDS_MAX = 0.5
@@ -202,7 +203,12 @@ class ShopAsker(Asker):
             )
             for number in range(self._settings.standbys)
         ]
-        told = await asyncio.gather(*shards, *bridges, *standbys)
+        auditor = (
+            [self._told(AUDITOR_NAME, families.AUDITOR_UP, {})]
+            if self._settings.audit_seconds
+            else []
+        )
+        told = await asyncio.gather(*shards, *bridges, *standbys, *auditor)
         return [sample for some in told for sample in some]
 
     async def _told(

@@ -31,6 +31,7 @@ from bus.messaging import (
 from persistence import messaging as store
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+from persistence.messaging.shown import BOOKS
 
 KEEP_MAX = 512
 TRIM_EVERY = 1_000
@@ -40,6 +41,7 @@ class Messaging(Authoring, Returning, Erasing):
     """Mails and SMS: made from templates, sent, and known by what became of them."""
 
     name = "messaging"
+    shown = BOOKS
 
     @classmethod
     def warm(cls) -> None:

@@ -69,7 +69,7 @@ from persistence import notifications as store
 from persistence.kit.database import Db
 from persistence.kit.erased import erased_here
 from persistence.kit.transaction import Tx
-from persistence.notifications import Carried, Notification, Preferences
+from persistence.notifications import BOOKS, Carried, Notification, Preferences
 
 STAFF = Viewer(role=Role.ADMIN)
 READ_AT_ONCE_MAX = 500
@@ -80,6 +80,7 @@ class Notifications(Alerts, Erasing):
     """Tells people what has happened, once by event, by the channels they chose."""
 
     name = "notifications"
+    shown = BOOKS
 
     async def start(self) -> None:
         """Nothing is open yet; only the count of what was recorded begins."""

@@ -15,12 +15,14 @@ from actors.orders.fulfilment import Fulfilment
 from actors.orders.known import Known
 from actors.orders.merging import Merging
 from actors.orders.selling import Selling
+from persistence.orders.shown import BOOKS
 
 
 class Orders(Merging, Selling, Fulfilment, Changes, Finding, Known, Following, Erasing):
     """Owns the carts and orders of its buyers."""
 
     name = "orders"
+    shown = BOOKS
 
 
 __all__ = ["Orders"]

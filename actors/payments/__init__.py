@@ -14,6 +14,7 @@ from bus.kit.values import Page
 from bus.payments import GetPayment, ListPayments, PaymentView, payment_id_of
 from persistence.kit.database import Db
 from persistence.payments import load_payments
+from persistence.payments.shown import BOOKS
 
 __all__ = ["Payments"]
 
@@ -22,6 +23,7 @@ class Payments(Charges, Holds, Refunds, Methods, Reconciling, Chores, Erasing):
     """The domain: all its handlers, and what is read."""
 
     name = "payments"
+    shown = BOOKS
 
     @handles(GetPayment)
     async def get_payment(self, db: Db, query: GetPayment) -> PaymentView:

@@ -7,6 +7,7 @@ from actors.products.gallery import Gallery
 from actors.products.imported import ImportedGoods
 from actors.products.importing import Importing
 from actors.products.reviews import Reviews
+from persistence.products.shown import BOOKS
 
 
 class Products(
@@ -15,6 +16,7 @@ class Products(
     """The catalogue, its categories, its reviews, and goods that come in bulk."""
 
     name = "products"
+    shown = BOOKS
 
 
 __all__ = ["Products"]

@@ -262,6 +262,33 @@ SERVICE_ERRORS = _counter(
     *(*_BRIDGE, "subject"),
 )
 
+# --- the standing audit -----------------------------------------------------
+
+AUDITOR_UP = _gauge("souk_auditor_up", "1 while the auditor tells its metrics in time.")
+AUDIT_FINDINGS = _counter(
+    "souk_audit_findings_total",
+    "Findings of the standing audit that stood, by check.",
+    "check",
+)
+AUDIT_OPEN = _gauge("souk_audit_open_findings", "Findings that stand now.")
+AUDIT_LOOKS = _counter(
+    "souk_audit_looks_total", "Orders, SKUs and events compared.", "unit"
+)
+AUDIT_WAITING = _gauge(
+    "souk_audit_waiting", "What was written and is not compared yet.", "unit"
+)
+AUDIT_AWAY = _counter(
+    "souk_audit_away_total",
+    "Times that a domain did not answer the auditor.",
+    "domain",
+)
+AUDIT_ROUND_SECONDS = _histogram(
+    "souk_audit_round_seconds", "Time of a round of the auditor, its rest aside."
+)
+AUDIT_WALK_AGE = _gauge(
+    "souk_audit_walk_age_seconds", "Time since all rows were walked through."
+)
+
 # --- money, as events tell of it --------------------------------------------
 
 MISMATCHES = _counter(

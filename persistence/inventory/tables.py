@@ -9,7 +9,7 @@ from sqlmodel import Column, Field, SQLModel
 
 from persistence.kit.tables import domain_metadata
 
-metadata = domain_metadata("inventory")
+metadata = domain_metadata("inventory", noted=True)
 JSON = sa.dialects.postgresql.JSONB
 
 
@@ -93,6 +93,13 @@ class MovementRow(Table, table=True):
     """
 
     __tablename__ = "movements"
+    __table_args__ = (
+        sa.Index(
+            "movements_shipped",
+            "order_id",
+            postgresql_where=sa.text("kind = 'SHIP'"),
+        ),
+    )
     sku: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     warehouse_id: UUID

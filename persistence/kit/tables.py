@@ -3,12 +3,17 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from persistence.kit.removals import removals_table
+
 BY_DAY = "RANGE (day)"
 """A table by its `day` column; `kept N days` in its comment says for how long."""
 
 
-def domain_metadata(domain: str) -> sa.MetaData:
-    """The metadata of a domain's database, with the kit's tables in it."""
+def domain_metadata(domain: str, *, noted: bool = False) -> sa.MetaData:
+    """The metadata of a domain's database, with the kit's tables in it.
+
+    `noted`: what is removed by hand is noted in it.
+    """
     metadata = sa.MetaData(info={"domain": domain})
     _slots(metadata)
     _outbox(metadata)
@@ -16,6 +21,8 @@ def domain_metadata(domain: str) -> sa.MetaData:
     _claims_and_due(metadata)
     _erased(metadata)
     _audit(metadata)
+    if noted:
+        removals_table(metadata)
     return metadata
 
 

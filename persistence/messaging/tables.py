@@ -12,7 +12,7 @@ from persistence.kit.tables import BY_DAY, domain_metadata
 
 MESSAGES_DAYS_MAX = 90
 
-metadata = domain_metadata("messaging")
+metadata = domain_metadata("messaging", noted=True)
 
 
 class Table(SQLModel):

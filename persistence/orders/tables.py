@@ -10,7 +10,7 @@ from sqlmodel import Column, Field, SQLModel
 
 from persistence.kit.tables import BY_DAY, domain_metadata
 
-metadata = domain_metadata("orders")
+metadata = domain_metadata("orders", noted=True)
 
 
 def _time(*, nullable: bool = False) -> Any:

@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from persistence.kit.tables import domain_metadata
 
-metadata = domain_metadata("payments")
+metadata = domain_metadata("payments", noted=True)
 
 
 def _moment(*, nullable: bool = False) -> Any:
@@ -122,6 +122,7 @@ class LedgerLines(Table, table=True):
     __tablename__ = "ledger_lines"
     __table_args__ = (
         sa.Index("ledger_lines_by_time", "created_at", postgresql_using="brin"),
+        sa.Index("ledger_lines_by_payment", "payment_id"),
     )
     transaction_id: UUID = Field(primary_key=True)
     line: int = Field(sa_type=sa.SmallInteger, primary_key=True)

@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from persistence.kit.tables import domain_metadata
 
-metadata = domain_metadata("products")
+metadata = domain_metadata("products", noted=True)
 Time = sa.DateTime(timezone=True)
 
 

@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 import typer
 
+from actors.auditing.books import Books, Violation, name_of
+from actors.auditing.checks import CHECKS, audit
 from bus.kit.settings import Settings, SettingsError
 from scripts.auditing import loading, streaming
-from scripts.auditing.books import Books, Violation, name_of
-from scripts.auditing.checks import CHECKS, audit
 from scripts.auditing.place import Place, read_answered, running_place
 from scripts.auditing.rest import Rest, told_so_far, wait_for_rest
 from scripts.launcher.failures import Exit, Failure

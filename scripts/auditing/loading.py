@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from scripts.auditing import money_rows, rows
-from scripts.auditing.books import Books, Document, Kit, Stream, Told
-from scripts.auditing.row import Row
+from actors.auditing import money_rows, rows
+from actors.auditing.books import Books, Document, Kit, Stream, Told
+from actors.auditing.row import Row
 
 CONNECT_SECONDS_MAX = 5.0
 STATEMENT_SECONDS_MAX = 120.0

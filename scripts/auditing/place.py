@@ -1,7 +1,6 @@
 """Where the parts of a running shop are: from its settings, secrets and `run.json`."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -46,14 +45,11 @@ def running_place(settings: Settings) -> Place:
     )
 
 
-def consumed_kinds(domains: Iterable[str] = DOMAINS) -> dict[str, frozenset[str]]:
+def consumed_kinds() -> dict[str, frozenset[str]]:
     """The kinds of events that each domain handles."""
-    from actors.kit.declarations import domain_class  # noqa: PLC0415 - it brings Ray
+    from actors.kit import declarations  # noqa: PLC0415 - it brings Ray
 
-    return {
-        name: frozenset(kind.kind() for kind in domain_class(name).consumes())
-        for name in domains
-    }
+    return declarations.consumed_kinds()
 
 
 def read_answered(path: Path | None) -> dict[str, str]:

@@ -7,8 +7,8 @@ import nats
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
+from actors.auditing.books import Document, Stream, Streamed
 from bus.kit.streams import DEAD, EVENTS
-from scripts.auditing.books import Document, Stream, Streamed
 
 CONNECT_SECONDS_MAX = 5.0
 FETCH_MAX = 1_000

@@ -7,8 +7,8 @@ import msgspec
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from actors.auditing.books import Document
 from bus.kit.streams import EVENTS
-from scripts.auditing.books import Document
 from scripts.auditing.streaming import FETCH_MAX, FETCH_SECONDS_MAX, IDLE_SECONDS_MAX
 
 EVENTS_MAX = 20_000

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing.books import Books, Finding, Violation
-from scripts.auditing.checks.orders import PAID
-from scripts.auditing.money_rows import BankCharge
-from scripts.auditing.rows import Order, many, one
+from actors.auditing.books import Books, Finding, Violation
+from actors.auditing.checks.orders import PAID
+from actors.auditing.money_rows import BankCharge
+from actors.auditing.rows import Order, many, one
 from scripts.breaking.faults import Hit
 from scripts.breaking.journal import Entry
 from scripts.breaking.load import CANCEL, CANCELLED, DECLINED, ORDERING, STOCK

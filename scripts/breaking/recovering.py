@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from actors import DOMAINS
+from actors.auditing.books import Books
+from actors.auditing.checks.processes import begun_at
 from bus.kit.addressing import slot_of
-from scripts.auditing.books import Books
-from scripts.auditing.checks.processes import begun_at
 from scripts.breaking.faults import Hit
 from scripts.breaking.journal import Entry
 from scripts.breaking.load import LOGIN, ORDERING

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from actors.auditing.books import Books, Violation
 from bus.kit.settings import Settings
-from scripts.auditing.books import Books, Violation
 from scripts.auditing.commands import audited
 from scripts.auditing.place import Place, running_place
 from scripts.benching.goods import signed_in

@@ -21,6 +21,7 @@ BANK_START_SECONDS_MAX = 30.0
 BANK_STOP_SECONDS_MAX = 10.0
 HEALTH_SECONDS_MAX = 5.0
 ANSWER_BYTES_MAX = 2_000
+TEXT_BYTES_MAX = 4 << 20
 SERVICES = (
     "inventory.get-stock",
     "inventory.reserve-stock",
@@ -153,6 +154,16 @@ def asked(url: str) -> tuple[bool, str]:
         return False, f"{error.code} {' '.join(body.split())}"
     except OSError as error:
         return False, f"no answer from {url}: {error}"
+
+
+def read(url: str) -> tuple[bool, str]:
+    """Whether a GET is answered with success, and the text of it."""
+    try:
+        opened = urllib.request.urlopen(url, timeout=HEALTH_SECONDS_MAX)  # noqa: S310
+        with opened as answer:
+            return True, answer.read(TEXT_BYTES_MAX).decode(errors="replace")
+    except OSError as error:
+        return False, str(error)
 
 
 def _last_line(log: Path) -> str:

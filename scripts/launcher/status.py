@@ -5,7 +5,7 @@ from rich.table import Table
 
 from bus.kit.settings import Settings
 from scripts.launcher.record import Run
-from scripts.launcher.servers import asked
+from scripts.launcher.servers import asked, read
 
 
 def show_status(settings: Settings) -> int:
@@ -25,6 +25,7 @@ def show_status(settings: Settings) -> int:
     console.print(f"ports  {ports}")
     ready, words = _ready(run)
     console.print(f"ready  {words}")
+    console.print(f"audit  {_audit(run)}")
     return 0 if ready else 1
 
 
@@ -33,3 +34,15 @@ def _ready(run: Run) -> tuple[bool, str]:
     if not run.ready:
         return False, "still starting"
     return asked(f"{run.urls['local']}/health/ready")
+
+
+def _audit(run: Run) -> str:
+    """What the standing audit has come to, as the metrics tell it."""
+    up, text = read(f"{run.urls['local']}/metrics") if run.ready else (False, "")
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[:1] != "#")
+    found = values.get("souk_audit_open_findings")
+    if not up or found is None:
+        return "does not run"
+    if found != "0":
+        return f"{found} findings stand: see the alerts, or scripts/audit"
+    return "nothing stands"

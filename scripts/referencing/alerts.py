@@ -71,6 +71,20 @@ ALERTS = (
         "{{ $labels.domain }} has dead letters: see how to replay them.",
     ),
     Alert(
+        "SoukAuditFinds",
+        f"{f.AUDIT_OPEN.name} > 0",
+        0,
+        "critical",
+        "The books of two domains disagree: see the alerts, or scripts/audit.",
+    ),
+    Alert(
+        "SoukAuditorDown",
+        f"{f.AUDITOR_UP.name} == 0",
+        2,
+        "warning",
+        "The standing audit does not answer: nobody compares.",
+    ),
+    Alert(
         "SoukQueueGrows",
         f"max by (domain, shard) ({f.SHARD_QUEUE.name}) > 5000",
         2,

@@ -47,6 +47,7 @@ HARMLESS = {
     },
     "users": {"users.role", "users.status", "codes.purpose"},
     "products": {
+        *("removals.name", "removals.key"),
         *("categories.name", "categories.slug", "claims.value", "sku_stock.sku"),
         *("products.name", "products.slug", "products.description"),
         *("products.status", "products.options", "products.images"),
@@ -61,6 +62,7 @@ HARMLESS = {
         *("import_issues.code", "import_issues.detail"),
     },
     "orders": {
+        *("removals.name", "removals.key"),
         *("cart_merges.buyer", "cart_merges.guest", "carts.buyer", "carts.state"),
         *("carts.merged_into", "claims.value", "order_lines.sku", "order_lines.name"),
         *("order_lines.options", "order_lines.image", "order_lines.status"),
@@ -73,6 +75,7 @@ HARMLESS = {
         *("orders.shipments", "timeline.status", "timeline.actor", "timeline.reason"),
     },
     "payments": {
+        *("removals.name", "removals.key"),
         *("attempts.status", "attempts.provider", "attempts.method"),
         *("attempts.sealed", "attempts.decline_code", "attempts.reference"),
         *("claims.value", "discrepancies.provider", "discrepancies.transaction"),
@@ -84,15 +87,20 @@ HARMLESS = {
         "refunds.reference",
     },
     "inventory": {
+        *("removals.name", "removals.key"),
         *("claims.value", "holds.sku", "holds.state", "holds.parts", "levels.sku"),
         *("movements.sku", "movements.kind", "movements.reason", "stock.sku"),
         *("timed_holds.sku", "warehouses.code", "warehouses.name"),
         *("transfers.status", "transfers.lines", "transfers.reason"),
         "transfers.refusal",
     },
-    "notifications": {"claims.value", "notifications.type"},
+    "notifications": {
+        *("claims.value", "notifications.type"),
+        *("removals.name", "removals.key"),
+    },
     "files": {"claims.value", "files.entity_type", "files.media_type"},
     "messaging": {
+        *("removals.name", "removals.key"),
         *("claims.value", "mailbox.channel", "messages.channel"),
         *("messages.template", "messages.status", "email_templates.name"),
         *("email_templates.locale", "email_templates.subject", "email_templates.mjml"),

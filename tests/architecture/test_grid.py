@@ -18,8 +18,12 @@ TOP_LEVEL = {
     "serve_app",
     "tests",
 }
-# The pages of the shop, and the application that gathers the cells.
-BESIDE_THE_CELLS = {"serve_app": {"web", "app"}, "persistence": {"migrations"}}
+# The pages of the shop, the application that gathers the cells, and who compares them.
+BESIDE_THE_CELLS = {
+    "serve_app": {"web", "app"},
+    "persistence": {"migrations"},
+    "actors": {"auditing"},
+}
 
 
 def names_in(layer: str) -> set[str]:

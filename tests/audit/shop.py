@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 
 from actors import DOMAINS
+from actors.auditing.books import Books
 from actors.kit.relay import Published
 from bus.inventory import (
     AdjustStock,
@@ -37,7 +38,6 @@ from bus.orders import (
 from bus.payments import RefundOrder
 from bus.users import CreateAccount
 from scripts.auditing import loading, streaming
-from scripts.auditing.books import Books
 from scripts.auditing.place import consumed_kinds
 from scripts.auditing.rest import wait_for_rest
 from scripts.embedded.nats import Nats
@@ -110,6 +110,20 @@ async def sold_shop(
     postgres: Postgres, databases: Databases, folder: Path
 ) -> AsyncIterator[Sold]:
     """Open a shop, sell, end it; its databases and its NATS stay for the tests."""
+    async with selling_shop(postgres, databases, folder) as (shop, sold, bank, bridge):
+        await bridge.aclose()
+        for name, number in list(shop.transport.shards):
+            await shop.kill(name, number)
+        bank.stop()
+        await sold.forget_time()
+        yield sold
+
+
+@asynccontextmanager
+async def selling_shop(
+    postgres: Postgres, databases: Databases, folder: Path
+) -> AsyncIterator[tuple[LocalShop, Sold, Bank, AsyncExitStack]]:
+    """Open a shop, sell, come to rest; it runs on, with its bank and its bridge."""
     words = {"souk": "shop", "events": "reader", "services": "caller"}
     server = Nats(folder, free_port(), 0, passwords=words, consumers=tuple(DOMAINS))
     bank_urls = await postgres.ensure_all({"audited_bank": "bank"})
@@ -124,17 +138,14 @@ async def sold_shop(
         ) as shop:
             urls = {**shop.urls, "bank": bank_urls["audited_bank"]}
             sold = Sold(urls, server.url())
-            async with _bridge(shop, server.url()):
+            async with AsyncExitStack() as bridge:
+                await bridge.enter_async_context(_bridge(shop, server.url()))
                 await _sell(shop, sold)
                 await _rest(sold)
-            for name, number in list(shop.transport.shards):
-                await shop.kill(name, number)
-            bank.stop()
-            await sold.forget_time()
-            try:
-                yield sold
-            finally:
-                await sold.close()
+                try:
+                    yield shop, sold, bank, bridge
+                finally:
+                    await sold.close()
     finally:
         bank.stop()
         server.stop()

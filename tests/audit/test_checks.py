@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.auditing.books import name_of
-from scripts.auditing.checks import CHECKS, audit
+from actors.auditing.books import name_of
+from actors.auditing.checks import CHECKS, audit
 from tests.audit.plants import PLANTS, Plant
 from tests.audit.shop import Sold, take_out, until_published
 

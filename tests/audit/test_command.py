@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 
 from actors import DOMAINS
+from actors.auditing.books import name_of
+from actors.auditing.checks import CHECKS
 from bus.kit.settings import Settings
 from scripts.auditing import streaming
-from scripts.auditing.books import name_of
-from scripts.auditing.checks import CHECKS
 from scripts.auditing.commands import run_audit
 from scripts.auditing.place import Place, consumed_kinds, running_place
 from scripts.auditing.rest import wait_for_rest

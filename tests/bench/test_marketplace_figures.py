@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from scripts.auditing.books import Books, Document, Stream, Streamed
-from scripts.auditing.money_rows import Attempt, Payment
-from scripts.auditing.rows import Hold, Order, Stock
-from scripts.auditing.rows import Line as OrderLine
+from actors.auditing.books import Books, Document, Stream, Streamed
+from actors.auditing.money_rows import Attempt, Payment
+from actors.auditing.rows import Hold, Order, Stock
+from actors.auditing.rows import Line as OrderLine
 from scripts.benching.commands import Which
 from scripts.benching.marketplace.checking import CRITERIA, Anomaly
 from scripts.benching.marketplace.data import Keys

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from scripts.auditing.books import Violation
+from actors.auditing.books import Violation
 from scripts.auditing.commands import Verdict
 from scripts.auditing.rest import Rest
 from scripts.benching.applied import Mark

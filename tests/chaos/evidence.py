@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from actors.auditing.books import Books
+from actors.auditing.money_rows import BankCharge
+from actors.auditing.rows import Message, Movement, Order
 from bus.kit.addressing import new_id
-from scripts.auditing.books import Books
-from scripts.auditing.money_rows import BankCharge
-from scripts.auditing.rows import Message, Movement, Order
 from scripts.breaking.checking import Evidence
 from scripts.breaking.faults import Hit
 from scripts.breaking.journal import Entry

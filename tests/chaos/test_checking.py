@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.auditing.books import Violation
+from actors.auditing.books import Violation
 from scripts.breaking.checking import (
     PROMISES,
     Evidence,

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
+from actors.auditing.books import Check, Stream, Violation
+from actors.auditing.checks import CHECKS as ALL
+from actors.auditing.checks import audit, effects, events, privacy, processes
 from scripts.auditing import loading
-from scripts.auditing.books import Check, Stream, Violation
-from scripts.auditing.checks import CHECKS as ALL
-from scripts.auditing.checks import audit, effects, events, privacy, processes
 from tests.kit.local import LocalShop
 
 REST_SECONDS_MAX = 30.0

@@ -272,6 +272,9 @@ class Watching(Group):
     sentry_dsn: Annotated[OtherUrl, Field(repr=False)] = ""
     """Where bugs are reported (a Sentry DSN); absent: in the logs only."""
 
+    audit_seconds: Annotated[float, Field(ge=0, le=3600)] = 1.0
+    """Rest between two rounds of the standing audit; 0 turns it off."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level that is written."""
     log_file_bytes_max: Count = 20 << 20

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
+from actors.auditing.books import Violation
 from bus.kit.addressing import ordered_id
-from scripts.auditing.books import Violation
 from scripts.benching.growing.goods import PREFIX
 from scripts.benching.growing.past import ENDED_DAYS_AGO, SPAN_DAYS
 from scripts.benching.growing.rows import PIECES

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from actors import DOMAINS
-from scripts.auditing.books import Violation
+from actors.auditing.books import Violation
 from scripts.auditing.commands import Verdict, run_audit
 from scripts.auditing.place import Place, running_place
 from scripts.benching.aims import Aim, Side

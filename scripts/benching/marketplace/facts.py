@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from scripts.auditing.books import Books, Document
-from scripts.auditing.rows import many, one
+from actors.auditing.books import Books, Document
+from actors.auditing.rows import many, one
 
 STANDS = frozenset(
     {"CONFIRMED", "PROCESSING", "SHIPPED", "DELIVERED", "PARTIALLY_REFUNDED"}

@@ -3,7 +3,7 @@
 import aiohttp
 import msgspec
 
-from scripts.auditing.books import Books
+from actors.auditing.books import Books
 from scripts.benching.aims import Aim, Side
 from scripts.benching.desk import Desk, Stopped, Tally
 from scripts.benching.load import Load, share_of

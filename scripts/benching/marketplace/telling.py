@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scripts.auditing.rows import many
+from actors.auditing.rows import many
 from scripts.benching.marketplace.facts import CANCELLED, STANDS, Order, Told
 from scripts.benching.marketplace.given import Finding, Given
 

@@ -1,0 +1,1 @@
+"""Tests of the standing audit: on a shop that runs, with faults planted by hand."""
