@@ -97,12 +97,13 @@ class Shard:
     async def start(self) -> None:
         """Take over: end the old sessions, raise the epochs, take up what was left."""
         self.domain.shard = self.shard
-        self.domain.clock = self.clock
-        self.domain.log = self.log
+        self.domain.clock, self.domain.log = self.clock, self.log
         self.domain.read = self.database.read
         self.domain.send = self.send
         self.counts.watch(self)
         await self._connect()
+        if self.left:
+            return
         await self.domain.start()
         for loop in (self._work, self._check, self.relay.run, self.timers.run):
             self._tasks.append(asyncio.create_task(self._forever(loop)))
@@ -127,18 +128,20 @@ class Shard:
         await self.database.close()
 
     async def _connect(self) -> None:
-        while True:
+        while not self.left:
             try:
                 writer = await self.database.writer()
+                epochs = await fence.take_over(writer, self.shard, self.database.name)
                 await partitions.ensure(writer)
                 self._partitioned = self.clock.monotonic()
-                epochs = await fence.take_over(writer, self.shard, self.database.name)
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)
                 self.marks.load(*await outbox.stream_seen(writer, self.shard))
                 self.counts.takeovers.value += 1
                 return
+            except Fenced:
+                await self._go()
             except CONNECTION_LOST as error:
                 self.counts.database_lost.value += 1
                 self.log.warning("database-lost", error=repr(error))

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kit import deleted_answers, deleted_lines, deleted_ways
+from tests.kit import deleted_answers, deleted_lines, deleted_starts, deleted_ways
 from tests.kit.deleted_lines import Deletion
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,7 @@ TABLE: list[Deletion] = [
     *deleted_ways.OWNERS,
     *deleted_ways.FACTS,
     *deleted_answers.ANSWERS,
+    *deleted_starts.STARTS,
 ]
 
 
