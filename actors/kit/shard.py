@@ -132,7 +132,7 @@ class Shard:
             try:
                 writer = await self.database.writer()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
-                await partitions.ensure(writer)
+                self.counts.overdue = await partitions.ensure(writer)
                 self._partitioned = self.clock.monotonic()
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
@@ -329,7 +329,7 @@ class Shard:
             return
         self._partitioned = self.clock.monotonic()
         async with self.database.read() as db:
-            await partitions.ensure(db.connection)
+            self.counts.overdue = await partitions.ensure(db.connection)
 
     async def _compare(self, table: dict[int, tuple[int, int]]) -> None:
         self._owners = {slot: shard for slot, (shard, _) in table.items()}
