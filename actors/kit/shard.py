@@ -84,8 +84,7 @@ class Shard:
         self.left = False
         self._owners: dict[int, int] = {}
         self._inbox: deque[Item] = deque()
-        self._wake = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._wake, self._looking = asyncio.Event(), asyncio.Lock()
         self.ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._tidy, self._enough = False, BATCH_MAX
@@ -345,6 +344,7 @@ class Shard:
         if new := {slot: epoch for slot, epoch in mine.items() if slot not in known}:
             async with self.database.read() as db:
                 await self._own(db, new)
+                self.relay.rewind(await self.marks.lost(db, self.shard, new))
 
     async def _disown(self, moved: dict[int, int]) -> None:
         self._owners.update(moved)
