@@ -64,12 +64,8 @@ async def test_nats_takes_events_again_when_a_full_disk_has_room(
 
     Nobody restarts it while there is no room, and no event is lost.
     """
-    server = Nats(
-        small_disk,
-        free_port(),
-        0,
-        passwords=dict.fromkeys(("souk", "events", "services"), "word"),
-    )
+    words = dict.fromkeys(("souk", "events", "services"), "word")
+    server = Nats(small_disk, free_port(), 0, passwords=words)
     server.start()
     again: list[str] = []
     tending = Tending(
@@ -91,11 +87,7 @@ async def test_nats_takes_events_again_when_a_full_disk_has_room(
             await until(lambda: s.shard("toy").relay.backlog == 0)
             tending.tend("NATS", server)
             fill(small_disk / "ballast")
-            for number in range(EVENTS_TOLD):
-                tell = Tell(name=name, subjects=(name,), what=f"{number} " + "x" * 8000)
-                await s.ask(tell)
-            failures = s.shard("toy").counts.publish_failures
-            await until(lambda: failures.value > 0, 30)
+            await tell_in_vain(s, name)
             await asyncio.sleep(3)
             assert again == []
             assert server.stuck() == ""
@@ -112,6 +104,15 @@ async def test_nats_takes_events_again_when_a_full_disk_has_room(
         await tending.stop()
         await bridge.stop()
         server.stop()
+
+
+async def tell_in_vain(s: Any, name: str) -> None:
+    """Tell events until publishing fails."""
+    for number in range(EVENTS_TOLD):
+        what = f"{number} " + "x" * 8000
+        await s.ask(Tell(name=name, subjects=(name,), what=what))
+    failures = s.shard("toy").counts.publish_failures
+    await until(lambda: failures.value > 0, 30)
 
 
 async def stored_words(server: Nats) -> list[str]:
