@@ -26,6 +26,7 @@ class Counts:
         self.published = meters.counter(families.OUTBOX_PUBLISHED)
         self.publish_failures = meters.counter(families.OUTBOX_FAILURES)
         self.publish_lag_seconds = meters.histogram(families.OUTBOX_LAG)
+        self.overdue = 0
         self._batches = meters.counter(families.BATCHES)
         self._batch_messages = meters.histogram(families.BATCH_MESSAGES)
         self._batch_seconds = meters.histogram(families.BATCH_SECONDS)
@@ -40,6 +41,7 @@ class Counts:
         gauge(families.SHARD_ENTITIES, lambda: len(shard.batches.entities))
         gauge(families.SHARD_PROCESSES, lambda: len(shard.processes.running))
         gauge(families.OUTBOX_WAITING, lambda: shard.relay.backlog)
+        gauge(families.PARTITIONS_OVERDUE, lambda: self.overdue)
         gauge(families.DATABASE_SIZE, lambda: database.readers_open)
         gauge(families.DATABASE_IN_USE, lambda: database.readers_in_use)
         gauge(families.DATABASE_WAITING, lambda: database.readers_waiting)

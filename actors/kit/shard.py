@@ -84,8 +84,7 @@ class Shard:
         self.left = False
         self._owners: dict[int, int] = {}
         self._inbox: deque[Item] = deque()
-        self._wake = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._wake, self._looking = asyncio.Event(), asyncio.Lock()
         self.ready = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._tidy, self._enough = False, BATCH_MAX
@@ -97,12 +96,13 @@ class Shard:
     async def start(self) -> None:
         """Take over: end the old sessions, raise the epochs, take up what was left."""
         self.domain.shard = self.shard
-        self.domain.clock = self.clock
-        self.domain.log = self.log
+        self.domain.clock, self.domain.log = self.clock, self.log
         self.domain.read = self.database.read
         self.domain.send = self.send
         self.counts.watch(self)
         await self._connect()
+        if self.left:
+            return
         await self.domain.start()
         for loop in (self._work, self._check, self.relay.run, self.timers.run):
             self._tasks.append(asyncio.create_task(self._forever(loop)))
@@ -127,19 +127,21 @@ class Shard:
         await self.database.close()
 
     async def _connect(self) -> None:
-        while True:
+        while not self.left:
             try:
                 writer = await self.database.writer()
-                if not await partitions.are_there(writer):
-                    await partitions.ensure(writer)
-                self._partitioned = self.clock.monotonic()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
+                if not await partitions.are_there(writer):
+                    self.counts.overdue = await partitions.ensure(writer)
+                self._partitioned = self.clock.monotonic()
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)
                 self.marks.load(*await outbox.stream_seen(writer, self.shard))
                 self.counts.takeovers.value += 1
                 return
+            except Fenced:
+                await self._go()
             except CONNECTION_LOST as error:
                 self.counts.database_lost.value += 1
                 self.log.warning("database-lost", error=repr(error))
@@ -327,7 +329,7 @@ class Shard:
             return
         self._partitioned = self.clock.monotonic()
         async with self.database.read() as db:
-            await partitions.ensure(db.connection)
+            self.counts.overdue = await partitions.ensure(db.connection)
 
     async def _compare(self, table: dict[int, tuple[int, int]]) -> None:
         self._owners = {slot: shard for slot, (shard, _) in table.items()}
@@ -343,6 +345,7 @@ class Shard:
         if new := {slot: epoch for slot, epoch in mine.items() if slot not in known}:
             async with self.database.read() as db:
                 await self._own(db, new)
+                self.relay.rewind(await self.marks.lost(db, self.shard, new))
 
     async def _disown(self, moved: dict[int, int]) -> None:
         self._owners.update(moved)

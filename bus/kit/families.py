@@ -216,6 +216,11 @@ OUTBOX_LAG = _histogram(
     *_SHARD,
     buckets=LAG_SECONDS,
 )
+PARTITIONS_OVERDUE = _gauge(
+    "souk_partitions_overdue",
+    "Days of rows past their time that stay: events not published, processes not over.",
+    *_SHARD,
+)
 BRIDGE_UP = _gauge(
     "souk_bridge_up", "1 for a bridge that told its metrics in time.", *_BRIDGE
 )

@@ -6,6 +6,9 @@ from typing import Any
 
 from bus.kit.addressing import SLOTS
 
+INCARNATIONS_MAX = 1_000
+"""So many starts of a domain's shards are remembered, for copies that come back."""
+
 
 class Fenced(Exception):
     """A newer incarnation owns what this one took for its own: it must leave."""
@@ -35,23 +38,48 @@ async def assign(connection: Any, shards: int) -> None:
 async def take_over(connection: Any, shard: int, name: str) -> dict[int, int]:
     """Become the one writer of the shard's slots; returns slot → epoch.
 
-    The sessions of earlier incarnations (`name` is domain:shard:incarnation) are
-    ended first: a frozen one would otherwise hold the fence as long as TCP lives.
+    `name` is domain:shard:incarnation. The first thing that an incarnation does is to
+    draw its number, and it keeps that however often this is tried again. Raises Fenced
+    when a newer one has drawn since: whoever was cut off in the middle of its start may
+    come back long after, and must neither end the newer one's sessions nor raise its
+    epochs.
+
+    The sessions of other incarnations are ended before the epochs are raised: a frozen
+    one would otherwise hold the fence as long as TCP lives.
     """
-    mine = name.rsplit(":", 1)[0] + ":"
+    await connection.execute(
+        """INSERT INTO incarnations (name, shard, number)
+           VALUES ($1, $2, nextval('incarnation_numbers'))
+           ON CONFLICT (name) DO NOTHING""",
+        name,
+        shard,
+    )
+    await _be_newest(connection, shard, name)
     await connection.execute(
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE starts_with(application_name, $1) AND application_name <> $2
              AND pid <> pg_backend_pid() AND usename = current_user""",
-        mine,
+        name.rsplit(":", 1)[0] + ":",
         name,
     )
-    rows = await connection.fetch(
-        """UPDATE slots SET epoch = epoch + 1 WHERE slot IN
-             (SELECT slot FROM slots WHERE shard = $1 ORDER BY slot FOR UPDATE)
-           RETURNING slot, epoch""",
-        shard,
-    )
+    async with connection.transaction():
+        # Again, under the slots' locks: a newer one has had them, or waits for them.
+        await connection.execute(
+            "SELECT FROM slots WHERE shard = $1 ORDER BY slot FOR UPDATE", shard
+        )
+        await _be_newest(connection, shard, name)
+        rows = await connection.fetch(
+            """UPDATE slots SET epoch = epoch + 1 WHERE shard = $1
+               RETURNING slot, epoch""",
+            shard,
+        )
+        await connection.execute(
+            """DELETE FROM incarnations WHERE shard = $1 AND number <
+                 (SELECT number FROM incarnations WHERE name = $2) - $3""",
+            shard,
+            name,
+            INCARNATIONS_MAX,
+        )
     return {row["slot"]: row["epoch"] for row in rows}
 
 
@@ -91,3 +119,13 @@ async def owners(connection: Any) -> dict[int, tuple[int, int]]:
     """The whole table: slot → (shard, epoch)."""
     rows = await connection.fetch("SELECT slot, shard, epoch FROM slots")
     return {row["slot"]: (row["shard"], row["epoch"]) for row in rows}
+
+
+async def _be_newest(connection: Any, shard: int, name: str) -> None:
+    newest = await connection.fetchval(
+        """SELECT name FROM incarnations WHERE shard = $1
+           ORDER BY number DESC LIMIT 1""",
+        shard,
+    )
+    if newest != name:
+        raise Fenced

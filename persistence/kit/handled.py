@@ -10,6 +10,8 @@ import asyncpg
 
 from bus.kit.values import Value
 
+LATE_DAYS_MAX = 1
+
 
 class State(enum.IntEnum):
     """How far a command is; one that is ANSWERED has work left to do."""
@@ -33,11 +35,21 @@ class Handled(Value, frozen=True, kw_only=True):
     answer: bytes | None = None
 
 
-def day_of(command_id: UUID, today: date) -> date:
-    """The partition of a command's row: the day in a UUIDv7, else today."""
+def born_on(command_id: UUID, otherwise: date) -> date:
+    """The day in a UUIDv7; other ids do not carry one."""
     if command_id.version != 7:
-        return today
+        return otherwise
     return datetime.fromtimestamp((command_id.int >> 80) / 1000, UTC).date()
+
+
+def day_of(command_id: UUID, today: date) -> date:
+    """The partition of a command's new row: the day in its id, else today.
+
+    What comes late is of today, too. An event that waited a week for the bridge is
+    delivered again for as long as the stream keeps it, which is from then on.
+    """
+    born = born_on(command_id, today)
+    return born if born >= today - timedelta(days=LATE_DAYS_MAX) else today
 
 
 async def find(
@@ -45,13 +57,14 @@ async def find(
 ) -> dict[UUID, Handled]:
     """The rows of those commands that are known.
 
-    An id that carries its time has one possible partition; an idempotency key's id
-    has none and is promised for 24 h, so yesterday's is looked through as well.
+    An id that carries its time has a row of that day or, where it came late, of a later
+    one; an idempotency key's id is promised for 24 h, so yesterday's is looked through
+    as well.
     """
     if not ids:
         return {}
     yesterday = now.date() - timedelta(days=1)
-    first = min(day_of(command_id, yesterday) for command_id in ids)
+    first = min(born_on(command_id, yesterday) for command_id in ids)
     rows = await connection.fetch(
         """SELECT command_id, day, slot, state, body_hash, resume_kind, resume,
                   answer_kind, answer

@@ -6,22 +6,34 @@ from typing import Any
 DAYS_AHEAD = 3
 LOCK_KEY = 0x50415254
 
+NEEDED = {
+    "outbox": "n > (SELECT published FROM slots WHERE slots.slot = kept.slot)",
+    "handled": "state < 2",
+}
+"""Rows that outlive their days: events not published yet, processes not ended yet."""
 
-async def ensure(connection: Any) -> None:
+
+async def ensure(connection: Any) -> int:
     """Make the partitions of the coming days and drop those past their `days_max`.
+
+    Returns how many of those stay, because they hold a row that is still needed: the
+    bridge has been away for days, or a process does not end.
 
     A table says in its comment how long it is kept; the day of an old row goes to the
     default partition, from which it is deleted when its time has passed. Each table
     has a transaction of its own, so that it waits for batches but never holds one
     table while it waits for another.
     """
+    overdue = 0
     for table, days_max in await _partitioned(connection):
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
             today: date = await connection.fetchval("SELECT current_date")
             for ahead in range(DAYS_AHEAD + 1):
                 await _make(connection, table, today + timedelta(days=ahead))
-            await _drop_old(connection, table, today - timedelta(days=days_max))
+            first = today - timedelta(days=days_max)
+            overdue += await _drop_old(connection, table, first)
+    return overdue
 
 
 async def are_there(connection: Any) -> bool:
@@ -61,7 +73,7 @@ async def _make(connection: Any, table: str, day: date) -> None:
         )
 
 
-async def _drop_old(connection: Any, table: str, first: date) -> None:
+async def _drop_old(connection: Any, table: str, first: date) -> int:
     rows = await connection.fetch(
         """SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid
            WHERE inhparent = $1::text::regclass AND relname ~ '_[0-9]{8}$'
@@ -69,12 +81,20 @@ async def _drop_old(connection: Any, table: str, first: date) -> None:
         table,
         f"{first:%Y%m%d}",
     )
+    needed, overdue = NEEDED.get(table, "false"), 0
     for row in rows:
-        await connection.execute(f"DROP TABLE {row['relname']}")
+        name = row["relname"]
+        if await connection.fetchval(
+            f"SELECT EXISTS (SELECT FROM {name} AS kept WHERE {needed})"
+        ):
+            overdue += 1
+        else:
+            await connection.execute(f"DROP TABLE {name}")
     await connection.execute(
-        f"DELETE FROM {table}_default WHERE day < $1",
+        f"DELETE FROM {table}_default AS kept WHERE day < $1 AND NOT ({needed})",
         first,
     )
+    return overdue
 
 
 def _name(table: str, day: date) -> str:

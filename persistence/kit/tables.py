@@ -37,6 +37,16 @@ def _slots(metadata: sa.MetaData) -> None:
         comment="Who owns each slot, and how far its events are published.",
     )
     sa.Table(
+        "incarnations",
+        metadata,
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("shard", sa.Integer, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Index("incarnations_by_shard", "shard", "number"),
+        comment="Copies of each shard, numbered when they began to start; "
+        "the last one wins.",
+    )
+    sa.Table(
         "stream",
         metadata,
         sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),

@@ -10,7 +10,7 @@ import msgspec
 from bus.kit.values import Page, Value
 from bus.messaging import TRIES_MAX, MessageView, Try
 from persistence.kit.database import Db
-from persistence.kit.handled import day_of
+from persistence.kit.handled import born_on
 from persistence.kit.transaction import Tx
 from persistence.messaging.tables import MESSAGES_DAYS_MAX
 
@@ -85,7 +85,7 @@ _RETURNED = _ADDED.format(kept=TRIES_MAX, reason="$3::text")
 
 def day_of_message(message_id: UUID, today: date) -> date:
     """The partition that a message is in, or is written to."""
-    day = day_of(message_id, today)
+    day = born_on(message_id, today)
     oldest, newest = today - timedelta(days=_ID_DAYS_MAX), today + timedelta(days=1)
     return day if oldest <= day <= newest else today
 
@@ -329,4 +329,4 @@ def _days(ids: Sequence[UUID], now: datetime) -> list[date]:
 
 def _timeless(message_id: UUID, today: date) -> bool:
     """Whether the id does not say which partition its message is in."""
-    return day_of_message(message_id, today) != day_of(message_id, date.min)
+    return day_of_message(message_id, today) != born_on(message_id, date.min)

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import quote
+from urllib.request import ProxyHandler, build_opener
 
 from scripts.embedded.process import Identity, launch, wait_until
 
@@ -17,6 +19,10 @@ START_SECONDS_MAX = 15.0
 STOP_SECONDS_MAX = 10.0
 PAYLOAD_BYTES_MAX = 1 << 20
 CONSUMERS_MAX = 256
+HEALTH_SECONDS_MAX = 2.0
+HEALTH_BYTES_MAX = 4096
+ROOM_BYTES_MIN = 1 << 20
+WRITE_FAILED = "write error"
 HOST = "127.0.0.1"
 STREAM = "EVENTS"
 SHOP, READER, CALLER = "souk", "events", "services"
@@ -113,6 +119,26 @@ class Nats:
         if self._process is None or self._process.poll() is not None:
             return None
         return Identity.of(self._process.pid)
+
+    def stuck(self) -> str:
+        """Why it stores nothing any more though it runs; "" while it is well.
+
+        After a write that failed, on a full disk, JetStream refuses every message until
+        it is started again, also when there is room. Until there is, nothing is said:
+        a start would not help.
+        """
+        try:
+            with _plain.open(self._health(), timeout=HEALTH_SECONDS_MAX):
+                return ""
+        except HTTPError as error:
+            said = error.read(HEALTH_BYTES_MAX).decode(errors="replace")
+        except OSError:
+            return ""  # whether it lives is another question
+        room = shutil.disk_usage(self.data_dir).free >= ROOM_BYTES_MIN
+        return "a write has failed" if room and WRITE_FAILED in said else ""
+
+    def _health(self) -> str:
+        return f"http://{HOST}:{self.monitor_port}/healthz"
 
     def _greets(self) -> bool:
         """Whether who listens on the port is this server, by its greeting."""
@@ -212,6 +238,7 @@ class Nats:
         return (said or ["no reason given"])[-1]
 
 
+_plain = build_opener(ProxyHandler({}))
 _VERBS = ("CREATE", "DURABLE.CREATE", "INFO", "MSG.NEXT", "DELETE")
 _HEARING = {"allow": ["events.>", "_INBOX.>"]}
 

@@ -64,6 +64,14 @@ ALERTS = (
         "{{ $labels.domain }} has events that are not published.",
     ),
     Alert(
+        "SoukRowsOverdue",
+        f"max by (domain) ({f.PARTITIONS_OVERDUE.name}) > 0",
+        0,
+        "critical",
+        "{{ $labels.domain }} keeps days of events that were never published, or of "
+        "processes that do not end.",
+    ),
+    Alert(
         "SoukDeadLetters",
         f"max by (domain) ({f.DEAD_ENTITIES.name}) > 0",
         0,

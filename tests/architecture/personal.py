@@ -40,6 +40,7 @@ PERSONAL = {
 HARMLESS = {
     "*": {
         *("claims.kind", "due.name", "due.kind", "due.message", "stream.created"),
+        "incarnations.name",
         *("handled.body_hash", "handled.resume_kind", "handled.resume"),
         *("handled.answer", "outbox.subject", "outbox.payload", "sequences.subject"),
         *("audit.action", "audit.actor", "audit.entity", "audit.before"),

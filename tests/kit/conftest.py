@@ -39,7 +39,8 @@ async def toy_databases(databases: Databases) -> Databases:
     for name in ("toy", "echo"):
         await databases.drop(await databases.fresh(name, 1))
         template = await asyncpg.connect(databases._at(f"template_{name}"))
-        await template.execute(toy.TABLES)
+        if await template.fetchval("SELECT to_regclass('journal') IS NULL"):
+            await template.execute(toy.TABLES)  # once: tests/telemetry asks for it too
         await partitions.ensure(template)
         await template.close()
     return databases

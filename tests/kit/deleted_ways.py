@@ -136,8 +136,8 @@ TAKEN_UP = [
 OWNERS = [
     Deletion(
         FENCE,
-        "        raise Fenced\n",
-        "        pass\n",
+        "        raise Fenced\n    if moved",
+        "        pass\n    if moved",
         "test_fence.py::test_a_copy_that_thaws_commits_nothing_and_leaves",
     ),
     Deletion(

@@ -20,6 +20,7 @@ from tests.kit import (
     deleted_answers,
     deleted_lines,
     deleted_standbys,
+    deleted_starts,
     deleted_ways,
 )
 from tests.kit.deleted_lines import Deletion
@@ -52,6 +53,7 @@ TABLE: list[Deletion] = [
     *deleted_ways.FACTS,
     *deleted_answers.ANSWERS,
     *deleted_standbys.STANDBYS,
+    *deleted_starts.STARTS,
 ]
 
 

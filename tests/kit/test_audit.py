@@ -13,7 +13,7 @@ from bus.kit.audit import list_audit
 from bus.kit.context import CURRENT, Context
 from bus.kit.refusals import Refusal
 from persistence.kit import audit, partitions
-from persistence.kit.migrations import FOLDER, migrate
+from persistence.kit.migrations import FOLDER, KIT_REVISION, migrate
 from tests.kit.local import Databases
 
 PERSON = "01900000-0000-7000-8000-00000000ad01"
@@ -90,14 +90,15 @@ async def test_a_database_of_before_gets_its_log_and_keeps_its_rows(
             "SELECT array_agg(version_num ORDER BY version_num) FROM alembic_version"
         )
         newest = await connection.fetchval(versions)
-        assert step["revision"] in newest
+        assert KIT_REVISION in newest
         await connection.execute(
-            """DROP TABLE audit; DROP FUNCTION audit_is_kept, audit_is_not_emptied;
+            """DROP TABLE audit, incarnations; DROP SEQUENCE incarnation_numbers;
+               DROP FUNCTION audit_is_kept, audit_is_not_emptied;
                INSERT INTO claims VALUES ('kind', 'value', gen_random_uuid())"""
         )
         await connection.execute(
             "UPDATE alembic_version SET version_num = $2 WHERE version_num = $1",
-            step["revision"],
+            KIT_REVISION,
             step["down_revision"],
         )
         for _ in range(2):

@@ -158,6 +158,77 @@ async def test_a_take_over_waits_for_the_commit_under_way(toys) -> None:
         assert await journal(s) == [(name, "stalled")]
 
 
+async def test_a_copy_cut_off_in_its_start_does_not_take_over_after_a_newer_one(
+    toys, unchecked, monkeypatch
+) -> None:
+    """Guards fence.py: `await _be_newest(connection, shard, name)`; shard.py: `_go`.
+
+    The newer one ends its session while it waits; it connects again and tries again.
+    """
+    async with toys() as s:
+        name = names(0)[0]
+        await s.kill("toy", 0)
+        holder = await s.database("toy")
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT FROM slots FOR UPDATE")
+        old = s.make("toy", 0)
+        monkeypatch.setattr(shards, "CHECK_SECONDS", 0.5)
+        late = asyncio.ensure_future(old.start())
+        await until(lambda: waits_for_slots(s, old.database.name))
+        new = s.make("toy", 0)
+        newer = asyncio.ensure_future(new.start())
+        await until(lambda: waits_for_slots(s, new.database.name))
+        await holder.execute("COMMIT")
+        await newer
+        s.transport.shards["toy", 0] = new
+        before = dict(new.batches.epochs)
+        await late
+        assert s.left == [old.database.name]
+        assert not old.ready.is_set()
+        assert (await s.ask(Note(name=name))).total == 1
+        assert {
+            row["slot"]: row["epoch"]
+            for row in await s.rows("toy", "SELECT * FROM slots WHERE shard = 0")
+        } == before
+        await old.stop()
+
+
+async def test_of_two_take_overs_at_once_the_newer_one_stays(toys) -> None:
+    """Guards fence.py: `await _be_newest(…)` under the slots' locks, a second time."""
+    async with toys() as s:
+        await s.kill("toy", 0)
+        holder, older, newer = [await s.database("toy") for _ in range(3)]
+        before = await fence.owners(holder)
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT FROM slots FOR UPDATE")
+        takes = []
+        for connection, name in (
+            (older, "souk:other/0:old"),
+            (newer, "souk:other/0:new"),
+        ):
+            await connection.execute(f"SET application_name = 'of {name}'")
+            takes.append(asyncio.ensure_future(fence.take_over(connection, 0, name)))
+            await until(lambda name=name: waits_for_slots(s, f"of {name}"))
+        await holder.execute("COMMIT")
+        with pytest.raises(fence.Fenced):
+            await takes[0]
+        assert await takes[1] == {
+            slot: epoch + 1 for slot, (shard, epoch) in before.items() if shard == 0
+        }
+
+
+async def waits_for_slots(s: Any, name: str) -> bool:
+    """Whether a session of this name waits for a lock."""
+    return bool(
+        await s.rows(
+            "toy",
+            """SELECT FROM pg_stat_activity
+               WHERE application_name = $1 AND wait_event_type = 'Lock'""",
+            name,
+        )
+    )
+
+
 async def test_an_idle_copy_notices_by_itself(toys) -> None:
     """Guards shard.py: `any(epoch != known[slot] …)` in `_compare`."""
     async with toys() as s:

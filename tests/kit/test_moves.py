@@ -1,8 +1,10 @@
 """Slots that move from one living shard to another."""
 
 import asyncio
+import json
 from contextlib import suppress
 
+from actors.kit.relay import Published
 from bus.kit.addressing import new_id, slot_of
 from bus.kit.refusals import Unavailable, Unknown
 from persistence.kit import fence
@@ -156,3 +158,42 @@ async def test_what_stands_in_for_a_process_comes_when_its_slot_moves(toys) -> N
         await asyncio.sleep(0.2)
         assert await rung()
         assert await s.rows("toy", "SELECT FROM due") == []
+
+
+async def test_a_slot_that_moves_before_a_lost_stream_is_noticed_is_told_again(
+    toys, monkeypatch
+) -> None:
+    """Guards shard.py: `self.marks.lost`; its new owner has noticed long ago."""
+    async with toys() as s:
+        name = names(0)[0]
+        bridge = Stream(s)
+        await s.ask(Tell(name=name, subjects=("a",)))
+        await until(lambda: bridge.heard == ["a"])
+        await until(lambda: written(s, 0, "first"), 3)
+        await s.kill("toy", 0)  # it will not notice any more
+        bridge.created, bridge.heard = "second", []
+        there = names(1)[0]
+        await s.ask(Tell(name=there, subjects=("b",)))
+        await until(lambda: written(s, 1, "second"), 4)
+        assert set(bridge.heard) == {"b"}
+        await move(s, name, 1)
+        await until(lambda: "a" in bridge.heard, 4)
+
+
+class Stream:
+    """A bridge with a stream that may be lost, and what that stream holds."""
+
+    def __init__(self, s) -> None:
+        self.created, self.heard = "first", []
+        s.publish = self.publish
+
+    async def publish(self, rows) -> Published:
+        self.heard += [json.loads(row.payload)["subject"] for row in rows]
+        upto = {row.slot: row.n for row in rows}
+        return Published(upto, self.created, len(self.heard))
+
+
+async def written(s, shard: int, created: str) -> bool:
+    """Whether a shard has written down that it saw this stream."""
+    sql = "SELECT FROM stream WHERE shard = $1 AND created = $2"
+    return bool(await s.rows("toy", sql, shard, created))

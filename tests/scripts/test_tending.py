@@ -1,6 +1,7 @@
 """Tending: what ended by itself is started again, each server for itself."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -45,6 +46,23 @@ class Fake:
     def stop(self) -> None:
         """Note it."""
         self.done.append("stop")
+
+
+class Stuck(Fake):
+    """A server that lives, and is well again only after so many new starts."""
+
+    def __init__(self, starts: int) -> None:
+        super().__init__()
+        self.starts_needed = starts
+
+    def stuck(self) -> str:
+        """Until it has been started often enough."""
+        return "it takes nothing" if self.starts_needed else ""
+
+    def launch(self) -> None:
+        """Get better."""
+        super().launch()
+        self.starts_needed -= 1
 
 
 class Tended:
@@ -94,7 +112,7 @@ async def test_a_server_that_ended_is_cleared_away_and_started_once() -> None:
     server.alive = False
     await _during(tended.heard("NATS"), tended)
     assert server.done == START
-    assert tended.said == ["[yellow]![/] NATS has ended; it is started again"]
+    assert tended.said == ["[yellow]![/] NATS: it has ended; it is started again"]
 
 
 async def test_one_that_does_not_start_is_tried_again_and_delays_no_other() -> None:
@@ -108,6 +126,22 @@ async def test_one_that_does_not_start_is_tried_again_and_delays_no_other() -> N
     assert [line for line in tended.said if "no room" in line] == [
         "[yellow]![/] NATS: no room"
     ] * 2
+
+
+async def test_one_that_takes_nothing_is_started_again_and_ever_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tending, "STUCK_LOOK_SECONDS", 0.02)
+    server, tended = Stuck(starts=3), Tended()
+    began_at = time.monotonic()
+    tended.tending.tend("NATS", server)
+    await _during(tended.heard("NATS", "NATS", "NATS"), tended)
+    assert server.done == START * 3
+    assert (
+        tended.said == ["[yellow]![/] NATS: it takes nothing; it is started again"] * 3
+    )
+    # Looked at after 0.02 s, then after twice as long.
+    assert time.monotonic() - began_at >= 0.02 + 0.04
 
 
 async def test_after_the_end_nothing_is_started_any_more() -> None:

@@ -70,7 +70,7 @@ def _strike(world: World, process: Process, fault: Fault) -> None:
     if fault.kind.startswith("kill"):
         world.kill(process)
         return
-    cut_off = fault.kind == "cut_off" and process.taken_over
+    cut_off = fault.kind == "cut_off"
     if cut_off:
         world.cut_off(process)
     if not cut_off or fault.choice % 2:

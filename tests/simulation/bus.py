@@ -60,7 +60,7 @@ class Pulling:
         self.next = 1
         self.unacknowledged: dict[int, float] = {}
         self.again: deque[int] = deque()
-        self.waiting: list[tuple[int, asyncio.Future[Any]]] = []
+        self.waiting: list[tuple[int, asyncio.Future[Any], float]] = []
 
     def takes(self, subject: str) -> bool:
         """Whether it is for this consumer."""
@@ -127,13 +127,14 @@ class Broker:
         return stream.last
 
     def feed(self, stream: Stream, consumer: Pulling) -> None:
-        """Give those who wait what there is for them."""
+        """Give those who wait what there is for them, who died for a while."""
         if not self.up:
             return
         while consumer.waiting:
-            count, future = consumer.waiting[0]
-            batch = [] if future.done() else self._batch(stream, consumer, count)
-            if not batch and not future.done():
+            count, future, until = consumer.waiting[0]
+            over = future.done() or until <= self.loop.time()
+            batch = [] if over else self._batch(stream, consumer, count)
+            if not batch and not over:
                 return
             consumer.waiting.pop(0)
             if batch:

@@ -261,7 +261,7 @@ class Pull:
             consumer = stream.consumers.get(self._durable)
             if consumer is None:
                 raise NotFoundError(code=404, description="consumer not found")
-            consumer.waiting.append((count, future))
+            consumer.waiting.append((count, future, loop.time() + timeout))
             self._broker.feed(stream, consumer)
 
         await self._js.call(ask)
