@@ -169,7 +169,14 @@ class Room(NamedTuple):
     def whole(self) -> str:
         """The lines of the global section."""
         most = self.clients + self.told + CONNECTIONS_BESIDE
-        return f"    maxconn {most}\n    maxpipes {PIPES_MAX}\n    no strict-limits"
+        lines = (
+            *(f"maxconn {most}", f"maxpipes {PIPES_MAX}", "no strict-limits"),
+            # Else a quarter of the files is enough for it to close every connection to
+            # a replica after its first request, and uvicorn keeps what was such a one
+            # for 90 s more.
+            *("tune.pool-low-fd-ratio 99", "tune.pool-high-fd-ratio 100"),
+        )
+        return "\n".join(f"    {line}" for line in lines)
 
     def door(self) -> str:
         """The lines of the frontend; who came in time is served to the end."""
