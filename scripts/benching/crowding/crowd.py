@@ -4,7 +4,9 @@
 """
 
 import asyncio
+import itertools
 import resource
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -137,12 +139,17 @@ class Crowd:
         return wanted
 
     async def _keep(self) -> None:
-        """Let each idle one ask now and then, spread over the time."""
-        while True:
-            for one in tuple(self._idle):
+        """Let each idle one ask now and then, spread over the time.
+
+        Each has its time: on a busy machine a pause takes longer than it should.
+        """
+        begun, each = time.monotonic(), ASK_AGAIN_SECONDS / max(len(self._idle), 1)
+        for turn in itertools.count():
+            for number, one in enumerate(self._idle):
+                due = begun + turn * ASK_AGAIN_SECONDS + number * each
+                if (early := due - time.monotonic()) > 0:
+                    await asyncio.sleep(early)
                 one.ask()
-                await asyncio.sleep(ASK_AGAIN_SECONDS / max(len(self._idle), 1))
-            await asyncio.sleep(0.1)
 
     async def _knock(self, order: Knock) -> Seen:
         came: list[Held] = []

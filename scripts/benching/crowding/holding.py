@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 
-ASK_AGAIN_SECONDS = 60.0
+ASK_AGAIN_SECONDS = 45.0
 """HAProxy closes a connection that has asked nothing for 90 s."""
 
 _ID = re.compile(rb"(?:^|\n)id: (\d+)\n")

@@ -35,8 +35,6 @@ BACK_SECONDS_MAX = 100.0
 TOLD_SECONDS_MAX = 30.0
 LOOK_SECONDS = 0.25
 
-Holding = dict[str, Held]
-
 
 async def measure_connections(
     bench: Bench,
@@ -53,7 +51,9 @@ async def measure_connections(
     people = await gather_people(bench.url, streams, bench.skus[0])
     bench.answered += people.order_ids()
     alone = await _loads(bench, clients, seconds)
-    held = {"before": await _rested(bench)}
+    names = {shard.pid: name for name, shard in (await bench.shards()).items()}
+    holding = Holding(bench.place.run.keeper.pid, names)
+    held = {"before": await _rested(bench, holding)}
     async with crowd() as gathered:
         wanted = Open(
             url=bench.url,
@@ -64,15 +64,15 @@ async def measure_connections(
         opened = await gathered.do(wanted)
         opened_seconds = time.perf_counter() - begun
         beside = await _loads(bench, clients, seconds)
-        held["open"] = await _sample(bench)
+        held["open"] = await holding.now()
         told = await _tell(bench, seller, gathered, people)
         knocked = await gathered.do(_past_connections(bench, connections))
         streams_knocked = await _past_streams(bench, streams, wanted.streams)
         await gathered.do(Close())
-        held["after"] = await _back(bench, held["before"])
+        held["after"] = await _back(holding, held["before"])
         await gathered.do(wanted)
         await gathered.do(Close())
-        held["again"] = await _back(bench, held["before"])
+        held["again"] = await _back(holding, held["before"])
     seen, wrong, told_seconds = told
     return Connections(
         streams=streams,
@@ -148,18 +148,17 @@ async def _past_streams(bench: Bench, open_now: int, streams: list[Stream]) -> S
         return Seen(let_in=opened.streams, refused=refused, told=opened.told)
 
 
-async def _rested(bench: Bench) -> Holding:
+async def _rested(bench: Bench, holding: "Holding") -> dict[str, Held]:
     """What is held once what the loads left in pools is given back."""
     await bench.rest()
-    before = await _sample(bench)
-    return await _back(bench, before)
+    return await _back(holding, await holding.now())
 
 
-async def _back(bench: Bench, before: Holding) -> Holding:
+async def _back(holding: "Holding", before: dict[str, Held]) -> dict[str, Held]:
     """Wait until as few connections are open as before, but not for ever."""
     until = time.monotonic() + BACK_SECONDS_MAX
     while True:
-        held = await _sample(bench)
+        held = await holding.now()
         more = any(
             one.connections > before[name].connections + OPEN_SPARE
             for name, one in held.items()
@@ -167,10 +166,16 @@ async def _back(bench: Bench, before: Holding) -> Holding:
         )
         if not more or time.monotonic() > until:
             return held
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _sample(bench: Bench) -> Holding:
-    names = {shard.pid: name for name, shard in (await bench.shards()).items()}
-    keeper = bench.place.run.keeper.pid
-    return await asyncio.to_thread(sample, keeper, names, 0.0)
+class Holding:
+    """The shop's processes, by what they are; `names` are those of the actors'."""
+
+    def __init__(self, keeper: int, names: dict[int, str]) -> None:
+        self._keeper = keeper
+        self._names = names
+
+    async def now(self) -> dict[str, Held]:
+        """What they hold."""
+        return await asyncio.to_thread(sample, self._keeper, self._names, 0.0)
