@@ -119,7 +119,8 @@ class Crowd:
         idle = [Held(request(IDLE, {})) for _ in range(order.idle)]
         self._streams = await self._connect(streams)
         self._idle = await self._connect(idle)
-        self._asking = asyncio.create_task(self._keep())
+        if self._idle:
+            self._asking = asyncio.create_task(self._keep())
         return self._look()
 
     async def _connect(self, wanted: list[Some]) -> list[Some]:
