@@ -8,10 +8,14 @@ from uuid import UUID
 import pytest
 import structlog
 
-from actors.messaging import outgoing, sink
+from actors.messaging import outgoing, sink, smtp
 from actors.messaging.outgoing import LINES, Line, Outgoing
 from actors.messaging.sink import Sink
+from actors.messaging.smtp import SmtpConnection
 from bus.kit.addressing import new_id
+from tests.messaging.servers import greet, scripted
+from tests.messaging.test_smtp import letter
+from tests.messaging.test_smtp import sent as sent_by
 
 
 class Connection:
@@ -65,3 +69,35 @@ def test_past_its_room_the_mailbox_takes_no_more_until_some_is_written_down(
     kept.drop(kept.waiting(2))
     assert [kept.catch("sms", "+491", b"y") for _ in range(3)] == [True, True, False]
     assert len(kept.waiting(10)) == 3
+
+
+async def test_no_more_letters_than_a_window_are_on_their_way_to_a_slow_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smtp, "WINDOW_MAX", 2)
+    unanswered: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await greet(reader, writer)
+        while not reader.at_eof():
+            commands = letters = 0
+            while True:  # until it sends no more without an answer
+                try:
+                    async with asyncio.timeout(0.05):
+                        line = await reader.readline()
+                except TimeoutError:
+                    break
+                if not line:
+                    return
+                commands += 1
+                if line.startswith(b"BDAT"):
+                    await reader.readexactly(int(line.split()[1]))
+                    letters += 1
+            unanswered.append(letters)
+            writer.write(b"250 OK\r\n" * commands)
+
+    async with scripted(talk) as url:
+        connection = SmtpConnection(url)
+        assert await sent_by(connection, *(letter() for _ in range(5))) == [None] * 5
+        assert [count for count in unanswered if count] == [2, 2, 1]
+        connection.close()

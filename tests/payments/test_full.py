@@ -1,6 +1,7 @@
-"""The asks of a provider that answers nothing, past what may wait."""
+"""What is asked of providers that answer nothing, past what may wait."""
 
 import asyncio
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -8,6 +9,9 @@ import structlog
 
 from actors.payments import lines
 from actors.payments.lines import AnswerLine, Lines, NoAnswer
+from actors.payments.paypal import webhooks
+from actors.payments.paypal.webhooks import Proofs
+from bus.kit.refusals import Unavailable
 from tests.conftest import free_port
 
 
@@ -56,3 +60,44 @@ async def test_past_what_may_wait_nothing_more_is_asked_of_a_provider(
         answered = await asyncio.gather(first, *(set(more) - done))
         assert {one.key for one in answered} == {"0", "1", "2", "3", "4"}
         assert sum(asked) == 5
+
+
+class Silent:
+    """PayPal, which says nothing until it may."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.may = asyncio.Event()
+
+    async def call(self, *_: Any, **__: Any) -> Any:
+        """Wait, then say that it is genuine."""
+        self.calls += 1
+        await self.may.wait()
+        return Said(200, b'{"verification_status": "SUCCESS"}')
+
+
+class Said(NamedTuple):
+    """Its answer."""
+
+    status: int
+    body: bytes
+
+
+async def test_past_its_proofs_a_webhook_is_to_come_again_and_costs_no_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhooks, "PROOFS_MAX", 2)
+    paypal = Silent()
+    proofs = Proofs(paypal, "WH-1", structlog.get_logger("payments"))  # type: ignore[arg-type]
+    headers = dict.fromkeys(webhooks._SIGNED.values(), "x")
+    headers["paypal-cert-url"] = "https://api.paypal.com/cert"
+    came = [asyncio.ensure_future(proofs.prove(b"{}", headers)) for _ in range(6)]
+    done, held = await asyncio.wait(came, timeout=0.05)
+    assert (len(done), len(held), paypal.calls) == (4, 2, 2)
+    for each in done:
+        with pytest.raises(Unavailable):
+            each.result()
+    paypal.may.set()
+    assert await asyncio.gather(*held) == [None, None]
+    await proofs.prove(b"{}", headers)
+    assert paypal.calls == 3
