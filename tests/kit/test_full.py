@@ -100,7 +100,6 @@ async def test_a_consumer_takes_no_more_than_it_can_have_under_way(
 ) -> None:
     """Guards consumer.py: `await self._room.acquire()`, `max_ack_pending`."""
     monkeypatch.setattr(consumer, "UNDER_WAY_MAX", 3)
-    monkeypatch.setattr(Echo, "slow", close_gate("echo"), raising=False)
     async with toys("echo") as s:
         entities = names(0, 8)
         gone = s.kill("echo", 0), s.kill("echo", 1)
@@ -127,7 +126,7 @@ async def test_past_its_dead_letters_events_wait_and_none_is_lost(
     monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.05)
     Echo.failing = {"bad"}
     async with toys("echo") as s, bridged(s, nats_server) as bridge:
-        one, two, three = (names(slot)[0] for slot in (0, 1, 2))
+        one, two, three = names(0, 3)
         for entity in (one, two):
             await tell(s, entity, "bad")
         await until(lambda: bridge._dead.parked_total == 2)
