@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import typer
@@ -218,12 +218,8 @@ def command(
         rate=rate,
         processes=processes,
         products=products or PRODUCTS.get(what, PRODUCTS_BROWSED),
-        buyers=buyers,
-        pieces=pieces,
-        times=times,
-        kill=kill,
-        connections=connections,
-        streams=streams,
+        **_Sale(buyers=buyers, pieces=pieces, times=times, kill=kill),
+        **_Crowd(connections=connections, streams=streams),
         backlog=backlog,
         yardsticks=yardsticks,
         from_ray=from_ray,
@@ -234,6 +230,22 @@ def command(
         size=Size(sellers=sellers, products_each=products_each, customers=customers),
     )
     return _run(wish, Files(json=json, old=old, draw=draw), start=start)
+
+
+class _Sale(TypedDict):
+    """Of a wish, what a flash sale takes."""
+
+    buyers: int
+    pieces: int
+    times: int
+    kill: str
+
+
+class _Crowd(TypedDict):
+    """Of a wish, what a crowd takes."""
+
+    connections: int
+    streams: int
 
 
 def counts(text: str) -> tuple[int, ...]:

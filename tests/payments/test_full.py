@@ -1,7 +1,7 @@
 """What is asked of providers that answer nothing, past what may wait."""
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import aiohttp
 import pytest
@@ -10,7 +10,7 @@ import structlog
 from actors.payments import lines
 from actors.payments.lines import AnswerLine, Lines, NoAnswer
 from actors.payments.paypal import webhooks
-from actors.payments.paypal.webhooks import Proofs
+from actors.payments.paypal.webhooks import Access, Proofs
 from bus.kit.refusals import Unavailable
 from tests.conftest import free_port
 
@@ -88,7 +88,8 @@ async def test_past_its_proofs_a_webhook_is_to_come_again_and_costs_no_call(
 ) -> None:
     monkeypatch.setattr(webhooks, "PROOFS_MAX", 2)
     paypal = Silent()
-    proofs = Proofs(paypal, "WH-1", structlog.get_logger("payments"))  # type: ignore[arg-type]
+    log = structlog.get_logger("payments")
+    proofs = Proofs(cast("Access", paypal), "WH-1", log)
     headers = dict.fromkeys(webhooks._SIGNED.values(), "x")
     headers["paypal-cert-url"] = "https://api.paypal.com/cert"
     came = [asyncio.ensure_future(proofs.prove(b"{}", headers)) for _ in range(6)]

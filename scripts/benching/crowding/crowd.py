@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -129,7 +130,7 @@ class Crowd:
         for start in range(0, len(wanted), OPENED_AT_ONCE):
             some = wanted[start : start + OPENED_AT_ONCE]
             opening = (
-                loop.create_connection(lambda o=one: o, *self._address)  # type: ignore[misc]
+                loop.create_connection(partial(_same, one), *self._address)
                 for one in some
             )
             ends = await asyncio.gather(*opening, return_exceptions=True)
@@ -217,6 +218,10 @@ class Gathered:
         """Have it done; raises `Failure` when the process has ended over it."""
         line = msgspec.json.encode(order)
         return msgspec.json.decode(await self._sent.say("crowd", line), type=Seen)
+
+
+def _same(one: Some) -> Some:
+    return one
 
 
 def _lives(one: Held) -> bool:

@@ -54,29 +54,26 @@ async def measure_connections(
     names = {shard.pid: name for name, shard in (await bench.shards()).items()}
     holding = Holding(bench.place.run.keeper.pid, names)
     held = {"before": await _rested(bench, holding)}
+    wanted = Open(
+        url=bench.url, streams=people.streams(streams), idle=connections - streams
+    )
     async with crowd() as gathered:
-        wanted = Open(
-            url=bench.url,
-            streams=people.streams(streams),
-            idle=connections - streams,
-        )
         begun = time.perf_counter()
         opened = await gathered.do(wanted)
         opened_seconds = time.perf_counter() - begun
         beside = await _loads(bench, clients, seconds)
         held["open"] = await holding.now()
-        told = await _tell(bench, seller, gathered, people)
+        seen, wrong, told_seconds = await _tell(bench, seller, gathered, people)
         knocked = await gathered.do(_past_connections(bench, connections))
-        streams_knocked = await _past_streams(bench, streams, wanted.streams)
+        past_streams = await _past_streams(bench, streams, wanted.streams)
         await gathered.do(Close())
         held["after"] = await _back(holding, held["before"])
         await gathered.do(wanted)
         await gathered.do(Close())
         held["again"] = await _back(holding, held["before"])
-    seen, wrong, told_seconds = told
     return Connections(
         streams=streams,
-        idle=connections - streams,
+        idle=wanted.idle,
         open_streams=min(opened.streams, seen.streams),
         open_idle=min(opened.idle, seen.idle),
         opened_seconds=opened_seconds,
@@ -86,7 +83,7 @@ async def measure_connections(
         wrong=wrong,
         told_seconds=told_seconds,
         knocked=knocked,
-        streams_knocked=streams_knocked,
+        streams_knocked=past_streams,
         held=held,
     )
 
