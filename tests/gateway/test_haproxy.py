@@ -355,6 +355,7 @@ def test_past_its_connections_it_says_so_and_who_came_in_time_is_served(
             made = socket.create_connection(("127.0.0.1", port), timeout=5)
             return kept.enter_context(made)
 
+        time.sleep(0.3)  # until it has seen that whoever looked for it is gone
         first = [connect() for _ in range(most)]
         assert {served(each)[0].split(b"\r\n")[0] for each in first} == {
             b"HTTP/1.1 200 OK"
