@@ -34,11 +34,23 @@ class Reading:
         self._waiting: dict[Handler, deque[Waiting]] = defaultdict(deque)
         self._rounds: dict[Handler, int] = defaultdict(int)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way = 0
 
     def ask(
         self, handler: Handler, message: Message, sent: Sent
     ) -> "asyncio.Future[Any]":
         """The answer to come: a reply, or an exception as a value."""
+        self.under_way += 1
+        answer = self._answer(handler, message, sent)
+        answer.add_done_callback(self._answered)
+        return answer
+
+    def _answered(self, _: "asyncio.Future[Any]") -> None:
+        self.under_way -= 1
+
+    def _answer(
+        self, handler: Handler, message: Message, sent: Sent
+    ) -> "asyncio.Future[Any]":
         loop = asyncio.get_running_loop()
         if not handler.many:
             return loop.create_task(self._one(handler, message, sent))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from actors.kit.shard import Shard
 
 INBOX_MAX = 20_000
+QUERIES_MAX = 20_000
+PROCESSES_MAX = 20_000
+"""Begun by those who ask; what a timer or a crash has left is taken up all the same."""
 COLLECT_SECONDS = 2.0
 PACE_SECONDS = 0.03
 
@@ -82,6 +85,8 @@ class Reception:
         self.messages_total += 1
         self._shard.counts.took(sent.kind)
         if handler.kind is HandlerKind.QUERY:
+            if self._reading.under_way >= QUERIES_MAX:
+                return pack(Unavailable("too many wait"))
             return self._reading.ask(handler, message, sent)
         if handler.kind is HandlerKind.PROCESS:
             return self._process(handler, message, meta, sent, lane)
@@ -114,6 +119,8 @@ class Reception:
     ) -> Outcome:
         run = self._shard.processes.running.get(meta.id)
         if run is None:
+            if len(self._shard.processes.running) >= PROCESSES_MAX:
+                return pack(Unavailable("too many are under way"))
             run = Run(
                 self._shard,
                 message,

@@ -12,6 +12,7 @@ from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DeliverPolicy,
+    DiscardPolicy,
     RetentionPolicy,
     StorageType,
     StreamConfig,
@@ -24,6 +25,8 @@ DEAD = "DEAD"
 DAY_SECONDS = 24 * 3600
 STREAM_SECONDS_MAX = 7 * DAY_SECONDS
 DUPLICATE_SECONDS = 120
+DEAD_LETTERS_MAX = 100_000
+"""Past it no more is parked: the events wait in their stream, and their consumers."""
 ACK_SECONDS = 60
 CONNECT_SECONDS_MAX = 2
 RETRY_SECONDS = 0.3
@@ -87,6 +90,8 @@ async def ensure_streams(js: JetStreamContext, replicas: int) -> StreamInfo:
             subjects=["dead.>"],
             storage=StorageType.FILE,
             retention=RetentionPolicy.LIMITS,
+            max_msgs=DEAD_LETTERS_MAX,
+            discard=DiscardPolicy.NEW,
             num_replicas=replicas,
         ),
     )
@@ -173,4 +178,10 @@ async def _ensure(js: JetStreamContext, config: StreamConfig) -> StreamInfo:
         return await js.add_stream(config)
     if config.allow_batched and not info.config.allow_batched:
         return await js.update_stream(info.config.evolve(allow_batched=True))
+    if config.max_msgs and info.config.max_msgs != config.max_msgs:
+        # One that an older version has made; what it holds by now stays.
+        held = max(config.max_msgs, info.state.messages)
+        if info.config.max_msgs != held:
+            bounded = info.config.evolve(max_msgs=held, discard=config.discard)
+            return await js.update_stream(bounded)
     return info

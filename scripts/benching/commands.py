@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import typer
@@ -19,6 +19,12 @@ from scripts.benching.beside import BESIDE
 from scripts.benching.browsing import Browsed, show_browsing
 from scripts.benching.comparing import compare, differences, read_report
 from scripts.benching.costs import DURABLE, not_durable
+from scripts.benching.crowding.measuring import (
+    CONNECTIONS,
+    CONNECTIONS_MAX,
+    STREAMS,
+    STREAMS_MAX,
+)
 from scripts.benching.growing.growth import SIZES, sizes_of
 from scripts.benching.keeping import write_kept
 from scripts.benching.long_runs import grown, soaked
@@ -51,6 +57,7 @@ CUSTOMERS_MAX = 100_000
 SIZE = Size()
 CHEAP_PASSWORDS = {"SOUK_BCRYPT_ROUNDS": "4"}
 """Of a shop that signs up hundreds of sellers, and measures no signing in."""
+SIGNING_UP = ("marketplace", "connections")
 VIOLATION, UNABLE = 1, 2
 WIDTH = 110  # of what is no terminal
 
@@ -72,6 +79,7 @@ class What(StrEnum):
     PROCESS = "process"
     EVENTS = "events"
     OVERLOAD = "overload"
+    CONNECTIONS = "connections"
     GROWTH = "growth"
     SOAK = "soak"
 
@@ -130,6 +138,12 @@ Waiting = Annotated[
     int,
     typer.Option("--backlog", min=1, max=BACKLOG_MAX, help="Events that wait."),
 ]
+Open = Annotated[
+    int, typer.Option("--connections", min=1, max=CONNECTIONS_MAX, help="Of a crowd.")
+]
+Streams = Annotated[
+    int, typer.Option(min=1, max=STREAMS_MAX, help="Of its connections.")
+]
 Kill = Annotated[str, typer.Option(help="A shard to kill half-way: inventory/0.")]
 Beside = Annotated[
     bool,
@@ -178,6 +192,8 @@ def command(
     pieces: Pieces = 100,
     times: Times = 1,
     kill: Kill = "",
+    connections: Open = CONNECTIONS,
+    streams: Streams = STREAMS,
     backlog: Waiting = BACKLOG,
     sizes: Sizes = SIZES,
     minutes: Minutes = 30.0,
@@ -202,10 +218,8 @@ def command(
         rate=rate,
         processes=processes,
         products=products or PRODUCTS.get(what, PRODUCTS_BROWSED),
-        buyers=buyers,
-        pieces=pieces,
-        times=times,
-        kill=kill,
+        **_Sale(buyers=buyers, pieces=pieces, times=times, kill=kill),
+        **_Crowd(connections=connections, streams=streams),
         backlog=backlog,
         yardsticks=yardsticks,
         from_ray=from_ray,
@@ -216,6 +230,22 @@ def command(
         size=Size(sellers=sellers, products_each=products_each, customers=customers),
     )
     return _run(wish, Files(json=json, old=old, draw=draw), start=start)
+
+
+class _Sale(TypedDict):
+    """Of a wish, what a flash sale takes."""
+
+    buyers: int
+    pieces: int
+    times: int
+    kill: str
+
+
+class _Crowd(TypedDict):
+    """Of a wish, what a crowd takes."""
+
+    connections: int
+    streams: int
 
 
 def counts(text: str) -> tuple[int, ...]:
@@ -256,7 +286,7 @@ def _run(wish: Wish, files: Files, *, start: bool) -> list[str]:
     if wish.scene == What.GROWTH:
         report = grown(wish)
     else:
-        besides = CHEAP_PASSWORDS if wish.scene == What.MARKETPLACE else {}
+        besides = CHEAP_PASSWORDS if wish.scene in SIGNING_UP else {}
         with own_shop(besides) if start else nullcontext(Settings.load()) as settings:
             work = soaked if wish.scene == What.SOAK else run
             report = asyncio.run(work(settings, wish))

@@ -121,28 +121,33 @@ class Errands:
 
     async def do(self, errand: Errand) -> Done:
         """Have it done; raises `Failure` when the process has ended over it."""
+        line = await self.say(errand.what, msgspec.json.encode(errand))
+        return msgspec.json.decode(line, type=Done)
+
+    async def say(self, what: str, line: bytes) -> bytes:
+        """What it says to a line about `what`; raises `Failure` as above."""
         if self._process.stdin is None or self._process.stdout is None:
             raise Failure("the bench's process has no pipes")
-        self._process.stdin.write(msgspec.json.encode(errand) + b"\n")
+        self._process.stdin.write(line + b"\n")
         try:
             async with asyncio.timeout(ERRAND_SECONDS_MAX):
-                line = await self._process.stdout.readline()
+                said = await self._process.stdout.readline()
         except TimeoutError:
-            raise Failure(f"{errand.what} took too long") from None
-        if not line:
-            raise Failure(f"the process that was to do {errand.what} has ended")
-        return msgspec.json.decode(line, type=Done)
+            raise Failure(f"{what} took too long") from None
+        if not said:
+            raise Failure(f"the process that was to do {what} has ended")
+        return said
 
 
 @asynccontextmanager
 async def errands(
-    module: str, *words: str, environ: Mapping[str, str]
+    module: str, *words: str, environ: Mapping[str, str] | None = None
 ) -> AsyncIterator[Errands]:
     """A process of this module, ended afterwards: it ends with its input."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *words),
         cwd=ROOT,
-        env=dict(environ),
+        env=None if environ is None else dict(environ),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES_MAX,
@@ -162,7 +167,16 @@ async def errands(
 
 async def serve(do: Callable[[Errand], Awaitable[Done]]) -> None:
     """In such a process: do what each line of the input says, until it ends."""
+
+    async def one(line: bytes) -> bytes:
+        return msgspec.json.encode(await do(msgspec.json.decode(line, type=Errand)))
+
+    await serve_lines(one)
+
+
+async def serve_lines(answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+    """In such a process: answer each line of the input with one, until it ends."""
     while line := await asyncio.to_thread(sys.stdin.buffer.readline):
-        done = await do(msgspec.json.decode(line, type=Errand))
-        sys.stdout.buffer.write(msgspec.json.encode(done) + b"\n")
+        said = await answer(line)
+        sys.stdout.buffer.write(said + b"\n")
         sys.stdout.buffer.flush()

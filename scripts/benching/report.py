@@ -8,6 +8,7 @@ from scripts.auditing.commands import Verdict
 from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed
 from scripts.benching.costs import not_durable
+from scripts.benching.crowding.figures import Connections
 from scripts.benching.events import Events
 from scripts.benching.filling import Imported
 from scripts.benching.flash import Rates, Sale, faults
@@ -22,7 +23,7 @@ from scripts.benching.pairing import Asks
 from scripts.benching.soaking.soak import Soak
 from scripts.benching.yardsticks import Yardsticks
 
-Part = Holds | Asks | Process | Events | Overload | Growth | Soak
+Part = Holds | Asks | Process | Events | Overload | Connections | Growth | Soak
 """What a scene of a kind of its own found, which says its own faults and aims."""
 
 
@@ -45,6 +46,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     products: int = 10_000
     buyers: int = 2_000
     pieces: int = 100
+    connections: int = 10_000
+    streams: int = 2_000
     times: int = 1
     kill: str = ""
     backlog: int = 100_000
@@ -72,6 +75,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     process: Process | None = None
     events: Events | None = None
     overload: Overload | None = None
+    connections: Connections | None = None
     growth: Growth | None = None
     soak: Soak | None = None
     yardsticks: Yardsticks | None = None
@@ -85,7 +89,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """What was measured of a kind of its own."""
         parts: tuple[Part | None, ...] = (
             *(self.holds, self.asks, self.process, self.events, self.overload),
-            *(self.growth, self.soak),
+            *(self.connections, self.growth, self.soak),
         )
         return [part for part in parts if part is not None]
 

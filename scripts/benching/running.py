@@ -13,6 +13,7 @@ from scripts.benching.aims import Aim
 from scripts.benching.browsing import Browsed, measure_browsing, visits_of
 from scripts.benching.catalogue import wares
 from scripts.benching.costs import read_durability
+from scripts.benching.crowding.measuring import measure_connections
 from scripts.benching.edge_aims import rate_aims, yardstick_aims
 from scripts.benching.events import EVENTS_RATE, measure_events
 from scripts.benching.filling import Imported, fill
@@ -107,7 +108,7 @@ async def _measure(
     if wish.scene == "flash":
         return await _flash(bench, seller, wish)
     if measure := PARTS.get(wish.scene):
-        return _Found(measured=[], part=await measure(bench, wish))
+        return _Found(measured=[], part=await measure(bench, seller, wish))
     await bench.warm_up(wish.scene)
     return _Found(measured=[await bench.measure(wish.scene, n) for n in wish.clients])
 
@@ -154,19 +155,19 @@ async def _flash(bench: Bench, seller: Seller, wish: Wish) -> _Found:
 # --- scenes of a kind of their own -------------------------------------------
 
 
-async def _holds(bench: Bench, wish: Wish) -> Part:
+async def _holds(bench: Bench, _: Seller, wish: Wish) -> Part:
     return await measure_holds(bench, max(wish.clients), wish.seconds)
 
 
-async def _asks(bench: Bench, wish: Wish) -> Part:
+async def _asks(bench: Bench, _: Seller, wish: Wish) -> Part:
     return await measure_asks(bench, max(wish.clients), wish.seconds)
 
 
-async def _process(bench: Bench, wish: Wish) -> Part:
+async def _process(bench: Bench, _: Seller, wish: Wish) -> Part:
     return await measure_process(bench, max(wish.clients), wish.seconds)
 
 
-async def _events(bench: Bench, wish: Wish) -> Part:
+async def _events(bench: Bench, _: Seller, wish: Wish) -> Part:
     return await measure_events(
         bench,
         rate=wish.rate or EVENTS_RATE,
@@ -175,19 +176,32 @@ async def _events(bench: Bench, wish: Wish) -> Part:
     )
 
 
-async def _overload(bench: Bench, wish: Wish) -> Part:
+async def _overload(bench: Bench, _: Seller, wish: Wish) -> Part:
     await bench.warm_up("orders")
     return await measure_overload(bench, wish.seconds)
 
 
-PARTS: dict[str, Callable[[Bench, Wish], Awaitable[Part]]] = {
+async def _connections(bench: Bench, seller: Seller, wish: Wish) -> Part:
+    await bench.warm_up("orders")
+    return await measure_connections(
+        bench,
+        seller,
+        connections=wish.connections,
+        streams=wish.streams,
+        clients=max(wish.clients),
+        seconds=wish.seconds,
+    )
+
+
+PARTS: dict[str, Callable[[Bench, Seller, Wish], Awaitable[Part]]] = {
     "holds": _holds,
     "asks": _asks,
     "process": _process,
     "events": _events,
     "overload": _overload,
+    "connections": _connections,
 }
-CALLERS = {"holds": "512", "asks": "64", "process": "64"}
+CALLERS = {"holds": "512", "asks": "64", "process": "64", "connections": "32"}
 """How many ask at a time where `--clients` says nothing."""
 
 

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from scripts.benching.crowding.figures import Connections
 from scripts.benching.desk import BY_DOMAIN, BY_EDGE
 from scripts.benching.events import Events
 from scripts.benching.flash import Rates, Sale, faults
@@ -62,7 +63,7 @@ def show_sales(console: Console, sales: list[Sale], rates: Rates | None) -> None
 
 def show_part(console: Console, part: Part) -> None:
     """What a scene of a kind of its own found."""
-    if isinstance(part, Overload):
+    if isinstance(part, Overload | Connections):
         console.print(part.words())
     elif isinstance(part, Events):
         show_events(console, part)

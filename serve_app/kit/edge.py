@@ -24,6 +24,7 @@ from serve_app.kit.identity import TOKENS, Identity, bearer
 from serve_app.kit.limits import UNLIMITED
 from serve_app.kit.near_cache import Entry
 from serve_app.kit.problems import Problem, internal_error, unavailable
+from serve_app.kit.sending import TooSlow
 from serve_app.kit.streams import ACCESS_COOKIE, ORDER_COOKIE, cookies_of
 
 PACED_SHARE_MAX = 0.75
@@ -172,6 +173,8 @@ class Edge:
         async with gateway.streams.place(exchange.scope, identity, drains) as stream:
             exchange.scope["souk.stream"] = stream
             await app(exchange.scope, receive, exchange.send)
+        if stream.ended == "slow":
+            exchange.cut()
 
     async def _drains(self) -> bool:
         """Whether Serve is ending this replica: its own health answer says so."""
@@ -210,6 +213,11 @@ async def _finish(exchange: Exchange, answering: Awaitable[None]) -> None:
         await answering
     except Problem as problem:
         await exchange.problem(problem)
+    except TooSlow as error:
+        exchange.cut()
+        _log.warning(
+            "reader cut off", route=exchange.scope.get("souk.template"), why=str(error)
+        )
     except Exception as error:
         exchange.log_bug()
         if exchange.started:

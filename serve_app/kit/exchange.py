@@ -15,6 +15,7 @@ from serve_app.kit.limits import Counted
 from serve_app.kit.measures import Measures
 from serve_app.kit.near_cache import Headers, NearCache
 from serve_app.kit.problems import MEDIA_TYPE, Problem
+from serve_app.kit.sending import cut, send_body
 from serve_app.kit.shields import (
     CROSS_ORIGIN,
     DEFAULT,
@@ -135,7 +136,14 @@ class Exchange:
                 self._keep(self._near, message)
             if self._muted:
                 message = {"type": "http.response.body", "body": b""}
+            if not self.streams:  # these have a time of their own
+                await send_body(self._send, message)
+                return
         await self._send(message)
+
+    def cut(self) -> None:
+        """End the connection: its reader is too slow."""
+        cut(self._send)
 
     async def problem(self, problem: Problem) -> None:
         """Answer with a problem document, if nothing was answered yet."""

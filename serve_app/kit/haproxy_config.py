@@ -11,11 +11,21 @@ import re
 import resource
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 LOOPBACK = "127.0.0.1"
 IDLE_SECONDS_MAX = 60
 HEAD_SECONDS_MAX = 10
 FILES_MAX = 1 << 20
+PIPES_MAX = 64
+"""Of two files each; HAProxy splices long bodies through them, and copies without."""
+REPLICA_CONNECTIONS_MAX = 4_000
+FILES_BESIDE = 250
+"""Listeners, health checks, logs, threads."""
+CONNECTIONS_BESIDE = 64
+"""Statistics and the admin socket, while the frontend is full."""
+TOLD_SHARE, TOLD_MIN = 20, 16
+"""So many past the limit, a share of it, are told that it is full."""
 
 _UNKNOWN = (
     504,
@@ -23,6 +33,8 @@ _UNKNOWN = (
     "It may have happened. Ask again with the same Idempotency-Key.",
 )
 _UNAVAILABLE = (503, "unavailable", "The shop is starting or busy. Nothing was done.")
+_FULL = (503, "unavailable", "Too many connections are open. Nothing was done.")
+_IS_FULL = "{ var(sess.full) -m bool }"
 
 # What HAProxy says itself. It answers 502 and 504 when a request had been passed on and
 # its answer did not come back, and 503 when it could be passed to nobody. What is not
@@ -68,18 +80,26 @@ _EVERY_EXCHANGE = """
 """
 
 
-def closed(config: str, *, host: str, files_max: int, proxies: str = "") -> str:
+def closed(
+    config: str,
+    *,
+    host: str,
+    files_max: int,
+    replica_connections_max: int = REPLICA_CONNECTIONS_MAX,
+    proxies: str = "",
+) -> str:
     """The configuration with its doors closed.
 
-    A connection takes two and a half file descriptors (client, server, and a pipe for
-    every fourth), and HAProxy refuses to start with more than the `files_max` it may
-    open. `proxies` are those before it that are believed: networks, or how many.
+    `files_max` is how many files it may open; `replica_connections_max` is what one
+    replica is given at once. `proxies` are those before it that are believed: networks,
+    or how many.
     """
+    room = Room.of(config, files_max, replica_connections_max)
+    config = re.sub(r"\n\s+maxconn \d+", lambda _: f"\n{room.whole()}", config, count=1)
     config = re.sub(
-        r"(\n\s+maxconn) (\d+)",
-        lambda found: f"{found[1]} {min(int(found[2]), (files_max - 250) * 2 // 5)}",
+        r"(\n    server (?!.* backup)[^\n]+)",
+        rf"\1 maxconn {room.replica}",
         config,
-        count=1,
     )
     config = re.sub(r"(stats socket \S+ mode) 666", r"\1 600", config)
     config = re.sub(
@@ -91,12 +111,17 @@ def closed(config: str, *, host: str, files_max: int, proxies: str = "") -> str:
     config = re.sub(
         r"(frontend http_frontend\n\s+bind) \S+:(\d+)[^\n]*\n",
         lambda found: (
-            f"{found[1]} {_bind(host)}:{found[2]}\n{_forwarded(proxies)}"
-            f"{_EVERY_EXCHANGE}"
+            f"{found[1]} {_bind(host)}:{found[2]}\n{room.door()}"
+            f"{_forwarded(proxies)}{_EVERY_EXCHANGE}"
         ),
         config,
         count=1,
     )
+    return _quiet(config)
+
+
+def _quiet(config: str) -> str:
+    """With our time-outs and answers, and without its log."""
     # The gateway logs each request itself; here it would only cost.
     config = re.sub(
         r"^[ \t]*(?:log |no log$|option httplog|option log-health-checks)[^\n]*\n?",
@@ -115,6 +140,59 @@ def closed(config: str, *, host: str, files_max: int, proxies: str = "") -> str:
         count=1,
     )
     return config.replace("\ndefaults\n", f"\ndefaults\n{_TIMEOUTS}{_errors()}", 1)
+
+
+class Room(NamedTuple):
+    """How many connections there is room for, of the files that may be opened.
+
+    A client's connection is a file, and one to a replica another, but only while the
+    replica answers: most of those that are open wait for their next request. HAProxy
+    itself counts two for each, and would begin with half as many.
+
+    `clients` are served. `told` more are answered that the shop is full, and what comes
+    then is closed at once: past its own `maxconn` HAProxy takes nothing, and whoever
+    comes then waits without a word.
+    """
+
+    clients: int
+    told: int
+    replica: int
+
+    @classmethod
+    def of(cls, config: str, files_max: int, replica_connections_max: int) -> "Room":
+        """The room of this configuration, as its `maxconn` wants it if files allow."""
+        found = re.search(r"\n\s+maxconn (\d+)", config)
+        wanted = int(found[1]) if found else 0
+        replicas = len(re.findall(r"\n    server (?!.* backup)", config)) or 1
+        files = max(files_max - FILES_BESIDE - 2 * PIPES_MAX, 2)
+        behind = min(replicas * replica_connections_max, files // 2)
+        most = files - behind - CONNECTIONS_BESIDE
+        clients = max(1, min(wanted, most * TOLD_SHARE // (TOLD_SHARE + 1) - TOLD_MIN))
+        told = max(TOLD_MIN, clients // TOLD_SHARE)
+        return cls(clients, told, max(1, behind // replicas))
+
+    def whole(self) -> str:
+        """The lines of the global section."""
+        most = self.clients + self.told + CONNECTIONS_BESIDE
+        lines = (
+            *(f"maxconn {most}", f"maxpipes {PIPES_MAX}", "no strict-limits"),
+            # Else a quarter of the files is enough for it to close every connection to
+            # a replica after its first request, and uvicorn keeps what was such a one
+            # for 90 s more.
+            *("tune.pool-low-fd-ratio 99", "tune.pool-high-fd-ratio 100"),
+        )
+        return "\n".join(f"    {line}" for line in lines)
+
+    def door(self) -> str:
+        """The lines of the frontend; who came in time is served to the end."""
+        return (
+            f"    tcp-request connection reject "
+            f"if {{ fe_conn gt {self.clients + self.told} }}\n"
+            f"    tcp-request session set-var(sess.full) bool(true) "
+            f"if {{ fe_conn gt {self.clients} }}\n"
+            f"    http-request return {_reply(*_FULL)} if {_IS_FULL}\n"
+            f"    http-after-response set-header Connection close if {_IS_FULL}\n"
+        )
 
 
 def _forwarded(proxies: str) -> str:
@@ -189,9 +267,13 @@ def main(arguments: list[str]) -> None:
         _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files_max == resource.RLIM_INFINITY:
             files_max = FILES_MAX
-        proxies = os.environ.get("SOUK_TRUSTED_PROXIES", "")
+        replica_max = os.environ.get("SOUK_REPLICA_CONNECTIONS_MAX")
         config = closed(
-            path.read_text(), host=host, files_max=files_max, proxies=proxies
+            path.read_text(),
+            host=host,
+            files_max=files_max,
+            replica_connections_max=int(replica_max or REPLICA_CONNECTIONS_MAX),
+            proxies=os.environ.get("SOUK_TRUSTED_PROXIES", ""),
         )
         path.write_text(config)
     binary = _binary()

