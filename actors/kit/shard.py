@@ -70,8 +70,7 @@ class Shard:
             caught_up=lambda last_n: self.relay.learn(last_n),  # noqa: PLW0108 - later
         )
         self.marks = Marks(self.batches)
-        self.processes = Processes(self)
-        self.timers = Timers(self)
+        self.processes, self.timers = Processes(self), Timers(self)
         self.reception = Reception(self)
         self.relay = Relay(
             database.read,

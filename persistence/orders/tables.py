@@ -79,6 +79,13 @@ class OrderRow(Table, table=True):
             "id",
             postgresql_where=sa.text("user_id IS NOT NULL"),
         ),
+        sa.Index(
+            "orders_by_status",
+            "status",
+            postgresql_using="brin",
+            postgresql_ops={"status": "text_bloom_ops"},
+            postgresql_with={"pages_per_range": 32},
+        ),
     )
     id: UUID = Field(primary_key=True)
     number: str = Field(index=True, unique=True)
