@@ -130,9 +130,9 @@ class Shard:
             try:
                 writer = await self.database.writer()
                 epochs = await fence.take_over(writer, self.shard, self.database.name)
+                self._partitioned = -PARTITION_SECONDS  # looked after, once all is up
                 if not await partitions.are_there(writer):
-                    self.counts.overdue = await partitions.ensure(writer)
-                self._partitioned = self.clock.monotonic()
+                    await partitions.ensure(writer)
                 table = await fence.owners(writer)
                 self._owners = {slot: shard for slot, (shard, _) in table.items()}
                 await self._own(writer, epochs)

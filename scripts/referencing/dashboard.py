@@ -180,8 +180,35 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Wait for a connection", (_slow(f.DATABASE_ACQUIRE, "domain"),), "s"),
         Panel("Write connections lost", (_rate(f.DATABASE_LOST, "domain"),)),
     ),
+    "Standing audit": (
+        Panel(
+            "Findings",
+            (
+                _named("open", _now(f.AUDIT_OPEN)),
+                _named("found", _rate(f.AUDIT_FINDINGS, "check")),
+                _named("auditor up", _now(f.AUDITOR_UP)),
+            ),
+        ),
+        Panel(
+            "Compared, and still to be",
+            (
+                _named("compared", _rate(f.AUDIT_LOOKS, "unit")),
+                _named("waits", _now(f.AUDIT_WAITING, "unit")),
+                _named("away", _rate(f.AUDIT_AWAY, "domain")),
+            ),
+        ),
+        Panel(
+            "Rounds and walks",
+            (
+                _named("round", _slow(f.AUDIT_ROUND_SECONDS)),
+                _named("since the last walk", _now(f.AUDIT_WALK_AGE)),
+            ),
+            "s",
+        ),
+    ),
     "Facts": (
         Panel("Events not published yet", (_now(f.OUTBOX_WAITING, "domain", "shard"),)),
+        Panel("Days past their time", (_now(f.PARTITIONS_OVERDUE, "domain"),)),
         Panel("Commit to stream", (_slow(f.OUTBOX_LAG, "domain"),), "s"),
         Panel("Stream to effect", (_slow(f.CONSUMER_LAG, "domain"),), "s"),
         Panel(

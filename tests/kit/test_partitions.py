@@ -117,6 +117,6 @@ async def test_days_that_stay_are_told(toys) -> None:
 
         await s.kill("toy", 0)
         shard = await s.restart("toy", 0)
-        assert told(shard) == 1
+        await until(lambda: told(shard) == 1)
         s.bus_down = False
         await until(lambda: [e["subject"] for e in s.published] == [name])

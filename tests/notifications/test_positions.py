@@ -130,7 +130,10 @@ async def test_positions_rise_whatever_was_there_before_and_has_gone(
         )
         await connection.execute("DROP INDEX notifications_mailed")
         await connection.execute(
-            "UPDATE alembic_version SET version_num = '0001' WHERE version_num = '0003'"
+            "DROP TABLE removals; DROP FUNCTION note_removal CASCADE"
+        )
+        await connection.execute(
+            "UPDATE alembic_version SET version_num = '0001' WHERE version_num = '0004'"
         )
         await migrate("notifications", s.urls["notifications"])
         found = await after(s, ann, 0)

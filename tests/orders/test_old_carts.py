@@ -14,7 +14,9 @@ BEFORE = """UPDATE alembic_version SET version_num = 'orders_0003'
 UNDO = (
     "ALTER TABLE orders DROP COLUMN erased",
     "ALTER TABLE order_lines DROP COLUMN in_progress",
-    "DROP TABLE seller_totals, shipments, product_replica",
+    "DROP TABLE seller_totals, shipments, product_replica, removals",
+    "DROP FUNCTION note_removal CASCADE",
+    "DROP INDEX orders_by_status",
 )
 
 

@@ -38,7 +38,9 @@ COUNTED = """SELECT count(DISTINCT order_id) AS orders, count(*) AS lines,
   FROM order_lines WHERE seller_id = $1 AND in_progress"""
 UNDO = (
     "ALTER TABLE order_lines DROP COLUMN in_progress",
-    "DROP TABLE seller_totals, shipments, product_replica",
+    "DROP TABLE seller_totals, shipments, product_replica, removals",
+    "DROP FUNCTION note_removal CASCADE",
+    "DROP INDEX orders_by_status",
     "DELETE FROM alembic_version WHERE version_num LIKE 'orders_%'",
     "INSERT INTO alembic_version VALUES ('orders_0005')",
 )

@@ -1,8 +1,13 @@
 """What is suspected counts once it stands, is told once, and goes when it is mended."""
 
+import json
+
+from actors.auditing.effects import EVENTS_MAX, Events
 from actors.auditing.findings import KEPT_MAX, Findings
 from actors.auditing.standing import alert_id, alert_of
 from actors.auditing.waiting import KEYS_MAX, Waiting
+from bus.kit.addressing import new_id
+from bus.kit.books import Event
 
 SCOPE = ("order", "one")
 FOUND = ("order-paid", "one", "captured 1 of 2")
@@ -102,3 +107,21 @@ def test_no_more_keys_wait_than_may() -> None:
     waiting.add(map(str, range(KEYS_MAX + 2)), 1.0)
     assert len(waiting) == KEYS_MAX
     assert waiting.lost == 2
+
+
+def test_no_more_events_are_known_than_may() -> None:
+    events, ids = Events(), [new_id() for _ in range(EVENTS_MAX + 2)]
+    orders = [str(new_id()) for _ in range(2)]
+
+    def told(n: int) -> Event:
+        data = {"order_id": orders[min(n, 1)], "user_id": None}
+        members = {"id": str(ids[n]), "type": "t", "subject": "s", "sequence": "1"}
+        payload = {**members, "time": "2026-11-24T12:00:00Z", "data": data}
+        return Event(0, n, ids[n], "events.orders.x", json.dumps(payload))
+
+    assert len(events.add("orders", map(told, range(len(ids))))) == len(ids)
+    kept = events.get(map(str, ids))
+    assert [one.told.row.id for one in kept] == ids[2:]
+    assert events.of_order(orders[0]) == []
+    assert len(events.of_order(orders[1])) == EVENTS_MAX
+    assert events.maker(str(ids[1])) is None

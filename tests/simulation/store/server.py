@@ -1,6 +1,7 @@
 """The server: sessions, transactions, locks, and how it lets its clients down."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -336,6 +337,9 @@ def _default(column: Any) -> Any:
     if given is None:
         is_document = type(column.type).__name__ == "JSONB" and not column.nullable
         return (lambda _: "[]") if is_document else None
+    if isinstance(given, sa.Identity):
+        numbers = itertools.count(1)
+        return lambda _: next(numbers)
     text = str(given.arg)
     if text == "now()":
         return lambda run: run.call("now")
