@@ -236,7 +236,6 @@ async def start(settings: Settings) -> None:
         _create(BridgeActor, f"bridge/{number}", settings, number, environment)
         for number in range(settings.bridges)
     ]
-    handles += make_auditor(settings)
     starting = asyncio.gather(*(handle.start.remote() for handle in handles))
     try:
         await asyncio.wait_for(starting, START_SECONDS_MAX)
@@ -244,14 +243,18 @@ async def start(settings: Settings) -> None:
         raise TimeoutError(
             f"the pools did not start within {START_SECONDS_MAX:.0f} s"
         ) from None
-    stand_by(settings)
 
 
-def stand_by(settings: Settings) -> None:
-    """Start (or find) the standbys; nobody waits for them."""
+def attend(settings: Settings) -> list[str]:
+    """Start (or find) who looks after the pools: standbys, the auditor; their names.
+
+    The shop is open without them: nobody waits, and what opens it goes first.
+    """
     environment = settings.export()
-    for number in range(settings.standbys):
-        _create(StandbyActor, f"standby/{number}", settings, number, environment)
+    names = [f"standby/{number}" for number in range(settings.standbys)]
+    for number, name in enumerate(names):
+        _create(StandbyActor, name, settings, number, environment)
+    return [*names, *([AUDITOR_NAME] if make_auditor(settings) else [])]
 
 
 def _create(actor: Any, name: str, settings: Settings, *values: Any) -> Any:

@@ -150,6 +150,8 @@ async def _hold(shop: Shop, given: Settings, run: Run, show: Progress) -> int:
         await told.wait()
         return 0
     finally:
+        # Ray, too, hears SIGTERM, and has the alarm end us three seconds later.
+        signal.alarm(0)
         show.line("ending …")
         await shop.stop()
 

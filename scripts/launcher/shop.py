@@ -65,6 +65,7 @@ class Shop:
             await self._load_demo()
         else:
             await self._make_administrator()
+        await self._attend()
         write_credentials(self.settings.data_dir, self.accounts)
         for name, server in self._servers.items():
             self._tending.tend(name, server)
@@ -163,6 +164,11 @@ class Shop:
         with self._show.step("pools and bridge"):
             self._stops.append(("pools", lambda: pool.stop(self._resized())))
             await pool.start(self.settings)
+
+    async def _attend(self) -> None:
+        from actors.kit import pool  # noqa: PLC0415
+
+        await self._in_thread(pool.attend, self.settings)
 
     async def _start_gateway(self) -> None:
         from serve_app.kit.deploy import deploy, undeploy  # noqa: PLC0415

@@ -130,14 +130,11 @@ async def _migrate(settings: Settings) -> None:
 
 
 async def _roll_pools(settings: Settings) -> None:
-    from actors.kit import auditor, pool, reach  # noqa: PLC0415 - they bring Ray
+    from actors.kit import pool  # noqa: PLC0415 - it brings Ray
 
-    pool.stand_by(settings)  # the release before may have had none
-    names = [f"standby/{n}" for n in range(settings.standbys)]
+    names = pool.attend(settings)  # the release before may have had none
     names += [f"{name}/{n}" for name in DOMAINS for n in range(settings.shards(name))]
     names += [f"bridge/{n}" for n in range(settings.bridges)]
-    if auditor.make_auditor(settings):  # a release before had none
-        names.append(reach.AUDITOR_NAME)
     for name in names:
         began_at = time.monotonic()
         await pool.renew(name)
