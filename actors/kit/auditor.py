@@ -13,6 +13,7 @@ from actors.kit.declarations import consumed_kinds
 from actors.kit.reach import AUDITOR_NAME, NAMESPACE, connect
 from bus.kit import logs, memory, telemetry
 from bus.kit.messages import encode
+from bus.kit.niceness import give_way
 from bus.kit.settings import Settings
 
 
@@ -37,6 +38,7 @@ class AuditorActor:
             log=logs.get(AUDITOR_NAME),
         )
         memory.settle()
+        give_way(settings.pool_nice)
         # A loop of its own, for nobody calls it: what an actor sends itself from its
         # constructor is lost while Ray still counts it as restarting.
         threading.Thread(target=self._run, name=AUDITOR_NAME, daemon=True).start()

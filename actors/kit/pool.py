@@ -26,6 +26,7 @@ from actors.kit.standby_actor import StandbyActor
 from bus.kit import logs, memory, telemetry
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
+from bus.kit.niceness import give_way
 from bus.kit.refusals import Unavailable
 from bus.kit.settings import Settings
 from bus.kit.streams import Position
@@ -54,6 +55,7 @@ class ShardActor:
             settings, self._address, self._reach, self._adopting, self._leave
         )
         memory.settle()
+        give_way(settings.pool_nice)
         self._starting: asyncio.Task[None] | None = None
         self._myself = ray.get_runtime_context().current_actor
         self._myself.start.remote()
@@ -160,6 +162,7 @@ class BridgeActor:
             alert=alert() if number == 0 else None,
         )
         memory.settle()
+        give_way(settings.pool_nice)
         self._starting: asyncio.Task[None] | None = None
         ray.get_runtime_context().current_actor.start.remote()
 

@@ -14,6 +14,7 @@ from actors.kit.shard import Shard
 from actors.kit.standby import Leave, Standby
 from bus.kit import logs, memory, telemetry
 from bus.kit.messages import encode
+from bus.kit.niceness import give_way
 from bus.kit.settings import Settings
 
 
@@ -38,6 +39,7 @@ class StandbyActor:
         for domain in DOMAINS:
             domain_class(domain).warm()  # imported now, not when it is needed
         memory.settle()
+        give_way(self._settings.pool_nice)
         ray.get_runtime_context().current_actor.start.remote()
 
     async def start(self) -> None:

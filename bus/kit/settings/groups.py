@@ -217,6 +217,8 @@ class Processes(Group):
     """CPUs that Ray sets aside for one pool actor."""
     replica_cpus: Annotated[float, Field(ge=0, le=64)] = 0.01
     """CPUs that Ray sets aside for one gateway replica."""
+    pool_nice: Annotated[int, Field(ge=0, le=19)] = 5
+    """How much pools, bridges and who attends them give way to the edge (`nice`)."""
     shard_connections_max: Count = 8
     """All database connections of one shard; Postgres is sized by it."""
 
