@@ -11,10 +11,10 @@ _THREADS = Path("/proc/self/task")
 def give_way(nice: int) -> None:
     """Have every thread of this process wait for those that are less nice.
 
-    Pools give way to the edge: on a full machine it still reads and refuses at once, and
-    what waits meanwhile shares the next batch. An idle machine makes no difference. It
-    adds to how the process was started; on Linux niceness is a thread's (`nice(7)`),
-    and a thread that is started later has that of its starter.
+    Pools give way to the edge: on a full machine it still reads and refuses at once,
+    and what waits meanwhile shares the next batch. On an idle one it makes no
+    difference. It adds to how the process was started; on Linux niceness is a thread's
+    (`nice(7)`), and a thread that is started later has that of its starter.
     """
     if nice <= 0:
         return
