@@ -18,10 +18,13 @@ from bus.kit.books import (
     walk_books,
 )
 from bus.kit.messages import Event, Message
+from bus.kit.refusals import Unavailable
 from bus.kit.settings import Settings
 from persistence.kit import audit, books
 from persistence.kit.claims import Claim
 from persistence.kit.database import Db
+
+START_AGAIN_SECONDS = 1.0
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Claims = Callable[[Any], tuple[Claim, ...]]
@@ -116,8 +119,25 @@ class Domain:
     def warm(cls) -> None:
         """Load what takes long and no shard is needed for; a standby does it early."""
 
+    async def begin(self) -> None:
+        """Start, again for as long as its database does not answer.
+
+        A process whose start had failed would live on, and take no message.
+        """
+        while True:
+            try:
+                await self.start()
+            except Unavailable as error:
+                self.log.warning("start-waits", error=repr(error))
+                await self.clock.sleep(START_AGAIN_SECONDS)
+            else:
+                return
+
     async def start(self) -> None:
-        """Called once before the first message; opens what the domain needs."""
+        """Called before the first message; opens what the domain needs.
+
+        What it reads it reads first: it is called again when that raises Unavailable.
+        """
 
     async def stop(self) -> None:
         """Called once when the shard leaves."""

@@ -27,6 +27,14 @@ class AlreadyAnswered(Exception):
         self.answer = answer
 
 
+class AlreadyBegun(Exception):
+    """The process's command began before; `resume` takes it up, as after a crash."""
+
+    def __init__(self, resume: Message) -> None:
+        super().__init__()
+        self.resume = resume
+
+
 class Item:
     """A step that waits for its batch.
 

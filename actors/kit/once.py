@@ -6,9 +6,9 @@ from uuid import UUID
 
 from msgspec import Raw
 
-from actors.kit.item import AlreadyAnswered, Item
+from actors.kit.item import AlreadyAnswered, AlreadyBegun, Item
 from actors.kit.wire import End, Outcome, pack, unpack
-from bus.kit.messages import preserve
+from bus.kit.messages import preserve, revive
 from bus.kit.refusals import Refusal, conflict, invalid
 from persistence.kit import due, handled
 from persistence.kit.handled import Handled, State
@@ -65,6 +65,8 @@ def _answer_as_before(item: Item, row: Handled) -> None:
             item.answer = before
         elif not item.process.resumed:
             item.answer = AlreadyAnswered(before)
+    elif item.opens:  # asked again, its first step may refuse what it has done
+        item.answer = AlreadyBegun(revive(row.resume_kind or "", row.resume or b"")[0])
     elif item.process is None:
         item.answer = conflict("request-in-progress")
 

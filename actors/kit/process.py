@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from actors.kit.domain import Handler, HandlerKind
-from actors.kit.item import AlreadyAnswered, Item
+from actors.kit.item import AlreadyAnswered, AlreadyBegun, Item
 from actors.kit.wire import Moved
 from bus.kit import traces
 from bus.kit.addressing import new_id
@@ -79,7 +79,16 @@ class Run:
             return await self.step(message)
         item = self._item(message)
         item.settles, item.last = self, last
-        return await self._await(item)  # type: ignore[no-any-return]
+        try:
+            return await self._await(item)  # type: ignore[no-any-return]
+        except AlreadyAnswered as before:
+            if self.opened is None:
+                raise
+            # What has begun here was answered here: by a COMMIT that got no answer.
+            self.settle_with(before.answer)
+            if isinstance(before.answer, Exception):
+                raise before.answer from None
+            return before.answer  # type: ignore[no-any-return]
 
     async def ask(
         self,
@@ -206,6 +215,10 @@ class Processes:
             except AlreadyAnswered as before:
                 run.settled = True
                 return (before.answer,)
+            except AlreadyBegun as before:
+                run.opened, run.resumed = before.resume, True
+                message, handler = self._resumption(run.opened)
+                continue
             except Refusal as refusal:
                 return (refusal,)
             except (Unavailable, Unknown, Failed) as end:
@@ -224,9 +237,12 @@ class Processes:
                 run.answer(problem)
                 return None
             tries += 1
-            message, handler = run.opened, self._shard.domain.handlers[type(run.opened)]
+            message, handler = self._resumption(run.opened)
             delay = min(BACKOFF_SECONDS * 2 ** min(tries, 10), BACKOFF_SECONDS_MAX)
             await self._shard.clock.sleep(delay)
+
+    def _resumption(self, opened: Message) -> tuple[Message, Handler]:
+        return opened, self._shard.domain.handlers[type(opened)]
 
     async def _end(self, run: Run, answer: Any) -> None:
         """Remember the answer where that is still to be done, and give it."""

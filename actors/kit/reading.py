@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from actors.kit.domain import Handler
@@ -11,13 +12,14 @@ from actors.kit.wire import Sent
 from bus.kit import traces
 from bus.kit.messages import Message
 from bus.kit.refusals import ENDS, Unavailable
-from persistence.kit.database import CONNECTION_LOST
+from persistence.kit.database import CONNECTION_LOST, Db
 
 if TYPE_CHECKING:
     from actors.kit.shard import Shard
 
 QUERIES_MAX = 256
 ROUNDS_MAX = 2
+NO_DATABASE = "the database does not answer"
 
 Waiting = tuple[Message, Sent, "asyncio.Future[Any]", traces.Span]
 
@@ -44,6 +46,19 @@ class Reading:
         answer = self._answer(handler, message, sent)
         answer.add_done_callback(self._answered)
         return answer
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Db]:
+        """A read connection for a process; raises Unavailable where that breaks.
+
+        So a database that is away counts as that, and not as a bug of the process.
+        """
+        try:
+            async with self._shard.database.read() as db:
+                yield db
+        except CONNECTION_LOST as error:
+            self._shard.log.warning("read-failed", error=repr(error))
+            raise Unavailable(NO_DATABASE) from error
 
     def _answered(self, _: "asyncio.Future[Any]") -> None:
         self.under_way -= 1
@@ -112,7 +127,7 @@ class Reading:
         log = self._shard.log
         if isinstance(error, CONNECTION_LOST):
             log.warning("query-failed", message_type=sent.kind, error=repr(error))
-            return Unavailable("the database does not answer")
+            return Unavailable(NO_DATABASE)
         if not isinstance(error, ENDS):
             self._shard.counts.failed(sent.kind)
             log.error(

@@ -34,6 +34,7 @@ class Reception:
         self._shard = shard
         self._tickets = Tickets()
         self._reading = Reading(shard)
+        self.lend = self._reading.lend
 
     async def receive(self, data: bytes) -> bytes:
         """Run an envelope; answered as soon as its steps have committed."""

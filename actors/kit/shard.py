@@ -96,13 +96,13 @@ class Shard:
         """Take over: end the old sessions, raise the epochs, take up what was left."""
         self.domain.shard = self.shard
         self.domain.clock, self.domain.log = self.clock, self.log
-        self.domain.read = self.database.read
+        self.domain.read = self.reception.lend
         self.domain.send = self.send
         self.counts.watch(self)
         await self._connect()
         if self.left:
             return
-        await self.domain.start()
+        await self.domain.begin()
         for loop in (self._work, self._check, self.relay.run, self.timers.run):
             self._tasks.append(asyncio.create_task(self._forever(loop)))
         self.ready.set()

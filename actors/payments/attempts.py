@@ -40,9 +40,18 @@ class Attempts(Till):
         return timedelta(days=self.settings.authorization_days)
 
     def closed(
-        self, tx: Tx, book: Book, order_id: UUID, number: int, outcome: Outcome
+        self,
+        tx: Tx,
+        book: Book,
+        order_id: UUID,
+        number: int,
+        outcome: Outcome,
+        until: datetime | None = None,
     ) -> ChargeResult:
-        """Decide what an answer makes of an attempt; what follows is due."""
+        """Decide what an answer makes of an attempt; what follows is due.
+
+        `until`: an ask without an answer may be on its way to the provider.
+        """
         payment, before = begun(book, order_id, number)
         closed = close_attempt(
             payment, before, outcome, tx.now, self.authorization_time
@@ -61,7 +70,10 @@ class Attempts(Till):
             at = tx.now
             if attempt.status is before.status or attempt.status not in _AT_ONCE:
                 at = ask_again_at(attempt, tx.now)
-            tx.due(attempt_due(payment, attempt), at, settle(payment, attempt))
+            asking: SettleAttempt | RescueAttempt = settle(payment, attempt)
+            if until is not None and attempt.status is AttemptStatus.UNKNOWN:
+                asking = rescue(payment, attempt, until)
+            tx.due(attempt_due(payment, attempt), at, asking)
         return result_of(payment, attempt)
 
     def look_after(self, tx: Tx, payment: Payment, attempt: Attempt) -> None:
@@ -69,22 +81,23 @@ class Attempts(Till):
 
         When its time is up; at once by whoever takes the slot over.
         """
+        self.rescue_at(tx, payment, attempt, self.time_is_up(tx))
+
+    def time_is_up(self, tx: Tx) -> datetime:
+        """When the provider has heard of what it is asked for now, or never will."""
         wait = timedelta(seconds=self.provider_timeout_seconds + RESCUE_SECONDS)
-        self.rescue_at(tx, payment, attempt, tx.now + wait)
+        return tx.now + wait
 
     def rescue_at(
         self, tx: Tx, payment: Payment, attempt: Attempt, at: datetime
     ) -> None:
         """The same, at a time that was set before."""
-        rescue = RescueAttempt(
-            order_id=payment.order_id, attempt=attempt.number, until=at
-        )
-        tx.due(attempt_due(payment, attempt), at, rescue)
+        tx.due(attempt_due(payment, attempt), at, rescue(payment, attempt, at))
 
-    def unsealed(self, payment: Payment, attempt: Attempt) -> Opened:
+    def unsealed(self, tx: Tx, payment: Payment, attempt: Attempt) -> Opened:
         """An attempt to ask for, with its token."""
         token = self.vault.unseal(attempt.sealed) if attempt.sealed else ""
-        return to_ask(payment, attempt, token)
+        return to_ask(payment, attempt, token, self.time_is_up(tx))
 
     def _compare(self, closed: Closed, before: Attempt, outcome: Outcome) -> None:
         """A provider that changes a final answer is wrong; a person has to look.
@@ -128,7 +141,9 @@ def begun(book: Book, order_id: UUID, number: int) -> tuple[Payment, Attempt]:
     return payment, attempt
 
 
-def to_ask(payment: Payment, attempt: Attempt, token: str) -> Opened:
+def to_ask(
+    payment: Payment, attempt: Attempt, token: str, until: datetime | None = None
+) -> Opened:
     """What the provider is asked for; the result is not known."""
     return Opened(
         result=None,
@@ -141,6 +156,7 @@ def to_ask(payment: Payment, attempt: Attempt, token: str) -> Opened:
         status=attempt.status,
         hold=attempt.hold,
         given_up=attempt.given_up,
+        until=until,
     )
 
 
@@ -162,6 +178,11 @@ def ask_of(order_id: UUID, attempt: int, opened: Opened) -> ChargeAsk:
 def settle(payment: Payment, attempt: Attempt) -> SettleAttempt:
     """The timer's message for an attempt."""
     return SettleAttempt(order_id=payment.order_id, attempt=attempt.number)
+
+
+def rescue(payment: Payment, attempt: Attempt, until: datetime) -> RescueAttempt:
+    """The same for one that somebody may be asking for, `until` then."""
+    return RescueAttempt(order_id=payment.order_id, attempt=attempt.number, until=until)
 
 
 def settle_refund(payment: Payment, refund: Refund) -> SettleRefund:

@@ -66,7 +66,10 @@ class Charges(Attempts):
         outcome = await move(ask)
         return await run.step(
             CloseAttempt(
-                order_id=charge.order_id, attempt=charge.attempt, outcome=outcome
+                order_id=charge.order_id,
+                attempt=charge.attempt,
+                outcome=outcome,
+                until=opened.until,
             )
         )
 
@@ -88,7 +91,7 @@ class Charges(Attempts):
         """Write what the provider answered: the attempt, the ledger, the fact."""
         book = await Book.open(tx, messages)
         replies = [
-            reply(self.closed, tx, book, m.order_id, m.attempt, m.outcome)
+            reply(self.closed, tx, book, m.order_id, m.attempt, m.outcome, m.until)
             for m in messages
         ]
         await book.save()
@@ -125,7 +128,7 @@ class Charges(Attempts):
     ) -> Opened:
         payment = book.payment(charge.order_id)
         if known := known_attempt(payment, charge):
-            return self._standing(*known)
+            return self._standing(tx, *known)
         check_next_attempt(payment, charge)
         provider, token = self._source(charge, methods)
         payment, attempt = begin_attempt(
@@ -138,7 +141,7 @@ class Charges(Attempts):
         )
         book.put(payment)
         self.look_after(tx, payment, attempt)
-        return to_ask(payment, attempt, token)
+        return to_ask(payment, attempt, token, self.time_is_up(tx))
 
     def _applied(self, tx: Tx, book: Book, message: ApplyWebhook) -> Done:
         """A webhook applied; one about another amount is nobody's payment here."""
@@ -154,10 +157,10 @@ class Charges(Attempts):
             )
         return Done()
 
-    def _standing(self, payment: Payment, attempt: Attempt) -> Opened:
+    def _standing(self, tx: Tx, payment: Payment, attempt: Attempt) -> Opened:
         """An attempt that was begun before; while it is OPEN it is asked for again."""
         if attempt.status is AttemptStatus.OPEN:
-            return self.unsealed(payment, attempt)
+            return self.unsealed(tx, payment, attempt)
         result = result_of(payment, attempt)
         if attempt.status is AttemptStatus.CAPTURING:  # to its payer it is paid
             result = replace(result, status=AttemptStatus.AUTHORIZED)

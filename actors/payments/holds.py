@@ -99,7 +99,12 @@ class Holds(Attempts):
             return Done()
         outcome = await self._ask_again(run, due, opened)
         await run.step(
-            CloseAttempt(order_id=due.order_id, attempt=due.attempt, outcome=outcome)
+            CloseAttempt(
+                order_id=due.order_id,
+                attempt=due.attempt,
+                outcome=outcome,
+                until=None if opened.given_up else opened.until,
+            )
         )
         return Done()
 
@@ -166,7 +171,7 @@ class Holds(Attempts):
             payment, attempt = with_attempt(payment, attempt, sealed=sealed)
             book.put(payment)
         self.look_after(tx, payment, attempt)
-        return self.unsealed(payment, attempt)
+        return self.unsealed(tx, payment, attempt)
 
     async def _ask_again(self, run: Run, due: Asking, opened: Opened) -> Outcome:
         """What the provider says of an attempt now, by what it is waiting for."""

@@ -22,6 +22,7 @@ class Opened(Value, frozen=True, kw_only=True):
     `key` is the provider's idempotency key: the same each time it is asked.
     `provider` is whom the attempt was begun with; it is never asked of another.
     `hold`: the money is to be held only; `given_up`: nobody wants it any more.
+    `until` is when an ask that begins now is no more on its way to the provider.
     """
 
     result: ChargeResult | None
@@ -34,6 +35,7 @@ class Opened(Value, frozen=True, kw_only=True):
     status: AttemptStatus = AttemptStatus.OPEN
     hold: bool = False
     given_up: bool = False
+    until: datetime | None = None
 
 
 class OpenAttempt(Command[Opened], frozen=True, kw_only=True):
@@ -59,13 +61,17 @@ class ResumeAttempt(Command[Opened], frozen=True, kw_only=True):
 
 
 class CloseAttempt(Command[ChargeResult], frozen=True, kw_only=True):
-    """Write how an attempt ended; one that has ended keeps its first result."""
+    """Write how an attempt ended; one that has ended keeps its first result.
+
+    `until`: what was asked for may be on its way to the provider, if no answer came.
+    """
 
     key = by("order_id")
     remembered = False
     order_id: UUID
     attempt: int
     outcome: Outcome
+    until: datetime | None = None
 
 
 class SettleAttempt(Command[Done], frozen=True, kw_only=True):

@@ -61,4 +61,31 @@ ANSWERS = [
         "if False:",
         "test_services.py::test_a_bad_body_is_refused_and_changes_nothing[9]",
     ),
+    Deletion(
+        PROCESS,
+        "if self.opened is None:",
+        "if True:",
+        "test_processes.py::"
+        "test_a_process_goes_on_when_the_commit_of_its_answer_gets_no_answer",
+    ),
+    Deletion(
+        "actors/kit/once.py",
+        "elif item.opens:",
+        "elif False:",
+        "test_processes.py::"
+        "test_a_process_goes_on_when_the_commit_of_its_beginning_gets_no_answer",
+    ),
+    Deletion(
+        "actors/kit/reading.py",
+        "raise Unavailable(NO_DATABASE) from error",
+        "raise",
+        "test_processes.py::"
+        "test_a_process_whose_reading_breaks_is_unavailable_and_no_bug",
+    ),
+    Deletion(
+        "actors/kit/domain.py",
+        "except Unavailable as error:",
+        "except ZeroDivisionError as error:",
+        "test_reading.py::test_a_domain_whose_start_finds_no_database_starts_again",
+    ),
 ]

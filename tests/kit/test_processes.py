@@ -7,8 +7,8 @@ import pytest
 from actors.kit import process, reception
 from bus.kit.addressing import new_id
 from bus.kit.refusals import Unavailable
-from tests.kit.faults import Doom, caller, journal, names, until
-from tests.kit.toy import BEGUN, Nap, Note, RunErrand, Stall, close_gate
+from tests.kit.faults import Doom, caller, journal, lose_commits, names, until
+from tests.kit.toy import BEGUN, Embark, Nap, Note, RunErrand, Stall, Survey, close_gate
 
 STAGES = [f"stage {stage}" for stage in (1, 2, 3, 4)]
 
@@ -115,6 +115,56 @@ async def test_a_process_that_has_begun_is_tried_until_it_settles(
         assert (await s.ask(wish)).total == 3
         await until(lambda: not s.shard("toy", 0).processes.running)
         assert [what for _, what in await journal(s)] == STAGES
+
+
+async def test_a_process_goes_on_when_the_commit_of_its_answer_gets_no_answer(
+    toys, monkeypatch
+) -> None:
+    """Guards process.py: `if self.opened is None` in `settle`."""
+    async with toys() as s:
+        name = names(0)[0]
+        gate = close_gate("errand:2")
+        running = asyncio.ensure_future(s.ask(errand(name)))
+        await until(lambda: "errand:2" in BEGUN)
+        lose_commits(monkeypatch)
+        gate.set()
+        assert (await running).total == 3
+        await until(lambda: not s.shard("toy", 0).processes.running)
+        assert [what for _, what in await journal(s)] == STAGES
+        assert BEGUN.count("errand:3") == 1
+        await until(lambda: _none(s))
+
+
+async def test_a_process_goes_on_when_the_commit_of_its_beginning_gets_no_answer(
+    toys, monkeypatch
+) -> None:
+    """Guards once.py: `elif item.opens`; asked again, its first step would refuse."""
+    async with toys() as s:
+        name = names(0)[0]
+        lose_commits(monkeypatch)
+        assert (await s.ask(Embark(name=name, id=new_id(name)))).total == 3
+        await until(lambda: not s.shard("toy", 0).processes.running)
+        assert [what for _, what in await journal(s)] == STAGES
+        await until(lambda: _none(s))
+
+
+async def test_a_process_whose_reading_breaks_is_unavailable_and_no_bug(toys) -> None:
+    """Guards reading.py: `except CONNECTION_LOST as error` in `lend`."""
+    async with toys() as s:
+        name = names(0)[0]
+        await s.ask(Note(name=name))
+        gate = close_gate("survey")
+        asking = asyncio.ensure_future(s.ask(Survey(name=name)))
+        await until(lambda: "survey" in BEGUN)
+        await s.rows(
+            "toy",
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE application_name LIKE 'souk:toy/0:%'""",
+        )
+        gate.set()
+        with pytest.raises(Unavailable):
+            await asking
+        assert (await s.ask(Survey(name=name))).total == 1
 
 
 async def test_a_thousand_slow_processes_do_not_delay_a_step(toys) -> None:

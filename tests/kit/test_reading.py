@@ -5,11 +5,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from actors.kit.reading import ROUNDS_MAX
-from bus.kit.refusals import Failed
+from actors.kit import domain
+from actors.kit.reading import NO_DATABASE, ROUNDS_MAX
+from bus.kit.refusals import Failed, Unavailable
 from persistence.kit.database import Database
 from tests.kit.faults import caller, names, until
 from tests.kit.toy import BEGUN, Look, Note, Peek, Stall, close_gate
+from tests.kit.toy_domain import Toy
 
 
 async def test_a_query_does_not_wait_for_a_batch(toys) -> None:
@@ -69,3 +71,21 @@ async def test_a_server_that_turns_us_away_is_not_a_bug_of_ours(toys) -> None:
                 await attempt()
         assert database.readers_in_use == database.readers_waiting == 0
         await database.close()
+
+
+async def test_a_domain_whose_start_finds_no_database_starts_again(
+    toys, monkeypatch
+) -> None:
+    """Guards domain.py: `except Unavailable as error` in `begin`."""
+    started: list[int] = []
+
+    async def start(self: Toy) -> None:
+        started.append(self.shard)
+        if started.count(self.shard) == 1:
+            raise Unavailable(NO_DATABASE)
+
+    monkeypatch.setattr(domain, "START_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(Toy, "start", start)
+    async with toys() as s:
+        assert sorted(started) == [0, 0, 1, 1]
+        assert (await s.ask(Note(name=names(0)[0]))).total == 1

@@ -236,6 +236,35 @@ class Advance(Command[Noted], frozen=True, kw_only=True):
 
 
 @said
+class Embark(Command[Noted], frozen=True, kw_only=True):
+    """A process that an errand takes up once it has begun."""
+
+    key = by("name")
+    remembered = False
+    name: str
+    id: UUID
+
+
+@said
+class Depart(Command[Noted], frozen=True, kw_only=True):
+    """Its first step, to stage 1; refused where that is done."""
+
+    key = by("name")
+    remembered = False
+    name: str
+    id: UUID
+
+
+@said
+class Survey(Command[Noted], frozen=True, kw_only=True):
+    """A process that counts a name's notes; the gate `survey` is in its reading."""
+
+    key = by("name")
+    remembered = False
+    name: str
+
+
+@said
 class Look(Query[Noted], frozen=True, kw_only=True):
     """How many notes a name has."""
 

@@ -15,6 +15,8 @@ from tests.kit.toy import (
     BEGUN,
     Advance,
     Balk,
+    Depart,
+    Embark,
     Forget,
     Grab,
     Grabbed,
@@ -33,6 +35,7 @@ from tests.kit.toy import (
     Spoil,
     Stall,
     Stroll,
+    Survey,
     Tell,
     Told,
     pass_gate,
@@ -167,6 +170,25 @@ class Toy(Domain):
         await pass_gate("errand:3")
         await run.settle(Advance(name=m.name, id=m.id, stage=4), last=True)
         return answer
+
+    @handles(Embark)
+    async def embark(self, run: Run, m: Embark) -> Noted:
+        errand = RunErrand(name=m.name, id=m.id)
+        await run.step(Depart(name=m.name, id=m.id), opens=errand)
+        return await self.run_errand(run, errand)
+
+    @handles(Depart)
+    async def depart(self, tx: Tx, m: Depart) -> Noted:
+        if await tx.fetch("SELECT FROM errands WHERE id = $1", m.id):
+            raise conflict("departed")
+        return await self.advance(tx, Advance(name=m.name, id=m.id, stage=1))
+
+    @handles(Survey)
+    async def survey(self, run: Run, m: Survey) -> Noted:
+        async with self.read() as db:
+            await pass_gate("survey")
+            sql = "SELECT count(*) FROM journal WHERE name = $1"
+            return Noted(await db.fetchval(sql, m.name))
 
     @handles(Advance)
     async def advance(self, tx: Tx, m: Advance) -> Noted:

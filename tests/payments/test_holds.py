@@ -230,7 +230,10 @@ async def test_a_pending_payment_that_is_given_up_is_never_taken(shop, bank) -> 
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_an_unknown_charge_that_is_given_up_goes_back(shop, bank) -> None:
+async def test_an_unknown_charge_that_is_given_up_goes_back(
+    shop, bank, monkeypatch
+) -> None:
+    monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
     async with shop("payments", settings=settings_for(bank)) as s:
         asked = charge("tok_timeout")
         assert (await s.ask(asked)).status is S.UNKNOWN
@@ -246,8 +249,10 @@ async def test_an_unknown_charge_that_is_given_up_goes_back(shop, bank) -> None:
 
 @pytest.mark.usefixtures("hasty")
 async def test_what_the_bank_never_heard_of_is_not_asked_for_once_given_up(
-    shop, bank
+    shop, bank, monkeypatch
 ) -> None:
+    """Nor is it written off before what was asked for can be on its way no more."""
+    monkeypatch.setattr("actors.payments.attempts.RESCUE_SECONDS", 0.5)
     async with shop("payments", settings=settings_for(bank)) as s:
         await bank.faults(refuse=True)
         asked = charge()
@@ -256,6 +261,10 @@ async def test_what_the_bank_never_heard_of_is_not_asked_for_once_given_up(
         await bank.faults()
         await comes_to(s, asked.order_id, "VOIDED")
         assert await bank.ledger(asked.order_id) == []
+        rows = await s.rows(
+            "payments", "SELECT closed_at - created_at AS waited FROM attempts"
+        )
+        assert rows[0]["waited"] >= dt.timedelta(seconds=1.5)
 
 
 @pytest.mark.full

@@ -183,6 +183,20 @@ TABLE: list[Mutation] = [
         "outcome = None",
         ORDERING,
     ),
+    Mutation(PROCESS, "if self.opened is None:", "if True:", ORDERING),
+    Mutation(ONCE, "elif item.opens:", "elif False:", ORDERING),
+    Mutation(
+        "actors/kit/reading.py",
+        "raise Unavailable(NO_DATABASE) from error",
+        "raise",
+        ORDERING,
+    ),
+    Mutation(
+        "actors/kit/domain.py",
+        "except Unavailable as error:",
+        "except ZeroDivisionError as error:",
+        ORDERING,
+    ),
 ]
 
 

@@ -16,10 +16,12 @@ from actors.inventory import Inventory
 from actors.kit.domain import Domain
 from actors.orders import Orders
 from actors.payments import Payments
+from actors.payments.provider import ChargeAsk
 from bus.kit.addressing import new_id
 from bus.kit.messages import Command
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from bus.orders import AdvanceOrder, CancelOrder, OrderStatus, PlaceOrder, Viewer
+from bus.payments import ApplyWebhook, Outcome
 from persistence.inventory.tables import metadata as inventory_tables
 from persistence.kit.tables import domain_metadata
 from persistence.orders.tables import metadata as orders_tables
@@ -63,12 +65,16 @@ class Ordering(Scene):
         "orders": (Orders, orders_tables),
     }
     shard_counts = {"products": 1, "payments": 1}
+    end_seconds_max = 60.0
+    """What the bank had lost is waited for 15 s, then its buyer orders once more; what
+    is pending then settles within 8 s, and is asked for less and less often."""
 
     def __init__(self, world: World, watch: Watch, seed: int) -> None:
         super().__init__(world, watch, seed)
         self.wishes: list[Wish] = []
         self.bank = Bank(world.loop, random.Random(f"bank {seed}"))
         self.bank.note = world.note
+        self.bank.tell = self._tell
         rates = random.Random(f"bank rates {seed}")
         self.bank.request_lost = rates.choice(RATES) * 3
         self.bank.answer_lost = rates.choice(RATES) * 3
@@ -157,16 +163,30 @@ class Ordering(Scene):
                 await asyncio.sleep(AGAIN_SECONDS)
         return wish.answer
 
+    def _tell(self, ask: ChargeAsk, outcome: Outcome) -> None:
+        """Send a webhook until it is heard, as providers do for days."""
+        word = ApplyWebhook(
+            order_id=ask.order_id,
+            attempt=ask.attempt,
+            outcome=outcome,
+            amount=ask.amount,
+        )
+        node, asker = self.world.caller(f"webhook-{len(self.asking)}")
+        telling = self._insist(asker.ask, word, new_id(ask.order_id))
+        self.asking.append(node.spawn(telling))
+
     # --- at rest -------------------------------------------------------------
 
-    def healed(self) -> None:
-        """The bank answers everything again."""
+    async def healed(self) -> None:
+        """The bank answers everything again, and has heard what was long on its way."""
         self.bank.request_lost = self.bank.answer_lost = self.bank.late = 0.0
+        await self.bank.heard()
 
     def ended(self) -> bool:
         """Whether everybody was answered, and nothing is left to do."""
         return (
-            all(task.done() for task in self.asking)
+            self.bank.charges_under_way == 0
+            and all(task.done() for task in self.asking)
             and all(
                 row["state"] == 2
                 for server in self.world.servers.values()
@@ -210,6 +230,9 @@ class Ordering(Scene):
                 self.world.violate(f"{buyer} wished {wished[buyer]} and got {count}")
 
     def _check_answer(self, wish: Wish, message: PlaceOrder) -> None:
+        if wish.answer is None:
+            self.world.violate(f"{wish} was never answered")
+            return
         if not isinstance(wish.answer, Exception):
             order = self.orders.get(wish.answer.order_id)
             if order is None or order["user_id"] != message.user_id:
@@ -289,5 +312,5 @@ def _due(order: dict[str, Any]) -> int | None:
 
 
 def _expected(event: str, _: Any) -> bool:
-    """A provider that fails is told of; that is no bug."""
-    return event == "provider-failing"
+    """A provider that fails, or takes money late, is told of; that is no bug."""
+    return event in ("provider-failing", "payment-late")

@@ -1,7 +1,8 @@
 """A bank that a seed decides about: slow, silent, forgetful of answers, never of money.
 
 It keeps what it was asked by its keys, and acts once by each, as providers promise. A
-request may act long after whoever sent it has given up waiting.
+request may act long after whoever sent it has given up waiting; of a charge that does
+the bank tells by itself.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ NOT_KNOWN_YET = RefundOutcome(status=RefundStatus.PENDING)
 TIMEOUT_SECONDS = 15.0
 LATE_SECONDS_MAX = 25.0
 SETTLE_SECONDS_MAX = 8.0
+SETTLED_SECONDS = 0.1
 
 
 @dataclass
@@ -61,6 +63,9 @@ class Bank:
         self.request_lost = 0.0
         self.answer_lost = 0.0
         self.late = 0.0
+        self.charges_under_way = 0
+        self._all_heard = asyncio.Event()
+        self.tell: Callable[[ChargeAsk, Outcome], None] = lambda *_: None
         self.note: Callable[[str], None] = lambda _: None
 
     def charge(self, ask: ChargeAsk, *, hold: bool) -> Outcome:
@@ -93,6 +98,33 @@ class Bank:
         code = {S.DECLINED: "card_declined", S.VOIDED: "voided"}.get(known.status)
         status = S.DECLINED if known.status is S.VOIDED else known.status
         return Outcome(status=status, decline_code=code, reference=str(known.key))
+
+    def tell_of(self, ask: ChargeAsk) -> None:
+        """Say by itself what became of a charge, as soon as that is known."""
+        known = self.charges[ask.key]
+        outcome = self.outcome(known)
+        if outcome.status is S.PENDING:
+            seconds = known.settles_at - self.loop.time() + SETTLED_SECONDS
+            self.loop.world.later(seconds, self.tell_of, ask)
+            return
+        self.tell(ask, outcome)
+        self.end_charge()
+
+    def begin_charge(self) -> None:
+        """A charge is on its way here."""
+        self.charges_under_way += 1
+        self._all_heard.clear()
+
+    def end_charge(self) -> None:
+        """It is known what became of one, or will be to whoever asks."""
+        self.charges_under_way -= 1
+        if not self.charges_under_way:
+            self._all_heard.set()
+
+    async def heard(self) -> None:
+        """Wait until no charge is on its way."""
+        if self.charges_under_way:
+            await self._all_heard.wait()
 
     def find(self, key: UUID) -> Outcome | None:
         """What became of a charge; None: it was never heard of."""
@@ -150,11 +182,11 @@ class Teller:
 
     async def charge(self, ask: ChargeAsk) -> Outcome:
         """Take money."""
-        return await self._ask(lambda: self._bank.charge(ask, hold=False), UNKNOWN)
+        return await self._charge(ask, hold=False)
 
     async def authorize(self, ask: ChargeAsk) -> Outcome:
         """Hold money."""
-        return await self._ask(lambda: self._bank.charge(ask, hold=True), UNKNOWN)
+        return await self._charge(ask, hold=True)
 
     async def capture(self, ask: CaptureAsk) -> Outcome:
         """Take what is held."""
@@ -196,13 +228,33 @@ class Teller:
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str], now: float
     ) -> WebhookFacts | None:
-        """None is ever sent."""
+        """None comes this way: the scene sends what the bank tells as proven."""
         raise NotImplementedError(f"{body!r} {headers} {now}")
 
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def _ask(self, work: Callable[[], Any], lost: Any) -> Any:
+    async def _charge(self, ask: ChargeAsk, *, hold: bool) -> Outcome:
+        """Ask for money; the bank tells of what nobody waits for any more."""
+        bank, sent_at = self._bank, self._bank.loop.time()
+
+        def work() -> Outcome:
+            outcome = bank.charge(ask, hold=hold)
+            if bank.loop.time() - sent_at > TIMEOUT_SECONDS:
+                bank.tell_of(ask)
+            else:
+                bank.end_charge()
+            return outcome
+
+        outcome: Outcome = await self._ask(work, UNKNOWN, bank.begin_charge)
+        return outcome
+
+    async def _ask(
+        self,
+        work: Callable[[], Any],
+        lost: Any,
+        sent: Callable[[], None] = lambda: None,
+    ) -> Any:
         """Over a way that may be slow, lose either word, or deliver much later."""
         bank, chance = self._bank, self._bank.chance
         answer: asyncio.Future[Any] = bank.loop.create_future()
@@ -210,6 +262,7 @@ class Teller:
         if chance.random() < bank.late:
             seconds = chance.random() * LATE_SECONDS_MAX
         if chance.random() >= bank.request_lost:
+            sent()
             bank.loop.world.later(seconds, self._act, work, answer)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):

@@ -36,6 +36,7 @@ class Scene:
     shards: ClassVar[int] = 2
     shard_counts: ClassVar[dict[str, int]] = {}
     standbys: ClassVar[int] = 0
+    end_seconds_max: ClassVar[float] = END_SECONDS_MAX
 
     def __init__(self, world: World, watch: Watch, seed: int) -> None:
         self.world = world
@@ -46,7 +47,7 @@ class Scene:
     async def prepare(self) -> None:
         """Put there what must be there before anybody asks."""
 
-    def healed(self) -> None:
+    async def healed(self) -> None:
         """From now on nothing outside of the world fails, either."""
 
     def begin(self) -> None:
@@ -109,9 +110,10 @@ async def _play(world: World, scene: Scene) -> None:
     await world.start()
     scene.begin()
     await break_things(world)
-    scene.healed()
+    await scene.healed()
     healed_at = world.loop.time()
-    await _until(world, scene.ended, healed_at + END_SECONDS_MAX, "a process goes on")
+    end = healed_at + scene.end_seconds_max
+    await _until(world, scene.ended, end, "a process goes on")
     end = healed_at + HEARD_SECONDS_MAX
     await _until(world, scene.heard, end, "something is not heard of")
     for task in scene.asking:
