@@ -135,7 +135,8 @@ class Asker:
             return end
         answer = unpack(type(message), end)
         if isinstance(answer, Moved):
-            self._owners[domain, message.slot] = answer.shard
+            if type(message).key:
+                self._owners[domain, message.slot] = answer.shard
             if answer.shard == shard:
                 await self._clock.sleep(MOVE_SECONDS)
         return answer

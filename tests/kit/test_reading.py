@@ -7,6 +7,7 @@ import pytest
 
 from actors.kit import domain
 from actors.kit.reading import NO_DATABASE, ROUNDS_MAX
+from bus.kit.audit import list_audit
 from bus.kit.refusals import Failed, Unavailable
 from persistence.kit.database import Database
 from tests.kit.faults import caller, names, until
@@ -27,6 +28,18 @@ async def test_a_query_does_not_wait_for_a_batch(toys) -> None:
             assert (await s.ask(Peek(name=name))).total == 1
         gate.set()
         await stalled
+
+
+async def test_a_query_of_nobodys_key_waits_for_the_next_incarnation(toys) -> None:
+    """Guards asker.py: `if type(message).key` where a shard says that it has left."""
+    async with toys(shards=1) as s:
+        s.shard("toy").left = True  # fenced, and not yet gone
+        asking = asyncio.ensure_future(s.ask(list_audit("toy")(limit=1)))
+        await asyncio.sleep(0.2)
+        assert not asking.done()
+        await s.restart("toy", 0)
+        async with asyncio.timeout(6):
+            assert (await asking).items == ()
 
 
 @pytest.mark.parametrize("poison", ["bad", "short"])
