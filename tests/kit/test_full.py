@@ -95,6 +95,7 @@ async def test_answers_that_nobody_takes_go_the_oldest_lane_first(monkeypatch) -
     assert kept._waiting == {}
 
 
+@pytest.mark.full
 async def test_a_consumer_takes_no_more_than_it_can_have_under_way(
     toys, nats_server, js, monkeypatch
 ) -> None:
@@ -118,6 +119,7 @@ async def test_a_consumer_takes_no_more_than_it_can_have_under_way(
             assert sorted(await echoed(s, 8)) == ["1 1"] * 8
 
 
+@pytest.mark.full
 async def test_past_its_dead_letters_events_wait_and_none_is_lost(
     toys, nats_server, js, monkeypatch
 ) -> None:
