@@ -264,6 +264,7 @@ async def test_of_a_cancel_and_a_shipment_exactly_one_happens(
         await books(s)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("hasty")
 async def test_money_taken_without_an_order_goes_back(shop, bank) -> None:
     reset()
