@@ -158,7 +158,8 @@ def hostile() -> dict[str, dict[str, bytes]]:
             "nothing": b"",
             "a text": b"GIF89a, says the text",
             "a page": b"<!doctype html><script>alert(1)</script>",
-            "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+            "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+            b"showpage\n",
             "Photoshop": b"8BPS\0\1" + bytes(6) + b"\0\3" + bytes(60),
             "a TIFF": picture(40, 40, "TIFF"),
             "a BMP": picture(40, 40, "BMP"),
