@@ -1,6 +1,11 @@
-"""What the bench has its own processes do, and what they say of it: a line each way."""
+"""What the bench has its own processes do, and what they say of it: a line each way.
+
+Answers have a pipe of their own: whatever else prints in such a process, at any time,
+a library of its Ray or its database, goes where errors go and into no answer.
+"""
 
 import asyncio
+import os
 import sys
 import time
 from collections import Counter
@@ -20,6 +25,8 @@ ERRAND_SECONDS_MAX = 600.0
 END_SECONDS_MAX = 30.0
 LINE_BYTES_MAX = 64 << 20
 OPERATIONS_MAX = 1_000_000
+ANSWERS = "SOUK_BENCH_ANSWERS"
+"""Names the pipe's end, by its number, to the process that is to write to it."""
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +123,11 @@ def name_of(error: BaseException) -> str:
 class Errands:
     """A process that does one errand after another."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, answers: asyncio.StreamReader
+    ) -> None:
         self._process = process
+        self._answers = answers
 
     async def do(self, errand: Errand) -> Done:
         """Have it done; raises `Failure` when the process has ended over it."""
@@ -126,12 +136,12 @@ class Errands:
 
     async def say(self, what: str, line: bytes) -> bytes:
         """What it says to a line about `what`; raises `Failure` as above."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise Failure("the bench's process has no pipes")
+        if self._process.stdin is None:
+            raise Failure("the bench's process has no input")
         self._process.stdin.write(line + b"\n")
         try:
             async with asyncio.timeout(ERRAND_SECONDS_MAX):
-                said = await self._process.stdout.readline()
+                said = await self._answers.readline()
         except TimeoutError:
             raise Failure(f"{what} took too long") from None
         if not said:
@@ -144,25 +154,47 @@ async def errands(
     module: str, *words: str, environ: Mapping[str, str] | None = None
 ) -> AsyncIterator[Errands]:
     """A process of this module, ended afterwards: it ends with its input."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *words),
-        cwd=ROOT,
-        env=None if environ is None else dict(environ),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES_MAX,
+    async with _answers() as (answers, end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", module, *words),
+                cwd=ROOT,
+                env={**(os.environ if environ is None else environ), ANSWERS: str(end)},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=sys.__stderr__,
+                pass_fds=(end,),
+            )
+        finally:
+            os.close(end)  # it has its own: with that the answers end
+        try:
+            yield Errands(process, answers)
+        finally:
+            await _end(process)
+
+
+@asynccontextmanager
+async def _answers() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe to be read from here; its other end is for who takes it to close."""
+    begin, end = os.pipe()
+    answers = asyncio.StreamReader(limit=LINE_BYTES_MAX)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(answers), os.fdopen(begin, "rb", 0)
     )
     try:
-        yield Errands(process)
+        yield answers, end
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            async with asyncio.timeout(END_SECONDS_MAX):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+        transport.close()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        async with asyncio.timeout(END_SECONDS_MAX):
             await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def serve(do: Callable[[Errand], Awaitable[Done]]) -> None:
@@ -176,7 +208,8 @@ async def serve(do: Callable[[Errand], Awaitable[Done]]) -> None:
 
 async def serve_lines(answer: Callable[[bytes], Awaitable[bytes]]) -> None:
     """In such a process: answer each line of the input with one, until it ends."""
-    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
-        said = await answer(line)
-        sys.stdout.buffer.write(said + b"\n")
-        sys.stdout.buffer.flush()
+    with os.fdopen(int(os.environ[ANSWERS]), "wb") as answers:
+        os.set_inheritable(answers.fileno(), False)
+        while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+            answers.write(await answer(line) + b"\n")
+            answers.flush()

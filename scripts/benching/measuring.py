@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from scripts.auditing import streaming
 from scripts.auditing.place import Place
-from scripts.benching.applied import Mark, Watch
+from scripts.auditing.rest import wait_for_rest
+from scripts.benching.applied import APPLIED_SECONDS_MAX, Mark, Watch
 from scripts.benching.costs import Costs, read_costs
 from scripts.benching.load import Load, in_processes, share_of
 from scripts.benching.probe import Shard, probe
@@ -162,12 +164,18 @@ class Bench:
         return await probe(self.place, self.ray)
 
     async def rest(self) -> None:
-        """Wait until nothing is under way any more."""
-        watch = await Watch.open(self.place)
+        """Wait until nothing is under way any more, whenever it was begun.
+
+        Asks as the audit does. A mark cannot say it: what had been told before the
+        mark and not yet published would be missed, then waited for in vain.
+        """
+        connection = await streaming.connect(self.place.nats_url)
         try:
-            await watch.wait(await watch.mark())
+            rest = await wait_for_rest(self.place.urls, connection, APPLIED_SECONDS_MAX)
         finally:
-            await watch.close()
+            await connection.close()
+        if not rest.reached:
+            raise Failure(rest.words())
 
     async def still(self) -> Mark:
         """How many events there are, once there come no more for a moment."""

@@ -11,7 +11,11 @@ from tests.contention.market import Market, open_market
 from tests.kit.local import Databases
 
 
-@pytest.fixture(scope="session", params=[1, 3], ids=["one-shard", "three-shards"])
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(1, marks=pytest.mark.full), 3],
+    ids=["one-shard", "three-shards"],
+)
 async def market(
     request: Any, postgres: Postgres, databases: Databases
 ) -> AsyncIterator[Market]:

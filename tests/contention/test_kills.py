@@ -30,7 +30,7 @@ WAYS: dict[str, tuple[tuple[int, ...], str, bool]] = {
 }
 """Way → pieces of each line, the token, and whether it is cancelled then."""
 
-FAST = {("payments", "cancelled", 1, "after"), ("inventory", "cancelled", 1, "before")}
+FAST = {("payments", "cancelled", 1, "after")}
 
 
 WALKS = [

@@ -59,6 +59,7 @@ def test_each_product_has_a_picture_of_its_own_that_stays_the_same() -> None:
         assert first.size == (640, 640)
 
 
+@pytest.mark.full
 async def test_a_demo_killed_half_way_is_finished_and_never_loaded_twice(
     shop, settings
 ) -> None:

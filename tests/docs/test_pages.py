@@ -25,6 +25,7 @@ def test_no_made_page_is_stale() -> None:
     assert stale(ROOT) == [], "run ./scripts/reference"
 
 
+@pytest.mark.full
 def test_a_changed_page_is_said_to_be_stale_and_is_written_again(
     tmp_path: Path,
 ) -> None:

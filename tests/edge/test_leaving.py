@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bus.messaging import NoteReport
 from tests.edge.front import CARD, Front, Person, order
 from tests.files.samples import PDF, picture
@@ -155,6 +157,7 @@ async def shopping(front: Front, me: Person, admin: Person) -> str:
     return place
 
 
+@pytest.mark.full
 async def test_who_leaves_is_found_nowhere_and_the_books_are_the_same(
     front: Front,
 ) -> None:

@@ -300,6 +300,7 @@ def test_a_proxy_before_it_has_its_word_only_if_it_is_trusted(
     assert body == told
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not serving.has_haproxy(), reason="no HAProxy for this machine")
 @pytest.mark.usefixtures("replica")
 def test_a_stream_lives_by_its_comments_and_nothing_is_held_back(

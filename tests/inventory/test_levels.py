@@ -42,6 +42,7 @@ async def buy(s, quantity: int, sku: str = "A"):
     return order_id
 
 
+@pytest.mark.full
 async def test_a_fall_is_told_once_and_again_only_after_a_refill(shop) -> None:
     async with shop("inventory") as s:
         await counted(s, "A", 10)

@@ -231,7 +231,11 @@ async def walk_transfer(s, skus: list[str], wanted: int, *, after: bool) -> int:
     return await walk(s, act, check, after=after, commits_max=COMMITS_MAX)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(False, marks=pytest.mark.full), True],
+    ids=["before", "after"],
+)
 async def test_a_transfer_survives_a_kill_between_any_two_steps(shop, after) -> None:
     async with shop("inventory") as s:
         assert await walk_transfer(s, ["A", "B"], 3, after=after) >= 4

@@ -117,6 +117,9 @@ class LocalShop:
             name: fakes[name] if name in fakes else domain_class(name) for name in urls
         }
         self.left: list[str] = []
+        self._connections: list[asyncpg.Connection] = []
+        self._readers: dict[str, asyncpg.Connection] = {}
+        self._reading = asyncio.Lock()
 
     def reach(self) -> Transport:
         """How one more process reaches the shards."""
@@ -191,11 +194,11 @@ class LocalShop:
 
     async def rows(self, name: str, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What a statement answers in a domain's database."""
-        connection = await asyncpg.connect(self.urls[name])
-        try:
-            return [dict(row) for row in await connection.fetch(sql, *values)]
-        finally:
-            await connection.close()
+        async with self._reading:
+            reader = self._readers.get(name)
+            if reader is None or reader.is_closed():
+                reader = self._readers[name] = await self.database(name)
+            return [dict(row) for row in await reader.fetch(sql, *values)]
 
     async def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """All told events of the domains, as CloudEvents, in each slot's order.
@@ -247,8 +250,6 @@ class LocalShop:
             if shard is not None:
                 await shard.stop()
 
-    _connections: list[asyncpg.Connection] = []
-
     async def _publish(self, rows: list[OutboxRow]) -> Published:
         if self.publish is not None:
             reply: Published = await self.publish(rows)
@@ -284,21 +285,17 @@ class Databases:
         from persistence.kit.migrations import migrate
 
         template = f"template_{domain}"
-        if (domain, 0) not in self._templates:
+        if (domain, 1) not in self._templates:
             await self._run(f"CREATE DATABASE {template}")
             await migrate(domain, self._at(template))
             await self._prepare(template)
-            self._templates.add((domain, 0))
+            self._templates.add((domain, 1))
+        if (domain, shards) not in self._templates:
+            await self._spread(template, shards)
+            self._templates.add((domain, shards))
         name = f"{domain}_{uuid4().hex[:10]}"
-        await self._run(
-            f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
-        )
-        url = self._at(name)
-        if shards > 1:
-            connection = await asyncpg.connect(url)
-            await fence.assign(connection, shards)
-            await connection.close()
-        return url
+        await self._copy(template if shards == 1 else f"{template}_{shards}", name)
+        return self._at(name)
 
     async def drop(self, url: str) -> None:
         """Remove a database that `fresh` made."""
@@ -310,6 +307,19 @@ class Databases:
         maker, self._maker = self._maker, None
         if maker is not None:
             await maker.close()
+
+    async def _copy(self, template: str, name: str) -> None:
+        await self._run(
+            f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"
+        )
+
+    async def _spread(self, template: str, shards: int) -> None:
+        """Make a template whose slots are of so many shards: not in every copy."""
+        spread = f"{template}_{shards}"
+        await self._copy(template, spread)
+        connection = await asyncpg.connect(self._at(spread))
+        await fence.assign(connection, shards)
+        await connection.close()
 
     async def _prepare(self, template: str) -> None:
         """Make the partitions of these days once, and not in every copy."""
@@ -345,7 +355,6 @@ async def local_shop(
     settings = (settings or Settings(bcrypt_rounds=4)).changed(shards_each=shards)
     urls = {name: await databases.fresh(name, shards) for name in domains}
     shop = LocalShop(urls, shards, settings, clock or Clock(), fakes or {}, standbys)
-    shop._connections = []
     try:
         await shop.start()
         yield shop

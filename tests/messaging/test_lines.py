@@ -19,6 +19,7 @@ async def view_of(shop: Any, message: Any) -> MessageView:
     return view
 
 
+@pytest.mark.full
 async def test_a_thousand_promotions_delay_neither_codes_nor_sms(shop: Any) -> None:
     server = Server()
     server.delay_seconds = SLOW_SECONDS

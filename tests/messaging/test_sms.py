@@ -170,6 +170,7 @@ async def test_an_sms_that_does_not_arrive_came_back_and_no_fact_has_the_number(
         assert "4917012345" not in kept
 
 
+@pytest.mark.full
 async def test_what_twilio_refuses_is_given_up_and_what_it_cannot_do_now_comes_again(
     shop: Any,
 ) -> None:

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from bus.kit.addressing import new_id
 from bus.kit.settings import Settings
 from bus.messaging import ListMailbox, SendEmail
@@ -119,6 +121,7 @@ async def test_of_who_is_gone_nothing_is_left_and_nothing_new_is_written(
         assert len((await s.ask(ListNotifications(user_id=bob))).items) == 1
 
 
+@pytest.mark.full
 async def test_mail_that_waits_for_its_next_try_is_not_sent_any_more(
     told_shop: Any,
 ) -> None:

@@ -71,7 +71,7 @@ async def test_a_confirmed_order_is_told_in_the_shop_and_by_mail(
         assert "$19.99" in mail.text
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.full), 3])
 async def test_an_event_tells_once_however_often_it_is_delivered(
     told_shop: Any, shards: int
 ) -> None:

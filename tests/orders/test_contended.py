@@ -14,7 +14,7 @@ DEADLOCKS = """SELECT deadlocks FROM pg_stat_database
                WHERE datname = current_database()"""
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [pytest.param(1, marks=pytest.mark.full), 3])
 async def test_the_last_piece_is_sold_once(shop, shards) -> None:
     async with selling(shop, shards=shards, A=1) as s:
         ends = await asyncio.gather(
@@ -28,6 +28,7 @@ async def test_the_last_piece_is_sold_once(shop, shards) -> None:
         assert await available(s, "A") == 0
 
 
+@pytest.mark.full
 async def test_two_orders_with_lines_in_opposite_order_do_not_deadlock(shop) -> None:
     stock = dict.fromkeys(SKUS, 40)
     async with selling(shop, shards=3, **stock) as s:

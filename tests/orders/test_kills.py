@@ -117,7 +117,11 @@ async def buy(s, token: str, pieces: int, *, cancel: bool) -> None:
         assert refused <= {"order-in-progress"}
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(False, marks=pytest.mark.full), True],
+    ids=["before", "after"],
+)
 @pytest.mark.parametrize(
     ("token", "pieces", "cancel"),
     [

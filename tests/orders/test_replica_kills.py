@@ -80,6 +80,7 @@ async def test_a_cart_that_confirms_a_row_survives_a_kill(shop: Any) -> None:
         assert len(FakeCatalogue.asked) >= 2
 
 
+@pytest.mark.full
 async def test_the_replica_says_what_products_says(shop: Any) -> None:
     """After every kind of edit, over two shards, by the events that are told of it."""
     async with shop("orders", "products", "inventory", shards=2) as s:

@@ -268,6 +268,7 @@ async def test_an_attempt_that_nobody_waits_for_is_settled_by_its_timer(
         assert len(await bank.ledger(asked.order_id)) == 1
 
 
+@pytest.mark.full
 async def test_slow_charges_delay_no_fresh_ones(shop, bank) -> None:
     async with shop("payments", settings=settings_for(bank)) as s:
         slow = [asyncio.create_task(s.ask(charge("tok_slow_3000"))) for _ in range(64)]

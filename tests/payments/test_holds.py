@@ -119,7 +119,7 @@ async def test_of_a_capture_and_a_void_exactly_one_wins(shop, bank, shards) -> N
         async def at_rest() -> bool:
             return not await timers(s)
 
-        await until(at_rest, 15)
+        await until(at_rest)
         for order_id in orders:
             status, captured, refunded = await at_the_bank(bank, order_id)
             view = await s.ask(GetPayment(payment_id=payment_id_of(order_id)))

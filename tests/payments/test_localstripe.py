@@ -53,7 +53,7 @@ async def url(process):
         except aiohttp.ClientError:
             return False
 
-    await until(answers, 20)
+    await until(answers)
     return process
 
 

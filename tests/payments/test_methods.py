@@ -206,6 +206,7 @@ async def sealed_attempts(s: Any) -> list[str]:
     return [row["sealed"] for row in await s.rows("payments", sql)]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("hasty")
 async def test_an_old_key_can_be_dropped_once_all_is_sealed_anew(shop, bank) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -226,7 +227,7 @@ async def test_an_old_key_can_be_dropped_once_all_is_sealed_anew(shop, bank) -> 
             anew = {row["sealed_by"] for row in rows} == {Vault(new).mark}
             return anew and not Vault(new).is_stale(sealed)
 
-        await until(resealed, 15)
+        await until(resealed)
         await restarted(s, new)
         for person in people:
             (kept,) = (await s.ask(ListMethods(user_id=person))).items

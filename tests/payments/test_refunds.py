@@ -145,7 +145,7 @@ async def test_a_shard_killed_during_a_refund_gives_back_once(
             payment = await s.ask(GetPayment(payment_id=payment_id))
             return bool(payment.status == "REFUNDED")
 
-        await until(back, 15)
+        await until(back)
         assert await refunded_at_the_bank(bank, order_id) == 1000
         await books(s)
 

@@ -224,7 +224,7 @@ async def test_a_cancel_while_the_capture_is_not_known_keeps_no_money(
         async def back() -> bool:
             return await at_the_bank(bank, order_id) == ("succeeded", 2000, 2000)
 
-        await until(back, 15)
+        await until(back)
         assert (await seen(s, order_id))[0] == "CANCELLED"
         assert await stock(s) == (100, 0)
 
@@ -253,7 +253,7 @@ async def test_of_a_cancel_and_a_shipment_exactly_one_happens(
             sql = "SELECT name FROM due WHERE name ~ '^(attempt|refund):'"
             return not await s.rows("payments", sql)
 
-        await until(at_rest, 15)
+        await until(at_rest)
         for order_id in orders:
             status, _ = await seen(s, order_id)
             _, captured, refunded = await at_the_bank(bank, order_id)
@@ -264,6 +264,7 @@ async def test_of_a_cancel_and_a_shipment_exactly_one_happens(
         await books(s)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("hasty")
 async def test_money_taken_without_an_order_goes_back(shop, bank) -> None:
     reset()
@@ -281,7 +282,7 @@ async def test_money_taken_without_an_order_goes_back(shop, bank) -> None:
             found = await at_the_bank(bank, answer.order_id)
             return found == ("succeeded", 1000, 1000)
 
-        await until(back, 15)
+        await until(back)
         assert (await seen(s, answer.order_id))[0] == "CANCELLED"
         assert await stock(s) == (5, 0)
         await books(s)

@@ -113,7 +113,7 @@ async def test_a_lost_webhook_is_made_up_for_by_asking(shop, bank) -> None:
             view = await s.ask(GetPayment(payment_id=result.payment_id))
             return bool(view.status == "SUCCEEDED")
 
-        await until(done, 12)
+        await until(done)
         await books(s)
 
 

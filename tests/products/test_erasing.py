@@ -82,7 +82,11 @@ async def erased_through_a_kill(s: Any, at: int, *, after: bool) -> bool:
     return reached
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(False, marks=pytest.mark.full), True],
+    ids=["before", "after"],
+)
 async def test_a_kill_between_any_two_commits_forgets_all_the_same(shop, after) -> None:
     for at in range(1, COMMITS_MAX):
         async with shop("products") as s:

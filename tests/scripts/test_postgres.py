@@ -80,6 +80,7 @@ async def test_a_restart_keeps_the_data(home: Path) -> None:
         assert server.running() is None
 
 
+@pytest.mark.full
 async def test_a_killed_server_and_a_foreign_pid_do_not_prevent_the_next_start(
     home: Path,
 ) -> None:
@@ -129,6 +130,7 @@ async def test_a_session_that_outlives_a_killed_server_is_ended_before_the_next_
         server.stop()
 
 
+@pytest.mark.full
 def test_a_second_server_on_the_same_data_is_refused(home: Path) -> None:
     server = Postgres(home, free_port())
     server.start()
@@ -154,6 +156,7 @@ def test_a_server_ends_with_the_process_that_started_it(home: Path) -> None:
     server.stop()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another")
 def test_data_under_a_private_folder_lives_in_the_state_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path

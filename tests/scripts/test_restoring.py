@@ -39,6 +39,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
+@pytest.mark.full
 async def test_a_cluster_comes_back_with_all_that_was_committed_before_its_point(
     home: Path,
 ) -> None:

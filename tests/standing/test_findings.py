@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from actors.auditing.effects import EVENTS_MAX, Events
 from actors.auditing.findings import KEPT_MAX, Findings
 from actors.auditing.standing import alert_id, alert_of
@@ -109,6 +111,7 @@ def test_no_more_keys_wait_than_may() -> None:
     assert waiting.lost == 2
 
 
+@pytest.mark.full
 def test_no_more_events_are_known_than_may() -> None:
     events, ids = Events(), [new_id() for _ in range(EVENTS_MAX + 2)]
     orders = [str(new_id()) for _ in range(2)]
