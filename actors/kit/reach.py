@@ -72,7 +72,10 @@ class RayTransport:
         ray.kill(handle, no_restart=False)
 
     async def is_dead(self, address: Address) -> bool:
-        """Whether Ray says that a shard's process has died; it starts it again."""
+        """Whether a shard's process has died, or says that it has let go.
+
+        Ray starts another one.
+        """
         try:
             handle = await self._handle(str(address))
             async with asyncio.timeout(DEATH_SECONDS_MAX):
@@ -81,6 +84,10 @@ class RayTransport:
             return False  # not made yet, or slow, or ended for good
         except RayActorError:
             return True
+        except RayTaskError as error:
+            if isinstance(error.cause, ShardGone):
+                return True
+            raise
         return False
 
     async def publish(self, bridge: str, rows: list[OutboxRow]) -> Published:

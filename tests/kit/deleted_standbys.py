@@ -3,6 +3,7 @@
 from tests.kit.deleted_lines import RECEPTION, Deletion
 
 STANDBY, ADOPTING = "actors/kit/standby.py", "actors/kit/adopting.py"
+HELD, TENURE = "actors/kit/held.py", "actors/kit/tenure.py"
 TEST = "test_standby.py::"
 
 STANDBYS = [
@@ -20,7 +21,7 @@ STANDBYS = [
     ),
     Deletion(
         ADOPTING,
-        "if not await self._report(address):",
+        "if not await self.report(address):",
         "if True:",
         f"{TEST}test_what_was_under_way_at_the_death_acts_once[before]",
     ),
@@ -43,8 +44,8 @@ STANDBYS = [
         f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
     ),
     Deletion(
-        STANDBY,
-        "await asyncio.wait(held.receiving, timeout=DRAIN_SECONDS_MAX)",
+        HELD,
+        "await asyncio.wait(self.receiving, timeout=DRAIN_SECONDS_MAX)",
         "pass",
         f"{TEST}test_a_shard_is_handed_back_without_a_break",
     ),
@@ -55,14 +56,14 @@ STANDBYS = [
         f"{TEST}test_a_shard_is_handed_back_without_a_break",
     ),
     Deletion(
-        STANDBY,
+        HELD,
         "            call.cancel()",
         "            pass",
         f"{TEST}test_a_process_goes_on_where_its_shard_is_handed_back",
     ),
     Deletion(
         STANDBY,
-        " or self._was_handed_back(address)",
+        " and not self._was_handed_back(address)",
         "",
         f"{TEST}test_a_late_report_takes_nothing_away",
     ),
@@ -86,7 +87,7 @@ STANDBYS = [
     ),
     Deletion(
         STANDBY,
-        "len(self._held) >= ADOPTED_MAX or ",
+        "len(self._held) < ADOPTED_MAX and ",
         "",
         f"{TEST}test_a_standby_that_is_full_takes_no_more",
     ),
