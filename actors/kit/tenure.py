@@ -103,7 +103,7 @@ class Tenure:
         began_at = self._clock.monotonic()
         try:
             await self._adopting.hand_back(self._address)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - else nobody would take over
             self._log.error("not-handed-back", shard=str(self._address), exc_info=error)
         await self.shard.start()
         self._say("taken-over", began_at)
