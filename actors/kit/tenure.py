@@ -143,6 +143,8 @@ class Tenure:
         try:
             async with asyncio.timeout(STOP_SECONDS_MAX):
                 await self.shard.stop()
+        except TimeoutError:
+            self._log.warning("not-ended-in-time", shard=str(self._address))
         except Exception as error:  # noqa: BLE001 - the standby must take over
             self._log.error("not-ended", shard=str(self._address), exc_info=error)
 

@@ -117,3 +117,100 @@ STANDBYS = [
         f"{TEST}test_a_frozen_standby_does_not_hold_up_a_start",
     ),
 ]
+
+HANDING = "test_handing_over.py::"
+
+HANDINGS = [
+    Deletion(
+        TENURE,
+        "            self._gone = True\n            adopted",
+        "            adopted",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._stop()",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "self._held.closing = True",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._adopting.hand_back(self._address)",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._held.drain()",
+        "pass",
+        f"{HANDING}test_what_was_begun_is_answered_and_the_rest_waits",
+    ),
+    Deletion(
+        TENURE,
+        "await self._given.wait()",
+        "pass",
+        f"{HANDING}test_what_was_begun_is_answered_and_the_rest_waits",
+    ),
+    Deletion(
+        TENURE,
+        "self._held.cut()",
+        "pass",
+        f"{HANDING}test_a_process_goes_on_where_its_shard_is_handed_over",
+    ),
+    Deletion(
+        TENURE,
+        "if not await self._adopting.is_ready(self._address):",
+        "if False:",
+        f"{HANDING}test_where_no_standby_has_room_nothing_changes",
+    ),
+    Deletion(
+        TENURE,
+        "if self._handing is None or (",
+        "if self._held or (",
+        f"{HANDING}test_who_asks_twice_hears_of_one_handing_over",
+    ),
+    Deletion(
+        TENURE,
+        "self._end()",
+        "pass",
+        f"{HANDING}test_a_process_that_nobody_renews_ends_by_itself",
+    ),
+    Deletion(
+        TENURE,
+        "self._ending = asyncio.ensure_future(self._end_in_time())",
+        "pass",
+        f"{HANDING}test_a_standby_that_dies_in_the_middle_loses_nothing[1]",
+    ),
+    Deletion(
+        TENURE,
+        "        finally:\n            self._gone = True\n"
+        "            self._given.set()\n",
+        "        except ZeroDivisionError:\n            pass\n"
+        "        if adopted:\n            self._given.set()\n",
+        f"{HANDING}test_a_standby_that_dies_in_the_middle_loses_nothing[1]",
+    ),
+    Deletion(
+        TENURE,
+        "async with asyncio.timeout(STOP_SECONDS_MAX):",
+        "if True:",
+        f"{HANDING}test_a_process_that_cannot_end_is_fenced",
+    ),
+    Deletion(
+        STANDBY,
+        "while self._held and ",
+        "while False and ",
+        f"{HANDING}test_a_standby_is_renewed_when_it_holds_nothing",
+    ),
+    Deletion(
+        STANDBY,
+        " and self._clock.monotonic() < until:",
+        ":",
+        f"{HANDING}test_a_standby_is_renewed_when_it_holds_nothing",
+    ),
+]
