@@ -189,11 +189,9 @@ HANDINGS = [
     ),
     Deletion(
         TENURE,
-        "        finally:\n            self._gone = True\n"
-        "            self._given.set()\n",
-        "        except ZeroDivisionError:\n            pass\n"
-        "        if adopted:\n            self._given.set()\n",
-        f"{HANDING}test_a_standby_that_dies_in_the_middle_loses_nothing[1]",
+        "self._given.set()",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
     ),
     Deletion(
         TENURE,

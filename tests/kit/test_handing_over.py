@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.kit import held, lane, standby, tenure
+from actors.kit import held, lane, reception, standby, tenure
 from actors.kit.lane import Address, ShardGone
 from bus.kit.addressing import new_id
 from tests.kit.faults import caller, check_outbox, journal, names, until
@@ -103,8 +103,11 @@ async def test_what_was_begun_is_answered_and_the_rest_waits(toys: Any) -> None:
         assert sorted(await journal(s)) == sorted([(one, "stalled"), (two, "note")])
 
 
-async def test_a_process_goes_on_where_its_shard_is_handed_over(toys: Any) -> None:
+async def test_a_process_goes_on_where_its_shard_is_handed_over(
+    toys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Guards tenure.py: `self._held.cut()`: who waits for its answer asks again."""
+    monkeypatch.setattr(reception, "COLLECT_SECONDS", 60.0)
     async with toys(standbys=1) as s:
         name = names(0)[0]
         gate = close_gate("errand:1")
