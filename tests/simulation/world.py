@@ -138,7 +138,6 @@ class World:
                     *(address, process.shard, adopting),
                     end=lambda: self.loop.world.later(0, self.kill, process),
                     log=Log(self, name),
-                    clock=Clock(),
                 )
             process.made.set()
             await process.owner.start()
