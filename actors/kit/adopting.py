@@ -68,8 +68,20 @@ class Adopting:
         except ShardEnded:
             raise
         except ShardGone:
-            if not await self._report(address):
+            if not await self.report(address):
                 raise
+
+    async def report(self, address: Address) -> bool:
+        """Say that a shard is dead; whether a standby has adopted it."""
+        number = await self._first(address, "adopt")
+        if number is None:
+            return False
+        self._ways[address] = number
+        return True
+
+    async def is_ready(self, address: Address) -> bool:
+        """Whether a standby would adopt the shard, if it were reported now."""
+        return await self._first(address, "has_room") is not None
 
     async def replace(self, address: Address) -> None:
         """Kill who is silent: the shard's process, or the standby in its place."""
@@ -121,21 +133,20 @@ class Adopting:
         except TimeoutError:
             return True
 
-    async def _report(self, address: Address) -> bool:
-        """Say that a shard is dead; whether a standby has adopted it."""
+    async def _first(self, address: Address, method: str) -> int | None:
+        """The first standby that answers yes; None too where one is only slow."""
         for number in self._order(address):
             try:
                 async with asyncio.timeout(ADOPT_SECONDS_MAX):
-                    adopted = await self._standbys.ask(number, "adopt", address)
+                    said = await self._standbys.ask(number, method, address)
             except ShardGone:
                 continue
             except TimeoutError:
                 await self._look_after(number)
-                return False
-            if adopted:
-                self._ways[address] = number
-                return True
-        return False
+                return None
+            if said:
+                return number
+        return None
 
     async def _look_after(self, number: int) -> None:
         """One that stays silent is of no use to anybody, and nobody else looks."""

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
 
 from actors import DOMAINS
 from actors.kit.auditor import make_auditor
@@ -23,6 +22,7 @@ from actors.kit.reach import (
 )
 from actors.kit.relay import Published
 from actors.kit.standby_actor import StandbyActor
+from actors.kit.tenure import Tenure
 from bus.kit import logs, memory, telemetry
 from bus.kit.bridge import Bridge
 from bus.kit.messages import decode, encode
@@ -34,7 +34,6 @@ from persistence.kit.migrations import migrate
 from persistence.kit.outbox import OutboxRow
 
 START_SECONDS_MAX = 180.0
-RENEW_POLL_SECONDS = 0.1
 STOP_SECONDS_MAX = 5.0
 
 log = logs.get("pool")
@@ -54,52 +53,39 @@ class ShardActor:
         self._shard, self._asker = make_shard(
             settings, self._address, self._reach, self._adopting, self._leave
         )
+        domain_class(name).warm()  # before it is handed its keys, not after
+        self._tenure = Tenure(
+            self._address, self._shard, self._adopting, end=_end_process, log=log
+        )
         memory.settle()
         give_way(settings.pool_nice)
-        self._starting: asyncio.Task[None] | None = None
         self._myself = ray.get_runtime_context().current_actor
         self._myself.start.remote()
 
     async def start(self) -> None:
         """Take over, once; asks that come before wait for it."""
-        await asyncio.shield(self._begin())
-
-    def _begin(self) -> asyncio.Task[None]:
-        """Whoever calls first begins: Ray loses our own call if it comes too early.
-
-        What an actor sends itself from its constructor is refused while Ray still
-        counts it as restarting.
-        """
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(self._take_over())
-        return self._starting
-
-    async def _take_over(self) -> None:
-        try:
-            await self._adopting.hand_back(self._address)
-        except Exception as error:
-            log.error("not-handed-back", shard=str(self._address), exc_info=error)
-        await self._shard.start()
+        await self._tenure.start()
 
     async def receive(self, envelope: bytes) -> bytes:
         """Run an envelope of messages."""
-        self._begin()
-        return await self._shard.receive(envelope)
+        return await self._tenure.receive(envelope)
 
     async def collect(self, lane: str) -> bytes:
         """Wait for the tickets of a lane."""
-        return await self._shard.collect(lane)
+        return await self._tenure.collect(lane)
 
     async def look(self) -> list[int]:
         """See at once which slots are the shard's; they."""
-        self._begin()
-        return await self._shard.look()
+        return await self._tenure.look()
+
+    async def hand_over(self) -> float | None:
+        """Have a standby answer, for this process is about to be renewed."""
+        return await self._tenure.hand_over()
 
     async def health(self) -> bytes:
         """What the shard counts, and whether its database answers."""
-        self._begin()
         calls = {"calls_total": self._reach.calls_total}
-        return encode(await self._shard.health() | calls)
+        return encode(await self._tenure.health() | calls)
 
     @ray.method(concurrency_group="control")
     async def measures(self) -> bytes:
@@ -109,7 +95,7 @@ class ShardActor:
     @ray.method(concurrency_group="control")
     async def ping(self) -> bytes:
         """Answered apart from all work, for as long as the process is not frozen."""
-        return b""
+        return await self._tenure.ping()
 
     @ray.method(concurrency_group="control")
     async def pid(self) -> int:
@@ -131,8 +117,13 @@ class ShardActor:
         handed back what is ours.
         """
         if await self._adopting.is_adopted(self._address):
-            os.kill(os.getpid(), signal.SIGKILL)
+            _end_process()
         self._myself.depart.remote()
+
+
+def _end_process() -> None:
+    """End as if it had been killed: Ray starts it again."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @ray.remote(concurrency_groups={"control": 8})  # type: ignore[call-overload]
@@ -312,34 +303,6 @@ async def end(domain: str, numbers: range) -> None:
         if owned:
             raise Unavailable(f"{name} owns slots")
         await asyncio.to_thread(_end, name)
-
-
-async def renew(name: str) -> None:
-    """Give a shard or a bridge a new process; returns when that has taken over.
-
-    It runs the code as it is on the disk now. Whoever asks meanwhile waits in a lane,
-    and what was unanswered is sent again with its id: it acts once. Raises
-    TimeoutError when the new process does not take over in time.
-    """
-    handle: Any = await asyncio.to_thread(ray.get_actor, name, NAMESPACE)
-    before = await handle.pid.remote()
-    ray.kill(handle, no_restart=False)
-    async with asyncio.timeout(START_SECONDS_MAX):
-        pid = before
-        while pid in (before, None):
-            await asyncio.sleep(RENEW_POLL_SECONDS)
-            pid = await _pid_of(handle)
-        await handle.start.remote()
-
-
-async def _pid_of(handle: Any) -> int | None:
-    """The actor's process; None while it is being started."""
-    try:
-        pid: int = await handle.pid.remote()
-    except RayActorError as error:
-        log.info("being-started", reason=type(error).__name__)
-        return None
-    return pid
 
 
 async def stop(settings: Settings) -> None:

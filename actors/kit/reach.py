@@ -72,11 +72,18 @@ class RayTransport:
         ray.kill(handle, no_restart=False)
 
     async def is_dead(self, address: Address) -> bool:
-        """Whether Ray says that a shard's process has died; it starts it again."""
+        """Whether a shard's process has died, or says that its shard has gone.
+
+        Ray starts it again where it has died.
+        """
         try:
             handle = await self._handle(str(address))
             async with asyncio.timeout(DEATH_SECONDS_MAX):
                 await handle.ping.remote()
+        except RayTaskError as error:  # the first: it is of its cause's class, too
+            if isinstance(error.cause, ShardGone):
+                return True
+            raise
         except (ShardGone, TimeoutError, ActorDiedError):
             return False  # not made yet, or slow, or ended for good
         except RayActorError:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from actors.kit.clock import Clock
+from actors.kit.held import Held
 from actors.kit.lane import Address, ShardGone
 from actors.kit.shard import Shard
 from bus.kit import families
@@ -12,7 +13,7 @@ from bus.kit.metrics import Meters, Sample
 
 ADOPTED_MAX = 16
 BEGIN_SECONDS_MAX = 5.0
-DRAIN_SECONDS_MAX = 0.5
+IDLE_SECONDS_MAX = 30.0
 REST_SECONDS = 0.25
 WAKE_SECONDS = 0.1
 WAKE_SECONDS_MAX = 10.0
@@ -25,9 +26,10 @@ class Standby:
     """Adopts shards that are dead, and hands each back to its own process.
 
     `make` makes an incarnation of a shard, not started yet; `is_dead` says whether its
-    own process is known to have died. Wrong answers cost time and nothing else: which
-    incarnation may write is decided by the fence, here as anywhere. `wake` has a
-    shard's own process take over; it raises ShardGone while there is none.
+    own process is known to have died, or says itself that it has let go. Wrong answers
+    cost time and nothing else: which incarnation may write is decided by the fence,
+    here as anywhere. `wake` has a shard's own process take over; it raises ShardGone
+    while there is none.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Standby:
         """
         held = self._held.get(address)
         if held is None:
-            if len(self._held) >= ADOPTED_MAX or self._was_handed_back(address):
+            if not self._has_room(address):
                 return False
             held = self._held[address] = Adopted()
             held.beginning = asyncio.ensure_future(self._begin(address, held))
@@ -77,6 +79,20 @@ class Standby:
     async def health(self, address: Address) -> dict[str, Any]:
         """How a held shard is; raises ShardGone for one that is not held."""
         return await self._holding(address).shard.health()
+
+    async def has_room(self, address: Address) -> bool:
+        """Whether it would answer for this shard, if that had died."""
+        return address in self._held or self._has_room(address)
+
+    async def idle(self) -> bool:
+        """Wait until nothing is held, so that nobody misses this process; whether so.
+
+        What is held is handed back as soon as its own process is there.
+        """
+        until = self._clock.monotonic() + IDLE_SECONDS_MAX
+        while self._held and self._clock.monotonic() < until:
+            await self._clock.sleep(WAKE_SECONDS)
+        return not self._held
 
     def holds(self, address: Address) -> bool:
         """Whether it answers for this shard, or is about to."""
@@ -106,6 +122,9 @@ class Standby:
         if held is None or held.closing or not held.shard.ready.is_set():
             raise ShardGone(str(address))
         return held
+
+    def _has_room(self, address: Address) -> bool:
+        return len(self._held) < ADOPTED_MAX and not self._was_handed_back(address)
 
     def _was_handed_back(self, address: Address) -> bool:
         """A report that was long on its way is of a death that is over."""
@@ -165,13 +184,12 @@ class Standby:
         await asyncio.wait({held.beginning}, timeout=BEGIN_SECONDS_MAX)
         held.beginning.cancel()  # where the database does not answer it, either
         await asyncio.wait({held.beginning})
-        if held.receiving and not held.shard.left:
-            await asyncio.wait(held.receiving, timeout=DRAIN_SECONDS_MAX)
+        if held.made:
+            await held.drain()
         self._forget(address, held)
         if held.waking is not None:
             held.waking.cancel()
-        for call in [*held.receiving, *held.collecting]:
-            call.cancel()
+        held.cut()
         await self._close(address, held)
         self._log.info("handed-back", shard=str(address))
 
@@ -189,36 +207,17 @@ class Standby:
             self._log.error("not-ended", shard=str(address), exc_info=error)
 
 
-class Adopted:
-    """A shard that a standby holds, and the calls that it works on."""
+class Adopted(Held):
+    """A shard that a standby holds."""
 
-    shard: Shard
     beginning: "asyncio.Future[bool]"
 
     def __init__(self) -> None:
-        self.closing = False
+        super().__init__()
         self.ending: asyncio.Task[None] | None = None
         self.waking: asyncio.Task[None] | None = None
-        self.receiving: set[asyncio.Task[bytes]] = set()
-        self.collecting: set[asyncio.Task[bytes]] = set()
 
     @property
     def made(self) -> bool:
         """Whether there is an incarnation already."""
         return hasattr(self, "shard")
-
-    async def call(
-        self, beside: set[asyncio.Task[bytes]], work: Awaitable[bytes]
-    ) -> bytes:
-        """Wait for an answer; raises ShardGone when the shard ends before it."""
-        task = asyncio.ensure_future(work)
-        beside.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self.closing and task.cancelled():
-                raise ShardGone("it was handed back") from None
-            task.cancel()
-            raise
-        finally:
-            beside.discard(task)

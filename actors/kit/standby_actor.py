@@ -52,6 +52,14 @@ class StandbyActor:
         """Answer for a shard that is dead."""
         return await self._standby.adopt(Address.of(name))
 
+    async def has_room(self, name: str) -> bool:
+        """Whether it would answer for a shard."""
+        return await self._standby.has_room(Address.of(name))
+
+    async def idle(self) -> bool:
+        """Wait until nothing is held."""
+        return await self._standby.idle()
+
     async def receive(self, name: str, envelope: bytes) -> bytes:
         """Run an envelope of messages for a shard that is held."""
         return await self._standby.receive(Address.of(name), envelope)

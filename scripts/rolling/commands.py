@@ -44,9 +44,10 @@ Which = Annotated[Part, typer.Argument(help="Only the pools, or only the gateway
 def roll(part: Which = Part.ALL) -> None:
     """Migrate, then give every shard, bridge and replica a new process, one by one.
 
-    They run the code that lies on the disk now, and no request fails: asks wait for
-    the new shard and are sent again; a replica goes when its successor is ready. Safe
-    to repeat, also after it was killed: what was renewed is renewed again.
+    They run the code that lies on the disk now, and no request fails: a standby answers
+    for a shard until its new process is there, and what was unanswered is sent again; a
+    replica goes when its successor is ready. Safe to repeat, also after it was killed:
+    what was renewed is renewed again.
     """
 
     async def work() -> None:
@@ -131,14 +132,17 @@ async def _migrate(settings: Settings) -> None:
 
 async def _roll_pools(settings: Settings) -> None:
     from actors.kit import pool  # noqa: PLC0415 - it brings Ray
+    from actors.kit.renewing import renew  # noqa: PLC0415 - the same
 
+    # Standbys are the first, so that there is one for every shard after them.
     names = pool.attend(settings)  # the release before may have had none
     names += [f"{name}/{n}" for name in DOMAINS for n in range(settings.shards(name))]
     names += [f"bridge/{n}" for n in range(settings.bridges)]
     for name in names:
         began_at = time.monotonic()
-        await pool.renew(name)
-        print(f"{name:20} {time.monotonic() - began_at:.1f} s", flush=True)
+        away = await renew(name, standbys=settings.standbys > 0)
+        said = "" if away is None else f", handed over in {away:.3f} s"
+        print(f"{name:20} {time.monotonic() - began_at:.1f} s{said}", flush=True)
 
 
 async def _roll_gateway(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from tests.kit.deleted_lines import RECEPTION, Deletion
 
 STANDBY, ADOPTING = "actors/kit/standby.py", "actors/kit/adopting.py"
+HELD, TENURE = "actors/kit/held.py", "actors/kit/tenure.py"
 TEST = "test_standby.py::"
 
 STANDBYS = [
@@ -20,7 +21,7 @@ STANDBYS = [
     ),
     Deletion(
         ADOPTING,
-        "if not await self._report(address):",
+        "if not await self.report(address):",
         "if True:",
         f"{TEST}test_what_was_under_way_at_the_death_acts_once[before]",
     ),
@@ -43,8 +44,8 @@ STANDBYS = [
         f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
     ),
     Deletion(
-        STANDBY,
-        "await asyncio.wait(held.receiving, timeout=DRAIN_SECONDS_MAX)",
+        HELD,
+        "await asyncio.wait(self.receiving, timeout=DRAIN_SECONDS_MAX)",
         "pass",
         f"{TEST}test_a_shard_is_handed_back_without_a_break",
     ),
@@ -55,14 +56,14 @@ STANDBYS = [
         f"{TEST}test_a_shard_is_handed_back_without_a_break",
     ),
     Deletion(
-        STANDBY,
+        HELD,
         "            call.cancel()",
         "            pass",
         f"{TEST}test_a_process_goes_on_where_its_shard_is_handed_back",
     ),
     Deletion(
         STANDBY,
-        " or self._was_handed_back(address)",
+        " and not self._was_handed_back(address)",
         "",
         f"{TEST}test_a_late_report_takes_nothing_away",
     ),
@@ -86,7 +87,7 @@ STANDBYS = [
     ),
     Deletion(
         STANDBY,
-        "len(self._held) >= ADOPTED_MAX or ",
+        "len(self._held) < ADOPTED_MAX and ",
         "",
         f"{TEST}test_a_standby_that_is_full_takes_no_more",
     ),
@@ -114,5 +115,100 @@ STANDBYS = [
         "            if await self._is_silent(number):\n                break\n",
         "",
         f"{TEST}test_a_frozen_standby_does_not_hold_up_a_start",
+    ),
+]
+
+HANDING = "test_handing_over.py::"
+
+HANDINGS = [
+    Deletion(
+        TENURE,
+        "            self._gone = True\n            adopted",
+        "            adopted",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._stop()",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "self._held.closing = True",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._adopting.hand_back(self._address)",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "await self._held.drain()",
+        "pass",
+        f"{HANDING}test_what_was_begun_is_answered_and_the_rest_waits",
+    ),
+    Deletion(
+        TENURE,
+        "await self._given.wait()",
+        "pass",
+        f"{HANDING}test_what_was_begun_is_answered_and_the_rest_waits",
+    ),
+    Deletion(
+        TENURE,
+        "self._held.cut()",
+        "pass",
+        f"{HANDING}test_a_process_goes_on_where_its_shard_is_handed_over",
+    ),
+    Deletion(
+        TENURE,
+        "if not await self._adopting.is_ready(self._address):",
+        "if False:",
+        f"{HANDING}test_where_no_standby_has_room_nothing_changes",
+    ),
+    Deletion(
+        TENURE,
+        "if self._handing is None or (",
+        "if self._held or (",
+        f"{HANDING}test_who_asks_twice_hears_of_one_handing_over",
+    ),
+    Deletion(
+        TENURE,
+        "self._end()",
+        "pass",
+        f"{HANDING}test_a_process_that_nobody_renews_ends_by_itself",
+    ),
+    Deletion(
+        TENURE,
+        "self._ending = asyncio.ensure_future(self._end_in_time())",
+        "pass",
+        f"{HANDING}test_a_standby_that_dies_in_the_middle_loses_nothing[1]",
+    ),
+    Deletion(
+        TENURE,
+        "self._given.set()",
+        "pass",
+        f"{HANDING}test_a_shard_is_handed_over_and_comes_back_under_load",
+    ),
+    Deletion(
+        TENURE,
+        "async with asyncio.timeout(STOP_SECONDS_MAX):",
+        "if True:",
+        f"{HANDING}test_a_process_that_cannot_end_is_fenced",
+    ),
+    Deletion(
+        STANDBY,
+        "while self._held and ",
+        "while False and ",
+        f"{HANDING}test_a_standby_is_renewed_when_it_holds_nothing",
+    ),
+    Deletion(
+        STANDBY,
+        " and self._clock.monotonic() < until:",
+        ":",
+        f"{HANDING}test_a_standby_is_renewed_when_it_holds_nothing",
     ),
 ]

@@ -53,6 +53,7 @@ TABLE: list[Deletion] = [
     *deleted_ways.FACTS,
     *deleted_answers.ANSWERS,
     *deleted_standbys.STANDBYS,
+    *deleted_standbys.HANDINGS,
     *deleted_starts.STARTS,
 ]
 

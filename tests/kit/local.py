@@ -20,6 +20,7 @@ from actors.kit.domain import Domain
 from actors.kit.lane import Address, ShardEnded, ShardGone, Transport
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
+from actors.kit.tenure import Tenure
 from bus.kit.context import CURRENT, NONE
 from bus.kit.messages import MESSAGE_TYPES
 from bus.kit.settings import Settings
@@ -42,6 +43,7 @@ class LocalTransport:
 
     def __init__(self) -> None:
         self.shards: dict[tuple[str, int], Shard | None] = {}
+        self.tenures: dict[tuple[str, int], Tenure] = {}
         self.frozen: dict[tuple[str, int], asyncio.Event] = {}
         self.replaced: list[str] = []
         self.on_replace: Callable[[Address], Any] | None = None
@@ -49,15 +51,22 @@ class LocalTransport:
 
     async def receive(self, address: Address, envelope: bytes) -> bytes:
         self.receives += 1
-        return await self._call(address, lambda shard: shard.receive(envelope))
+        return await self._call(address, lambda one: one.receive(envelope))
 
     async def collect(self, address: Address, lane: str) -> bytes:
-        return await self._call(address, lambda shard: shard.collect(lane))
+        return await self._call(address, lambda one: one.collect(lane))
 
     async def ping(self, address: Address) -> None:
-        self._find(address)
+        one = self._process(address)
         if address in self.frozen:
             await self.frozen[address].wait()
+        if isinstance(one, Tenure):
+            await one.ping()
+
+    async def hand_over(self, address: Address) -> float | None:
+        """What a command that renews the shard calls."""
+        self._find(address)
+        return await self.tenures[address].hand_over()
 
     async def replace(self, address: Address) -> None:
         self.replaced.append(str(address))
@@ -72,11 +81,16 @@ class LocalTransport:
             raise ShardGone(str(address))
         return shard
 
-    async def _call(self, address: Address, call: Callable[[Shard], Any]) -> bytes:
+    def _process(self, address: Address) -> Shard | Tenure:
+        """Who is called; a test may put a bare shard in its place."""
+        shard, tenure = self._find(address), self.tenures.get(address)
+        return tenure if tenure is not None and tenure.shard is shard else shard
+
+    async def _call(self, address: Address, call: Callable[[Any], Any]) -> bytes:
         shard = self._find(address)
         if address in self.frozen:
             await self.frozen[address].wait()
-        task = asyncio.ensure_future(call(shard))
+        task = asyncio.ensure_future(call(self._process(address)))
         while not task.done():
             await asyncio.wait({task}, timeout=0.02)
             if self.shards.get(address) is not shard:
@@ -120,6 +134,7 @@ class LocalShop:
         self._connections: list[asyncpg.Connection] = []
         self._readers: dict[str, asyncpg.Connection] = {}
         self._reading = asyncio.Lock()
+        self.ended: list[Address] = []
 
     def reach(self) -> Transport:
         """How one more process reaches the shards."""
@@ -138,6 +153,9 @@ class LocalShop:
                 for number in range(self.shard_count)
             )
         )
+        for standby in self.standbys.of:
+            assert standby is not None
+            standby._handed_back.clear()  # as if all had started long ago
 
     def make(self, name: str, number: int) -> Shard:
         """A new incarnation, not started and not reachable yet."""
@@ -162,14 +180,18 @@ class LocalShop:
 
     async def restart(self, name: str, number: int = 0) -> Shard:
         """Start a new incarnation that takes over and can be reached."""
-        shard = self.make(name, number)
-        if (
-            name,
-            number,
-        ) in self.transport.shards:  # else it is there for the first time
-            await self.adopting().hand_back(Address((name, number)))
-        await shard.start()
-        self.transport.shards[name, number] = shard
+        shard, address = self.make(name, number), Address((name, number))
+        tenure = Tenure(
+            address,
+            shard,
+            self.adopting(),
+            end=lambda: self.ended.append(address),
+            log=structlog.get_logger(name),
+            clock=self.clock,
+        )
+        await tenure.start()
+        self.transport.tenures[address] = tenure
+        self.transport.shards[address] = shard
         return shard
 
     def shard(self, name: str, number: int = 0) -> Shard:
@@ -246,6 +268,9 @@ class LocalShop:
         for connection in self._connections:
             await connection.close()
         await self.standbys.stop()
+        for tenure in self.transport.tenures.values():
+            if tenure._ending is not None:
+                tenure._ending.cancel()
         for shard in self.transport.shards.values():
             if shard is not None:
                 await shard.stop()

@@ -72,7 +72,15 @@ class LocalStandbys:
         shop = self._shop
 
         async def is_dead(address: Address) -> bool:
-            return shop.transport.shards.get(address, self) is None
+            if shop.transport.shards.get(address, self) is None:
+                return True
+            if address in shop.transport.frozen:
+                return False
+            try:
+                await shop.transport.ping(address)
+            except ShardGone:
+                return True
+            return False
 
         def make(address: Address, leave: Leave) -> Shard:
             shard = shop.make(*address)

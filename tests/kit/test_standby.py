@@ -55,7 +55,7 @@ async def test_a_dead_shard_is_adopted_once_by_whoever_reports_it(toys) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_what_was_under_way_at_the_death_acts_once(toys, after) -> None:
-    """Guards adopting.py: `if not await self._report(address):` in `ping`."""
+    """Guards adopting.py: `if not await self.report(address):` in `ping`."""
     async with toys(standbys=1) as s:
         one, two = names(0, 2)
         doom = Doom(s.shard("toy", 0), after=after)
@@ -100,7 +100,7 @@ async def test_one_that_was_taken_for_dead_commits_nothing_more(toys) -> None:
 
 
 async def test_a_shard_is_handed_back_without_a_break(toys) -> None:
-    """Guards standby.py: `await asyncio.wait(held.receiving, …)` in `_drain`.
+    """Guards held.py: `await asyncio.wait(self.receiving, …)` in `drain`.
 
     And adopting.py: `self._ways.pop(address, None)` in `_by`: the way back is found.
     """
@@ -128,7 +128,7 @@ async def test_a_shard_is_handed_back_without_a_break(toys) -> None:
 async def test_a_process_goes_on_where_its_shard_is_handed_back(
     toys, monkeypatch
 ) -> None:
-    """Guards standby.py: `call.cancel()`: who waits for its answer asks again."""
+    """Guards held.py: `call.cancel()`: who waits for its answer asks again."""
     monkeypatch.setattr(reception, "COLLECT_SECONDS", 60.0)
     async with toys(standbys=1) as s:
         name = names(0)[0]
@@ -158,7 +158,7 @@ async def test_the_shards_own_process_is_called_until_it_takes_over(toys) -> Non
 
 
 async def test_a_late_report_takes_nothing_away(toys) -> None:
-    """Guards standby.py: `or self._was_handed_back(address)`."""
+    """Guards standby.py: `and not self._was_handed_back(address)`."""
     async with toys(standbys=1) as s:
         await adopted(s)
         await s.restart("toy", 0)
@@ -180,7 +180,7 @@ async def test_a_shard_that_owns_nothing_is_not_adopted(toys) -> None:
 
 
 async def test_a_standby_that_is_full_takes_no_more(toys, monkeypatch) -> None:
-    """Guards standby.py: `len(self._held) >= ADOPTED_MAX`."""
+    """Guards standby.py: `len(self._held) < ADOPTED_MAX`."""
     monkeypatch.setattr(standby, "ADOPTED_MAX", 1)
     async with toys(standbys=1) as s:
         await adopted(s)
@@ -192,7 +192,7 @@ async def test_a_standby_that_is_full_takes_no_more(toys, monkeypatch) -> None:
 
 
 async def test_a_standby_that_dies_is_stood_in_for_by_the_next(toys) -> None:
-    """Guards adopting.py: `continue` in `_report`."""
+    """Guards adopting.py: `continue` in `_first`."""
     async with toys(standbys=2) as s:
         one, two = names(0, 2)
         await adopted(s)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from actors.kit.lane import Address, ShardGone
 from bus.kit.addressing import derived_id, new_id
 from bus.kit.messages import Command
 from bus.kit.refusals import Failed, Refusal, Unavailable, Unknown
 from tests.simulation.faults import FAULTS_SECONDS
 from tests.simulation.loop import Node
+from tests.simulation.processes import Transport
 from tests.simulation.running import Scene
 from tests.simulation.tally import (
     KINDS,
@@ -29,6 +31,9 @@ ASKS = 4
 KEYS = 5
 AGAIN_SECONDS = 0.3
 REMIND_SECONDS_MAX = 4.0
+ROLL_SECONDS_MAX = 3.0
+HAND_OVER_SECONDS_MAX = 2.0
+KILL_SHARE = 0.7
 
 
 @dataclass
@@ -172,9 +177,29 @@ class Counting(Scene):
 
 
 class Adopted(Counting):
-    """The same, where standbys answer for shards that have died."""
+    """The same, where standbys answer for shards that have died, or are renewed."""
 
     standbys = 2
+
+    def begin(self) -> None:
+        """Beside the callers somebody renews one shard after another."""
+        super().begin()
+        node = Node(self.world.loop, "roll")
+        self.asking.append(node.spawn(self._roll()))
+
+    async def _roll(self) -> None:
+        """Now and then it is killed before its last line, and begins anew."""
+        reach, world = Transport(self.world), self.world
+        while world.loop.time() < FAULTS_SECONDS:
+            await asyncio.sleep(self.chance.random() * ROLL_SECONDS_MAX)
+            address = Address(("tally", self.chance.randrange(self.shards)))
+            try:
+                async with asyncio.timeout(HAND_OVER_SECONDS_MAX):
+                    await reach.hand_over(address)
+            except (ShardGone, TimeoutError) as error:
+                world.note(f"roll heard {error!r}")
+            if self.chance.random() < KILL_SHARE:
+                await reach.replace(address)
 
 
 def _keys() -> list[str]:

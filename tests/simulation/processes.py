@@ -49,10 +49,16 @@ class Process:
         self.made = asyncio.Event()
         self.doom: Callable[[], None] | None = None
         self.shard: Any = None
+        self.tenure: Any = None
         self.bridge: Any = None
         self.standby: Any = None
         self.sessions: set[str] = set()
         self.starting: Any = None
+
+    @property
+    def owner(self) -> Any:
+        """Who takes messages for the shard."""
+        return self.shard if self.tenure is None else self.tenure
 
     @property
     def taken_over(self) -> bool:
@@ -69,20 +75,27 @@ class Transport:
     async def receive(self, address: Address, envelope: bytes) -> bytes:
         """Hand over an envelope; it may come twice, or its answer never."""
         data: bytes = await self._world.call(
-            str(address), lambda one: one.shard.receive(envelope), breaks=True
+            str(address), lambda one: one.owner.receive(envelope), breaks=True
         )
         return data
 
     async def collect(self, address: Address, lane: str) -> bytes:
         """Wait for tickets."""
         data: bytes = await self._world.call(
-            str(address), lambda one: one.shard.collect(lane)
+            str(address), lambda one: one.owner.collect(lane)
         )
         return data
 
     async def ping(self, address: Address) -> None:
         """Wait for a sign of life; a frozen one gives none."""
         await self._world.call(str(address), _pong)
+
+    async def hand_over(self, address: Address) -> float | None:
+        """What a command that renews a shard calls; it may be lost, or come twice."""
+        away: float | None = await self._world.call(
+            str(address), lambda one: one.tenure.hand_over(), breaks=True
+        )
+        return away
 
     async def replace(self, address: Address) -> None:
         """Have it killed."""
@@ -113,8 +126,8 @@ class Standbys:
         self._world.replace(f"standby/{number}")
 
 
-async def _pong(_: Process) -> bytes:
-    return b""
+async def _pong(one: Process) -> bytes:
+    return b"" if one.tenure is None else await one.tenure.ping()
 
 
 def _facts(facts: dict[str, Any]) -> str:

@@ -42,6 +42,11 @@ def test_a_few_seeds_of_orders_keep_every_promise() -> None:
     assert broken(Ordering, range(1000, 1001)) == {}
 
 
+def test_shards_are_handed_over_in_these_seeds() -> None:
+    lines = run(Adopted, 1000, tracing=True).lines
+    assert [line for line in lines if " says handed-over " in line] != []
+
+
 @pytest.mark.full
 @pytest.mark.timeout(1_800)
 def test_many_seeds_of_the_kit_keep_every_promise() -> None:

@@ -22,6 +22,7 @@ from actors.kit.lane import Transport as WayTo
 from actors.kit.relay import Published
 from actors.kit.shard import Shard
 from actors.kit.standby import Leave, Standby
+from actors.kit.tenure import Tenure
 from bus.kit.bridge import Bridge
 from bus.kit.settings import Settings
 from persistence.kit import fence
@@ -132,10 +133,14 @@ class World:
         async def start() -> None:
             name = process.node.name
             process.shard = self.make_shard(process, address, name, leave)
-            process.made.set()
             if self.standbys:
-                await adopting.hand_back(address)
-            await process.shard.start()
+                process.tenure = Tenure(
+                    *(address, process.shard, adopting),
+                    end=lambda: self.loop.world.later(0, self.kill, process),
+                    log=Log(self, name),
+                )
+            process.made.set()
+            await process.owner.start()
 
         process.starting = process.node.spawn(start())
 
