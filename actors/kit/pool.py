@@ -120,19 +120,14 @@ class ShardActor:
         """End in good order."""
         await self._shard.stop()
 
-    async def depart(self) -> None:
-        """End this process for good: Ray does not start it again."""
-        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
-
     async def _leave(self) -> None:
-        """A newer incarnation owns the slots: go, and do not come back.
+        """A newer incarnation owns the slots: end as if killed.
 
-        Where that is a standby, which took us for dead, Ray starts us again and we are
-        handed back what is ours.
+        Ray starts again whom it counts as the shard's process, and nobody else. So a
+        copy that was cut off stays away, and one that was fenced by a standby, or by
+        such a copy which nobody can reach, comes back and takes over.
         """
-        if await self._adopting.is_adopted(self._address):
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._myself.depart.remote()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @ray.remote(concurrency_groups={"control": 8})  # type: ignore[call-overload]
