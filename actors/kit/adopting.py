@@ -14,7 +14,6 @@ SILENT_SECONDS_MAX = 0.2
 SILENCES_MAX = 3
 HAND_BACK_LOOKS_MAX = 8
 HAND_BACK_LOOK_SECONDS = 1.0
-HOLDS_SECONDS_MAX = 2.0
 
 
 class Standbys(Protocol):
@@ -107,11 +106,6 @@ class Adopting:
         """
         await asyncio.gather(*(self._back(n, address) for n in range(self._count)))
 
-    async def is_adopted(self, address: Address) -> bool:
-        """Whether a standby holds the shard; one that cannot say it may."""
-        asks = (self._holds(number, address) for number in range(self._count))
-        return any(await asyncio.gather(*asks))
-
     async def _back(self, number: int, address: Address) -> None:
         asking = self._standbys.ask(number, "hand_back", address)
         task = asyncio.ensure_future(_or_gone(asking))
@@ -123,15 +117,6 @@ class Adopting:
             if await self._is_silent(number):
                 break
         task.cancel()
-
-    async def _holds(self, number: int, address: Address) -> bool:
-        try:
-            async with asyncio.timeout(HOLDS_SECONDS_MAX):
-                return bool(await self._standbys.ask(number, "holds", address))
-        except ShardGone:
-            return False
-        except TimeoutError:
-            return True
 
     async def _first(self, address: Address, method: str) -> int | None:
         """The first standby that answers yes; None too where one is only slow."""

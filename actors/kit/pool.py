@@ -59,8 +59,7 @@ class ShardActor:
         )
         memory.settle()
         give_way(settings.pool_nice)
-        self._myself = ray.get_runtime_context().current_actor
-        self._myself.start.remote()
+        ray.get_runtime_context().current_actor.start.remote()
 
     async def start(self) -> None:
         """Take over, once; asks that come before wait for it."""
@@ -106,19 +105,14 @@ class ShardActor:
         """End in good order."""
         await self._shard.stop()
 
-    async def depart(self) -> None:
-        """End this process for good: Ray does not start it again."""
-        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
-
     async def _leave(self) -> None:
-        """A newer incarnation owns the slots: go, and do not come back.
+        """A newer incarnation owns the slots: end as if killed.
 
-        Where that is a standby, which took us for dead, Ray starts us again and we are
-        handed back what is ours.
+        Ray starts again whom it counts as the shard's process, and nobody else. So a
+        copy that was cut off stays away, and one that was fenced by a standby, or by
+        such a copy which nobody can reach, comes back and takes over.
         """
-        if await self._adopting.is_adopted(self._address):
-            _end_process()
-        self._myself.depart.remote()
+        _end_process()
 
 
 def _end_process() -> None:

@@ -72,10 +72,6 @@ class StandbyActor:
         """How a shard is that is held."""
         return encode(await self._standby.health(Address.of(name)))
 
-    async def holds(self, name: str) -> bool:
-        """Whether it answers for a shard."""
-        return self._standby.holds(Address.of(name))
-
     async def hand_back(self, name: str) -> None:
         """Let a shard go: its own process will take over."""
         await self._standby.hand_back(Address.of(name))

@@ -38,12 +38,6 @@ STANDBYS = [
         f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
     ),
     Deletion(
-        ADOPTING,
-        "return any(await asyncio.gather(*asks))",
-        "return not await asyncio.gather(*asks)",
-        f"{TEST}test_one_that_was_taken_for_dead_commits_nothing_more",
-    ),
-    Deletion(
         HELD,
         "await asyncio.wait(self.receiving, timeout=DRAIN_SECONDS_MAX)",
         "pass",

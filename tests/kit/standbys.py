@@ -31,9 +31,7 @@ class LocalStandbys:
             raise ShardGone(f"standby/{number}")
         if method == "ping":
             return b""
-        answer = getattr(standby, method)(*values)
-        if method != "holds":
-            answer = await answer
+        answer = await getattr(standby, method)(*values)
         if self.of[number] is not standby:
             raise ShardGone(f"standby/{number}")  # the dead answer nothing
         return answer

@@ -94,8 +94,7 @@ async def test_one_that_was_taken_for_dead_commits_nothing_more(toys) -> None:
         assert s.left == [old.database.name]
         assert await ends(old, Note(name=name)) == [End.MOVED]
         assert await journal(s) == [(name, "note")]
-        assert await s.adopting().is_adopted(TOY)
-        assert not await s.adopting().is_adopted(Address(("toy", 1)))
+        assert s.standbys.holding(TOY) == [0]
         await old.stop()
 
 

@@ -114,8 +114,6 @@ class Standbys:
         async def work(one: Process) -> Any:
             if method == "ping":
                 return b""
-            if method == "holds":
-                return one.standby.holds(*values)
             return await getattr(one.standby, method)(*values)
 
         breaks = method == "receive"

@@ -16,6 +16,7 @@ FOUND = {
     "a timer whose commit got no answer": (Counting, 98),
     "a stream that is lost before it is written of": (Counting, 281),
     "a shard whose slots have all moved away": (Counting, 329),
+    "a late copy, cut off in its start, that takes over": (Counting, 102258),
     "work left behind an answer whose commit got no answer": (Ordering, 493),
     "a beginning that is refused when it is asked for again": (Ordering, 164),
     "a process whose reading loses its connection": (Ordering, 285),

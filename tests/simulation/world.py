@@ -127,8 +127,7 @@ class World:
         adopting = self.adopting()
 
         async def leave() -> None:
-            again = bool(self.standbys) and await adopting.is_adopted(address)
-            self.loop.world.later(0, self._leave, process, again)
+            self.loop.world.later(0, self._leave, process)
 
         async def start() -> None:
             name = process.node.name
@@ -288,10 +287,10 @@ class World:
         else:
             self.start_shard(domain, int(number))
 
-    def _leave(self, process: Process, again: bool) -> None:
-        """It was superseded, and goes for good; or until it is handed its slots."""
+    def _leave(self, process: Process) -> None:
+        """It was superseded, and ends; Ray starts again whom it counts as its own."""
         self.note(f"{process.node.name} leaves")
-        self.kill(process, again=again)
+        self.kill(process)
 
     # --- calls ---------------------------------------------------------------
 
