@@ -222,12 +222,14 @@ async def test_a_process_that_cannot_end_is_fenced(
         (before,) = await epochs(s)
         old = s.shard("toy", 0)
         stop, old.stop = old.stop, asyncio.Event().wait
-        async with asyncio.timeout(5):
-            assert await s.transport.hand_over(TOY) > 0
+        try:
+            async with asyncio.timeout(5):
+                assert await s.transport.hand_over(TOY) > 0
+        finally:
+            old.stop = stop
         assert (await s.ask(Note(name=names(0)[0]))).total == 1
         assert await epochs(s) == {before + 1}
         await until(lambda: len(s.left) == 1)
-        old.stop = stop
 
 
 async def test_a_process_that_freezes_in_the_middle_is_replaced(
@@ -278,4 +280,5 @@ async def test_a_standby_is_renewed_when_it_holds_nothing(
         monkeypatch.setattr(standby, "IDLE_SECONDS_MAX", 0.1)
         assert (await s.ask(Note(name=names(1)[0]))).total == 1
         assert s.standbys.holding(Address(("toy", 1))) == [0]
-        assert not await s.standbys.ask(0, "idle")
+        async with asyncio.timeout(5):
+            assert not await s.standbys.ask(0, "idle")
