@@ -16,7 +16,7 @@ from persistence.kit import fence
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 LOCK_KEY = 0x534F554B
-KIT_REVISION = "kit_0003"
+KIT_REVISION = "kit_0004"
 LOCK_MS_MAX = 2_000
 LOCK_TRIES_MAX = 5
 LOCK_RETRY_SECONDS = 1.0
