@@ -24,6 +24,7 @@ Reply = TypeVar("Reply")
 BACKOFF_SECONDS = 0.2
 BACKOFF_SECONDS_MAX = 10.0
 BUG_TRIES_MAX = 8
+GIVEN_UP_MAX = 10_000
 
 
 class Run:
@@ -150,8 +151,13 @@ class Processes:
 
     def __init__(self, shard: "Shard") -> None:
         self.running: dict[UUID, Run] = {}
+        self._given_up: dict[UUID, None] = {}
         self._shard = shard
         self._tasks: dict[asyncio.Task[None], Run] = {}
+
+    def known(self) -> set[UUID]:
+        """The ids of those that run, or that bugs have ended for this incarnation."""
+        return self.running.keys() | self._given_up.keys()
 
     def begin(self, handler: Handler, run: Run) -> None:
         """Run a process beside the mailbox."""
@@ -234,12 +240,20 @@ class Processes:
                     exc_info=error,
                 )
             if run.opened is None or bugs >= BUG_TRIES_MAX:
+                if run.opened is not None:
+                    self._give_up(run.id)
                 run.answer(problem)
                 return None
             tries += 1
             message, handler = self._resumption(run.opened)
             delay = min(BACKOFF_SECONDS * 2 ** min(tries, 10), BACKOFF_SECONDS_MAX)
             await self._shard.clock.sleep(delay)
+
+    def _give_up(self, command_id: UUID) -> None:
+        """A bug would only fail again; what is not remembered is tried once more."""
+        self._given_up[command_id] = None
+        if len(self._given_up) > GIVEN_UP_MAX:
+            del self._given_up[next(iter(self._given_up))]
 
     def _resumption(self, opened: Message) -> tuple[Message, Handler]:
         return opened, self._shard.domain.handlers[type(opened)]

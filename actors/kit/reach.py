@@ -170,6 +170,21 @@ def _find(name: str) -> Any:
     raise ShardEnded(name)
 
 
+def answered_for(told: list[Sample]) -> list[Sample]:
+    """The same, where a shard that a standby answers for counts as up."""
+    adopted = {
+        one.labels[1:]  # domain and shard, as the shard's own sample has them
+        for one in told
+        if one.family == families.STANDBY_ADOPTED.name
+    }
+    return [
+        Sample(one.family, one.labels, (1.0,))
+        if one.family == families.SHARD_UP.name and one.labels in adopted
+        else one
+        for one in told
+    ]
+
+
 class ShopAsker(Asker):
     """The asker of a process that is not a shard, such as a gateway replica."""
 
@@ -216,7 +231,7 @@ class ShopAsker(Asker):
             else []
         )
         told = await asyncio.gather(*shards, *bridges, *standbys, *auditor)
-        return [sample for some in told for sample in some]
+        return answered_for([sample for some in told for sample in some])
 
     async def _told(
         self, name: str, up: Family, labels: dict[str, str]

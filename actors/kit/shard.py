@@ -14,6 +14,7 @@ from actors.kit.marks import Marks
 from actors.kit.process import Processes, Run
 from actors.kit.reception import Reception
 from actors.kit.relay import Publish, Relay
+from actors.kit.strays import Strays
 from actors.kit.timers import Timers
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
@@ -52,12 +53,10 @@ class Shard:
         log: Any,
         clock: Clock | None = None,
     ) -> None:
-        self.domain = domain
-        self.shard = shard
+        self.domain, self.shard = domain, shard
         self.database = database
         self.clock = clock or Clock()
-        self.log = log
-        self._leave = leave
+        self.log, self._leave = log, leave
         self.counts = Counts(domain.name, shard)
         self.batches = Batches(
             domain,
@@ -71,7 +70,7 @@ class Shard:
         )
         self.marks = Marks(self.batches)
         self.processes, self.timers = Processes(self), Timers(self)
-        self.reception = Reception(self)
+        self.reception, self._strays = Reception(self), Strays(self)
         self.relay = Relay(
             database.read,
             publish,
@@ -308,6 +307,7 @@ class Shard:
             await self.clock.sleep(CHECK_SECONDS)
             try:
                 await self.look()
+                await self._strays.look()
                 await self._make_partitions()
                 self._tidy = True
                 self._wake.set()

@@ -48,7 +48,8 @@ class Standby:
         self._held: dict[Address, Adopted] = {}
         self._handed_back: dict[Address, float] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._meters = Meters(standby=name.partition("/")[2])
+        self._number = name.partition("/")[2]
+        self._meters = Meters(standby=self._number)
         self._meters.gauge(families.STANDBY_HOLDS, lambda: len(self._held))
 
     async def adopt(self, address: Address) -> bool:
@@ -114,8 +115,21 @@ class Standby:
             await self._end(address, held)
 
     def samples(self) -> list[Sample]:
-        """What it counts."""
-        return self._meters.samples()
+        """What it counts, and each shard that it answers for."""
+        answering = [
+            address
+            for address, held in list(self._held.items())
+            if held.made and held.shard.ready.is_set() and not held.closing
+        ]
+        adopted = [
+            Sample(
+                families.STANDBY_ADOPTED.name,
+                (("standby", self._number), ("domain", name), ("shard", str(shard))),
+                (1.0,),
+            )
+            for name, shard in sorted(answering)
+        ]
+        return [*self._meters.samples(), *adopted]
 
     def _holding(self, address: Address) -> "Adopted":
         held = self._held.get(address)

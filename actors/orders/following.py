@@ -1,7 +1,5 @@
 """Looks of those who follow orders: many of them in one read."""
 
-from datetime import date
-
 from actors.kit.domain import Domain, handles_many
 from actors.orders.moving import may_see, timeline_for
 from bus.kit.refusals import Refusal, not_found
@@ -20,11 +18,10 @@ class Following(Domain):
     ) -> list[Page[TimelineEntry] | Refusal]:
         """The next changes of each order, to whom it concerns."""
         orders = await store.read_orders_of(db, {q.order_id for q in queries})
-        since = min((one.created_at.date() for one in orders.values()), default=None)
         found = await store.read_timelines_after(
             db,
             [(q.order_id, q.after, q.limit) for q in queries],
-            since or date.max,
+            orders.values(),
         )
         answers: list[Page[TimelineEntry] | Refusal] = []
         for q, entries in zip(queries, found, strict=True):

@@ -2,7 +2,7 @@
 
 import hmac
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from bus.users import (
     LogOutAll,
     OpenSession,
     RefreshTokens,
+    Role,
     SessionStart,
     SignedIn,
     Status,
@@ -143,7 +144,7 @@ class Sessions(People):
         user_id = row["id"]
         client_hash = self.pepper.hash("client", start.client)
         hashes = (secret_hash(start.secret), client_hash)
-        expires_at = tx.now + self._life()
+        expires_at = self._ends_at(row["role"], tx.now, tx.now)
         await insert_session(tx, start.session_id, user_id, hashes, expires_at)
         oldest = (await living_sessions(tx, user_id))[SESSIONS_MAX:]
         await self.end_sessions(tx, row, oldest, "too-many-sessions")
@@ -174,7 +175,7 @@ class Sessions(People):
             nonce = os.urandom(32)
             secret = next_secret(m.secret, nonce)
             hashes = (secret_hash(secret), presented, client_hash)
-            ends_at = tx.now + self._life()
+            ends_at = self._ends_at(row["role"], row["began_at"], tx.now)
             await rotate_session(tx, m.session_id, hashes, nonce, ends_at)
             return TokenSwap(signed_in=signed_in(row, m.session_id, secret))
         same_client = self.pepper.matches(row["client_hash"], "client", m.client)
@@ -210,8 +211,14 @@ class Sessions(People):
         await end_all_sessions(tx, m.user_id, "logout-all")
         return Done()
 
-    def _life(self) -> timedelta:
-        return timedelta(days=self.settings.refresh_token_days)
+    def _ends_at(self, role: str, began_at: datetime, now: datetime) -> datetime:
+        """When a session ends that is used now: idle too long, or at any rate."""
+        settings = self.settings
+        whole = timedelta(days=settings.session_days_max)
+        if role != Role.CUSTOMER:
+            whole = min(whole, timedelta(hours=settings.staff_session_hours_max))
+        idle = timedelta(days=settings.refresh_token_days)
+        return min(now + idle, began_at + whole)
 
 
 def signed_in(row: Any, session_id: UUID, secret: str) -> SignedIn:

@@ -124,7 +124,9 @@ LANE_REPLACED = _counter(
 # --- shards -----------------------------------------------------------------
 
 SHARD_UP = _gauge(
-    "souk_shard_up", "1 for a shard that told its metrics in time.", *_SHARD
+    "souk_shard_up",
+    "1 for a shard that told its metrics in time, or that a standby answers for.",
+    *_SHARD,
 )
 SHARD_SLOTS = _gauge("souk_shard_slots", "Slots that the shard owns.", *_SHARD)
 SHARD_QUEUE = _gauge("souk_shard_queue", "Steps that wait for a batch.", *_SHARD)
@@ -158,6 +160,11 @@ STANDBY_UP = _gauge(
 )
 STANDBY_HOLDS = _gauge(
     "souk_standby_holds", "Shards that the standby answers for now.", "standby"
+)
+STANDBY_ADOPTED = _gauge(
+    "souk_standby_adopted",
+    "1 for each shard that the standby answers for now.",
+    *("standby", "domain", "shard"),
 )
 STANDBY_ADOPTIONS = _counter(
     "souk_standby_adoptions_total",

@@ -11,6 +11,8 @@ import asyncpg
 from bus.kit.values import Value
 
 LATE_DAYS_MAX = 1
+CALENDAR_MILLISECONDS_MAX = 253_370_764_800_000
+"""The year 9999 begins: an id can name later times, a date cannot."""
 
 
 class State(enum.IntEnum):
@@ -36,10 +38,11 @@ class Handled(Value, frozen=True, kw_only=True):
 
 
 def born_on(command_id: UUID, otherwise: date) -> date:
-    """The day in a UUIDv7; other ids do not carry one."""
-    if command_id.version != 7:
+    """The day in a UUIDv7; others carry none, nor does a time past all calendars."""
+    milliseconds = command_id.int >> 80
+    if command_id.version != 7 or milliseconds >= CALENDAR_MILLISECONDS_MAX:
         return otherwise
-    return datetime.fromtimestamp((command_id.int >> 80) / 1000, UTC).date()
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date()
 
 
 def day_of(command_id: UUID, today: date) -> date:

@@ -2,6 +2,9 @@
 
 import asyncio
 import importlib
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,12 @@ from persistence.kit import fence
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 LOCK_KEY = 0x534F554B
-KIT_REVISION = "kit_0003"
+KIT_REVISION = "kit_0004"
 LOCK_MS_MAX = 2_000
 LOCK_TRIES_MAX = 5
 LOCK_RETRY_SECONDS = 1.0
 LOCK_NOT_AVAILABLE = "55P03"
+TURN_SECONDS = 0.02
 
 
 async def migrate(domain: str, url: str, shards: int = 1) -> None:
@@ -29,13 +33,15 @@ async def migrate(domain: str, url: str, shards: int = 1) -> None:
     Safe to run at the same time from several places: an advisory lock lets one in
     at a time, and a migration that has run is not run again. It is safe while a shop
     serves: one that waits for a table's lock gives up soon, since all others wait
-    behind it, and is tried again, LOCK_TRIES_MAX times.
+    behind it, and is tried again, LOCK_TRIES_MAX times. Several in one process, of
+    whatever domains, in tasks or threads, take turns.
     """
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     try:
         for left in reversed(range(LOCK_TRIES_MAX)):
             try:
-                await _migrate_once(engine, domain, shards)
+                async with _turn():
+                    await _migrate_once(engine, domain, shards)
             except (sa.exc.DBAPIError, asyncpg.PostgresError) as error:
                 if not left or not _lock_was_taken(error):
                     raise
@@ -44,6 +50,24 @@ async def migrate(domain: str, url: str, shards: int = 1) -> None:
                 return
     finally:
         await engine.dispose()
+
+
+_taken = threading.Lock()
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """One migration at a time: alembic's `op` and `context` are the whole process'.
+
+    A second one would write into the database of the first. A thread's lock, asked
+    for again and again, holds back threads and the tasks of one loop alike.
+    """
+    while not _taken.acquire(blocking=False):  # noqa: ASYNC110 - of threads, too
+        await asyncio.sleep(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        _taken.release()
 
 
 async def _migrate_once(engine: AsyncEngine, domain: str, shards: int) -> None:

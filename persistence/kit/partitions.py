@@ -12,6 +12,9 @@ NEEDED = {
 }
 """Rows that outlive their days: events not published yet, processes not ended yet."""
 
+NOTED = {"audit": "audit_days"}
+"""Tables that note the days of another: their rows go with those days."""
+
 
 async def ensure(connection: Any) -> int:
     """Make the partitions of the coming days and drop those past their `days_max`.
@@ -94,6 +97,8 @@ async def _drop_old(connection: Any, table: str, first: date) -> int:
         f"DELETE FROM {table}_default AS kept WHERE day < $1 AND NOT ({needed})",
         first,
     )
+    if table in NOTED:
+        await connection.execute(f"DELETE FROM {NOTED[table]} WHERE day < $1", first)
     return overdue
 
 

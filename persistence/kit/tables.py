@@ -149,3 +149,13 @@ def _audit(metadata: sa.MetaData) -> None:
         comment="Who did what to which entity, ids and facts only; kept 400 days.",
         postgresql_partition_by=BY_DAY,
     )
+    sa.Table(
+        "audit_days",
+        metadata,
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("day", sa.Date, primary_key=True),
+        sa.Index("audit_days_by_day", "day"),
+        comment="Days of the audit log with entries of an entity or an actor, "
+        "or with any.",
+    )

@@ -264,18 +264,35 @@ async def requeue(tx: Tx, message_id: UUID) -> bool:
     """A failed message waits again, as if it had never been tried."""
     tag = await tx.execute(
         """UPDATE messages SET status = 'QUEUED', attempts = 0, reason = NULL,
-             updated_at = $2 WHERE message_id = $1 AND status = 'FAILED'""",
+             updated_at = $2
+           WHERE message_id = $1 AND day = $3 AND status = 'FAILED'""",
         message_id,
         tx.now,
+        await find_day(tx, message_id),
     )
     return tag == "UPDATE 1"
+
+
+async def find_day(db: Db, message_id: UUID) -> date | None:
+    """The partition that a message is in, None: there is no such message.
+
+    Nearly all are in that of their id's day; only for what is not, all are opened.
+    """
+    born = born_on(message_id, date.max)
+    own = "SELECT day FROM messages WHERE message_id = $1 AND day = $2"
+    found: date | None = await db.fetchval(own, message_id, born)
+    if found is None:
+        anywhere = "SELECT day FROM messages WHERE message_id = $1 LIMIT 1"
+        found = await db.fetchval(anywhere, message_id)
+    return found
 
 
 async def find_message(db: Db, message_id: UUID) -> MessageView | None:
     """One message of the log."""
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM messages WHERE message_id = $1",
+        f"SELECT {_COLUMNS} FROM messages WHERE message_id = $1 AND day = $2",
         message_id,
+        await find_day(db, message_id),
     )
     return _view(row) if row else None
 

@@ -6,6 +6,7 @@ from bus.kit.values import Page
 from bus.messaging import Suppression
 from persistence.kit.database import Db
 from persistence.kit.transaction import Tx
+from persistence.messaging.log import find_day
 
 SOFT_BOUNCES_MAX = 5
 
@@ -18,7 +19,7 @@ async def count_bounce(tx: Tx, message_id: UUID, reason: str, *, hard: bool) -> 
         """INSERT INTO suppressions AS known
              (address, user_id, reason, bounces, suppressed, created_at, updated_at)
            SELECT lower(recipient), user_id, $2, 1, $3, $4, $4 FROM messages
-           WHERE message_id = $1
+           WHERE message_id = $1 AND day = $6
            ON CONFLICT (address) DO UPDATE SET reason = excluded.reason,
              user_id = coalesce(excluded.user_id, known.user_id),
              bounces = known.bounces + 1, updated_at = excluded.updated_at,
@@ -29,6 +30,7 @@ async def count_bounce(tx: Tx, message_id: UUID, reason: str, *, hard: bool) -> 
         hard,
         tx.now,
         SOFT_BOUNCES_MAX,
+        await find_day(tx, message_id),
     )
 
 

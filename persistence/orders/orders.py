@@ -1,6 +1,7 @@
 """Orders in the database: set-based writes for a batch, reads for the queries."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -270,6 +271,12 @@ async def find_by_number(db: Db, number: str) -> Order | None:
 async def read_orders_of(db: Db, ids: Iterable[UUID]) -> dict[UUID, Order]:
     """Several orders as last committed; one that is not there is left out."""
     return await _read(db, sorted(ids))
+
+
+def days_of(order: Order) -> list[date]:
+    """The days of an order's life as it was read: its changes lie in no other."""
+    first, last = order.created_at.date(), order.updated_at.date()
+    return [first + timedelta(days=ago) for ago in range((last - first).days + 1)]
 
 
 async def read_timeline(db: Db, order: Order) -> list[TimelineEntry]:

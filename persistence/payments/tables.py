@@ -11,6 +11,16 @@ from persistence.kit.tables import domain_metadata
 
 metadata = domain_metadata("payments", noted=True)
 
+_due = metadata.tables["due"]
+STANDING_IN = sa.Index(
+    "due_standing_in",
+    *(_due.c.slot, _due.c.at),
+    postgresql_where=sa.text(
+        "kind IN ('payments.rescue_attempt', 'payments.rescue_refund')"
+    ),
+)
+"""What a start looks for; the other messages of this table may be very many."""
+
 
 def _moment(*, nullable: bool = False) -> Any:
     """A point in time, always with its zone."""

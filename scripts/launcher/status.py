@@ -1,11 +1,17 @@
 """`status`: what runs, where, and whether it is ready."""
 
+import re
+from collections import defaultdict
+
 from rich.console import Console
 from rich.table import Table
 
+from bus.kit.families import STANDBY_ADOPTED, STANDBY_UP
 from bus.kit.settings import Settings
 from scripts.launcher.record import Run
 from scripts.launcher.servers import asked, read
+
+_LABEL = re.compile(r'([a-z_]+)="([^"]*)"')
 
 
 def show_status(settings: Settings) -> int:
@@ -25,7 +31,11 @@ def show_status(settings: Settings) -> int:
     console.print(f"ports  {ports}")
     ready, words = _ready(run)
     console.print(f"ready  {words}")
-    console.print(f"audit  {_audit(run)}")
+    up, text = read(f"{run.urls['local']}/metrics") if run.ready else (False, "")
+    told = text if up else ""
+    for words in standbys(told):
+        console.print(f"standby  {words}")
+    console.print(f"audit  {_audit(told)}")
     return 0 if ready else 1
 
 
@@ -36,12 +46,33 @@ def _ready(run: Run) -> tuple[bool, str]:
     return asked(f"{run.urls['local']}/health/ready")
 
 
-def _audit(run: Run) -> str:
+def standbys(told: str) -> list[str]:
+    """Each standby, whether it is there, and the shards that it answers for."""
+    up, holds = dict[str, bool](), defaultdict[str, list[str]](list)
+    for line in told.splitlines():
+        name, _, rest = line.partition("{")
+        labels = dict(_LABEL.findall(rest))
+        if name == STANDBY_UP.name:
+            up[labels["standby"]] = line.endswith(" 1")
+        elif name == STANDBY_ADOPTED.name:
+            holds[labels["standby"]].append(f"{labels['domain']}/{labels['shard']}")
+    return [
+        f"{number}  {_doing(is_there, holds[number])}"
+        for number, is_there in sorted(up.items())
+    ]
+
+
+def _doing(is_there: bool, held: list[str]) -> str:
+    if not is_there:
+        return "is away"
+    return f"answers for {', '.join(sorted(held))}" if held else "waits"
+
+
+def _audit(told: str) -> str:
     """What the standing audit has come to, as the metrics tell it."""
-    up, text = read(f"{run.urls['local']}/metrics") if run.ready else (False, "")
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[:1] != "#")
+    values = dict(line.rsplit(" ", 1) for line in told.splitlines() if line[:1] != "#")
     found = values.get("souk_audit_open_findings")
-    if not up or found is None:
+    if found is None:
         return "does not run"
     if found != "0":
         return f"{found} findings stand: see the alerts, or scripts/audit"

@@ -44,7 +44,7 @@ HARMLESS = {
         *("handled.body_hash", "handled.resume_kind", "handled.resume"),
         *("handled.answer", "outbox.subject", "outbox.payload", "sequences.subject"),
         *("audit.action", "audit.actor", "audit.entity", "audit.before"),
-        *("audit.after", "audit.request_id"),
+        *("audit.after", "audit.request_id", "audit_days.kind", "audit_days.name"),
     },
     "users": {"users.role", "users.status", "codes.purpose"},
     "products": {

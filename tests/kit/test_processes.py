@@ -4,11 +4,23 @@ import asyncio
 
 import pytest
 
-from actors.kit import process, reception
+from actors.kit import process, reception, shard, strays
+from actors.kit.process import Run
 from bus.kit.addressing import new_id
-from bus.kit.refusals import Unavailable
+from bus.kit.refusals import Failed, Unavailable, Unknown
 from tests.kit.faults import Doom, caller, journal, lose_commits, names, until
-from tests.kit.toy import BEGUN, Embark, Nap, Note, RunErrand, Stall, Survey, close_gate
+from tests.kit.toy import (
+    BEGUN,
+    Advance,
+    Embark,
+    Nap,
+    Note,
+    RunErrand,
+    Stall,
+    Survey,
+    close_gate,
+)
+from tests.kit.toy_domain import Toy
 
 STAGES = [f"stage {stage}" for stage in (1, 2, 3, 4)]
 
@@ -146,6 +158,60 @@ async def test_a_process_goes_on_when_the_commit_of_its_beginning_gets_no_answer
         await until(lambda: not s.shard("toy", 0).processes.running)
         assert [what for _, what in await journal(s)] == STAGES
         await until(lambda: _none(s))
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(strays, "STRAY_SECONDS", 0.1)
+
+
+async def test_what_has_begun_and_whose_process_gave_up_is_taken_up(
+    toys, monkeypatch, quick_looks
+) -> None:
+    """Guards strays.py: `processes.resume(…)`; four COMMITs in a row get no answer."""
+    async with toys() as s:
+        name = names(0)[0]
+        lose_commits(monkeypatch, 4)
+        with pytest.raises((Unavailable, Unknown)):
+            await s.ask(errand(name))
+        await until(lambda: _none(s))
+        assert [what for _, what in await journal(s)] == STAGES
+        assert len(BEGUN) >= 2
+
+
+async def test_what_bugs_have_ended_is_left_until_the_next_start(
+    toys, monkeypatch, quick_looks
+) -> None:
+    """Guards process.py: `self._give_up(run.id)`."""
+    monkeypatch.setattr(process, "BACKOFF_SECONDS", 0.001)
+    runs = []
+
+    async def fail(_: Toy, run: Run, m: RunErrand) -> None:
+        runs.append(run.id)
+        if run.opened is None:
+            await run.step(Advance(name=m.name, id=m.id, stage=1), opens=m)
+        raise ZeroDivisionError
+
+    async with toys() as s:
+        wish, looks = errand(names(0)[0]), strays.Strays.look
+        with monkeypatch.context() as patch:
+            patch.setattr(Toy, "run_errand", fail)
+            with pytest.raises(Failed):
+                await s.ask(wish)
+            looked = []
+
+            async def look(self) -> None:
+                await looks(self)
+                looked.append(self._looked_at)
+
+            patch.setattr(strays.Strays, "look", look)
+            await until(lambda: len(set(looked)) > 8)
+            assert len(runs) == process.BUG_TRIES_MAX
+            await s.kill("toy", 0)
+        await s.restart("toy", 0)
+        await until(lambda: _none(s))
+        assert [what for _, what in await journal(s)] == STAGES
 
 
 async def test_a_process_whose_reading_breaks_is_unavailable_and_no_bug(toys) -> None:

@@ -7,8 +7,12 @@ import pytest
 
 from actors.kit import adopting, lane, reception, standby
 from actors.kit.lane import Address
+from actors.kit.reach import answered_for
 from bus.kit.addressing import SLOTS, new_id
+from bus.kit.families import FAMILIES
+from bus.kit.metrics import Sample, exposition
 from persistence.kit import fence
+from scripts.launcher.status import standbys
 from tests.kit.faults import Answerless, Doom, caller, journal, names, until
 from tests.kit.test_fence import End, ends
 from tests.kit.toy import BEGUN, Note, RunErrand, Stall, close_gate
@@ -51,6 +55,37 @@ async def test_a_dead_shard_is_adopted_once_by_whoever_reports_it(toys) -> None:
         assert await epochs(s) == {before + 1}
         assert s.standbys.holding(TOY) == [0]
         assert s.standbys.holding(Address(("toy", 1))) == []
+
+
+async def test_a_shard_that_a_standby_answers_for_is_told_as_up_and_adopted(
+    toys,
+) -> None:
+    """Guards standby.py: `held.shard.ready.is_set()` in `samples`; reach.py."""
+    own = ("domain", "toy"), ("shard", "0")
+    silent = [
+        Sample("souk_shard_up", own, (0.0,)),
+        Sample("souk_shard_up", (("domain", "toy"), ("shard", "1")), (0.0,)),
+        Sample("souk_standby_up", (("standby", "0"),), (1.0,)),
+        Sample("souk_standby_up", (("standby", "1"),), (0.0,)),
+    ]
+    async with toys(standbys=1) as s:
+        held = s.standbys.of[0]
+        assert answered_for([*silent, *held.samples()]) == [*silent, *held.samples()]
+        await adopted(s)
+        told = answered_for([*silent, *held.samples()])
+        assert told[:4] == [Sample("souk_shard_up", own, (1.0,)), *silent[1:]]
+        number = held.samples()[-1].labels[0][1]
+        assert held.samples()[-1] == (
+            Sample("souk_standby_adopted", (("standby", number), *own), (1.0,))
+        )
+        words = [f"{number}  answers for toy/0", "1  is away"]
+        assert standbys(exposition(FAMILIES, told)) == words
+        await s.restart("toy", 0)
+        assert held.samples()[-1].family != "souk_standby_adopted"
+        assert standbys(exposition(FAMILIES, [*silent, *held.samples()])) == [
+            "0  waits",
+            "1  is away",
+        ]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

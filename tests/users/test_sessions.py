@@ -265,6 +265,41 @@ async def test_a_session_that_is_not_refreshed_in_time_is_over(shop: Shop) -> No
         await until_none(s, "SELECT FROM sessions")
 
 
+@pytest.mark.parametrize(
+    ("role", "life"),
+    [
+        ("CUSTOMER", timedelta(days=30)),
+        ("SELLER", timedelta(hours=24)),
+        ("ADMIN", timedelta(hours=24)),
+    ],
+)
+async def test_a_session_ends_at_any_rate_however_much_it_is_used(
+    shop: Shop, role: str, life: timedelta
+) -> None:
+    """Guards sessions.py: `began_at + whole`."""
+    ends = "SELECT expires_at - created_at AS life, expires_at - now() AS left"
+    async with shop("users") as s:
+        ada = await register(s)
+        connection = await s.database("users")
+        await connection.execute("UPDATE users SET role = $1", role)
+        ada = await refresh(s, ada.refresh_token)
+        (row,) = await s.rows("users", f"{ends} FROM sessions")
+        assert row["life"] == life
+        await connection.execute(
+            """UPDATE sessions SET created_at = now() - $1::interval,
+                 expires_at = now() + interval '1 minute'""",
+            life - timedelta(minutes=1),
+        )
+        ada = await refresh(s, ada.refresh_token)
+        (row,) = await s.rows("users", f"{ends} FROM sessions")
+        assert timedelta() < row["left"] <= timedelta(minutes=1)
+        await connection.execute(
+            """UPDATE sessions SET created_at = created_at - interval '1 minute',
+                 expires_at = expires_at - interval '1 minute'"""
+        )
+        assert (await refused(refresh(s, ada.refresh_token))).code == "invalid-token"
+
+
 async def test_a_timer_of_a_refreshed_session_only_looks_again(shop: Shop) -> None:
     async with shop("users") as s:
         ada = await register(s)

@@ -144,7 +144,11 @@ class Secrets(Group):
     access_token_minutes: Count = 10
     """Life of an access token."""
     refresh_token_days: Count = 30
-    """Life of a refresh token."""
+    """Life of a refresh token: a session that is not used ends after so long."""
+    session_days_max: Count = 30
+    """Life of a session, however much it is used (NIST SP 800-63B-4, AAL1)."""
+    staff_session_hours_max: Count = 24
+    """The same of sellers and administrators (NIST SP 800-63B-4, AAL2)."""
     bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
     """Cost of a password's hash (OWASP: 10 or more)."""
 

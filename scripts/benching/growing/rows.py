@@ -142,12 +142,18 @@ def _changes(order: Past, moment: Moment, steps: list[_Step]) -> Iterator[Row]:
             yield (
                 AUDIT,
                 line_of(
-                    *(derived_id(order.id, f"audit {version}"), day, step.at),
+                    *(_entry_id(order, version, step.at), day, step.at),
                     *(step.action, actor_id, order.id),
                     f'{{"status": "{steps[version - 2].status}"}}',
                     f'{{"status": "{step.status}"}}',
                 ),
             )
+
+
+def _entry_id(order: Past, version: int, at: datetime) -> UUID:
+    """The same each time, and of the time of the entry, as ids of the log are."""
+    rest = derived_id(order.id, f"audit {version}").int & ((1 << 80) - 1)
+    return UUID(int=int(at.timestamp() * 1000) << 80 | rest)
 
 
 def _steps(order: Past) -> list[_Step]:
