@@ -241,10 +241,15 @@ class LocalShop:
                     join=True,
                 )
 
-    async def stop(self) -> None:
-        """End all shards."""
+    async def leave(self) -> None:
+        """End the test's own connections; a later statement makes another."""
         for connection in self._connections:
             await connection.close()
+        self._connections.clear()
+
+    async def stop(self) -> None:
+        """End all shards."""
+        await self.leave()
         await self.standbys.stop()
         for shard in self.transport.shards.values():
             if shard is not None:
