@@ -145,6 +145,7 @@ async def open_market(
             yield Market(shop, bank, bank_url)
             for address in list(shop.transport.shards):
                 await shop.kill(*address)
+            await shop.leave()
             urls = list(shop.urls.values())
             assert await books.deadlocks(databases.superuser_url, urls) == 0
     finally:

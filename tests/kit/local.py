@@ -217,9 +217,10 @@ class LocalShop:
     async def rows(self, name: str, sql: str, *values: Any) -> list[dict[str, Any]]:
         """What a statement answers in a domain's database."""
         async with self._reading:
-            reader = self._readers.get(name)
+            url = self.urls[name]  # a test may put another in its place
+            reader = self._readers.get(url)
             if reader is None or reader.is_closed():
-                reader = self._readers[name] = await self.database(name)
+                reader = self._readers[url] = await self.database(name)
             return [dict(row) for row in await reader.fetch(sql, *values)]
 
     async def events(self, name: str | None = None) -> list[dict[str, Any]]:
@@ -263,10 +264,15 @@ class LocalShop:
                     join=True,
                 )
 
-    async def stop(self) -> None:
-        """End all shards."""
+    async def leave(self) -> None:
+        """End the test's own connections; a later statement makes another."""
         for connection in self._connections:
             await connection.close()
+        self._connections.clear()
+
+    async def stop(self) -> None:
+        """End all shards."""
+        await self.leave()
         await self.standbys.stop()
         for tenure in self.transport.tenures.values():
             if tenure._ending is not None:

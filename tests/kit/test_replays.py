@@ -89,6 +89,7 @@ async def test_databases_that_went_back_get_a_stream_without_another_future(
             await until(lambda: not s.shard("toy", 0).batches.marks, 3)
             for shard in (0, 1):
                 await s.kill("toy", shard)
+            await s.leave()  # a copy needs its database alone
             copies = {one: await _copied(toy_databases, s.urls[one]) for one in s.urls}
             await _start(s)
             await tell(s, name, "a future that is lost")
