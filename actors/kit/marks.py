@@ -1,10 +1,6 @@
 """Watermarks: how far a shard's slots are published, and in which stream."""
 
-from collections.abc import Iterable
-from typing import Any
-
 from actors.kit.batch import Batches
-from persistence.kit import outbox
 
 
 class Marks:
@@ -27,21 +23,6 @@ class Marks:
     def published(self, marks: dict[int, int]) -> None:
         """Slots have been published this far, or count as no further than this."""
         (self._batches.marks if self._written else self._waiting).update(marks)
-
-    async def lost(
-        self, connection: Any, shard: int, slots: Iterable[int]
-    ) -> dict[int, int]:
-        """How far slots that come to `shard` really are: their stream may be lost.
-
-        Their owner before need not have noticed that.
-        """
-        if self.stream is None:
-            return {}
-        before = await outbox.gone_with_a_stream(
-            connection, shard, self.stream, sorted(slots)
-        )
-        self.published(before)
-        return before
 
     def disown(self, slot: int) -> None:
         """Another shard publishes this slot from now on."""

@@ -21,6 +21,7 @@ GATHER_TIMES = 3
 GATHER_SECONDS_MAX = 0.15
 RETRY_SECONDS = 0.3
 LOOK_SECONDS = 5.0
+LOOK_SECONDS_MAX = 2.0
 
 
 class Published(Value, frozen=True, array_like=True):
@@ -115,6 +116,16 @@ class Relay:
             offered = self._offered.setdefault(row.slot, deque(maxlen=OFFERED_MAX))
             offered.append((row.n, now))
         self._wake.set()
+
+    async def look(self) -> tuple[str, int]:
+        """When the stream was made, and its last number; ("", 0): nobody says."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS_MAX):
+                reply = await self._publish([])
+        except (ConnectionError, TimeoutError) as error:
+            self._log.warning("stream-unseen", error=repr(error))
+            return "", 0
+        return reply.created, reply.sequence
 
     async def run(self) -> None:
         """Publish for ever; what fails is tried again from the first unacknowledged.

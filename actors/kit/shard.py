@@ -15,6 +15,7 @@ from actors.kit.process import Processes, Run
 from actors.kit.reception import Reception
 from actors.kit.relay import Publish, Relay
 from actors.kit.strays import Strays
+from actors.kit.stream import Stream
 from actors.kit.timers import Timers
 from actors.kit.wire import Moved
 from bus.kit.addressing import new_id
@@ -70,14 +71,15 @@ class Shard:
         )
         self.marks = Marks(self.batches)
         self.processes, self.timers = Processes(self), Timers(self)
-        self.reception, self._strays = Reception(self), Strays(self)
+        self.reception = Reception(self)
+        self._strays, self._stream = Strays(self), Stream(self)
         self.relay = Relay(
             database.read,
             publish,
             counts=self.counts,
             log=log,
             published=self.marks.published,
-            stream_seen=self._stream_seen,
+            stream_seen=self._stream.seen,
         )
         self.left = False
         self._owners: dict[int, int] = {}
@@ -342,9 +344,10 @@ class Shard:
         if gone := {slot: self._owners[slot] for slot in known if slot not in mine}:
             await self._disown(gone)
         if new := {slot: epoch for slot, epoch in mine.items() if slot not in known}:
+            lost = await self._stream.lost(new)
             async with self.database.read() as db:
                 await self._own(db, new)
-                self.relay.rewind(await self.marks.lost(db, self.shard, new))
+            self._stream.tell_again(lost)
 
     async def _disown(self, moved: dict[int, int]) -> None:
         self._owners.update(moved)
@@ -382,18 +385,6 @@ class Shard:
             self.relay.offer(rows)
         if due_seconds is not None:
             self.timers.expect(due_seconds)
-
-    async def _stream_seen(self, created: str, sequence: int) -> bool:
-        """Compare the stream with what we remember; a younger one gets all again."""
-        before = self.marks.stream or (created, 0)
-        same = before[0] == created and before[1] <= sequence
-        if not same:
-            async with self.database.read() as db:
-                oldest = await outbox.oldest(db, sorted(self.batches.epochs))
-            self.relay.rewind(oldest)
-            self.marks.published(oldest)  # written with the new stream, or not
-        self.marks.stream = (created, sequence)
-        return same
 
 
 def _future() -> "asyncio.Future[None]":

@@ -50,7 +50,7 @@ from persistence.users import (
 )
 
 CODE_DIGITS = 6
-CODE_SECONDS_MAX = 600
+CODE_SECONDS_MAX = 900
 CODE_TRIES_MAX = 5
 CODES_PER_HOUR_MAX = 5
 

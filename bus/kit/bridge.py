@@ -171,11 +171,12 @@ class Bridge:
         a slot nothing later of it is sent.
 
         Nothing of a slot is sent before its shard has been told which stream there is:
-        it may have rows that must go before these into one that is younger.
+        it may have rows that must go before these into one that is younger. Who brings
+        no rows wants to know what stream there is now.
         """
         if not self.connected:
             return {}, "", 0, "NATS cannot be reached"
-        if not self._created or time.monotonic() > self._look_at:
+        if not rows or not self._created or time.monotonic() > self._look_at:
             try:
                 await self._look_at_stream()
             except FAILURES as error:

@@ -136,21 +136,12 @@ async def stream_seen(
     return ((row["created"], row["sequence"]), row["own"]) if row else (None, False)
 
 
-async def gone_with_a_stream(
-    connection: Any, shard: int, stream: tuple[str, int], slots: Sequence[int]
-) -> dict[int, int]:
-    """Where a replay begins for slots that may count as published in a lost stream.
-
-    Whether another shard has written down that it saw another stream than `stream`,
-    which `shard` knows, or more of it: that is all that can be told.
-    """
-    other = await connection.fetchval(
-        """SELECT EXISTS (SELECT FROM stream WHERE shard <> $1
-                          AND (created <> $2 OR sequence > $3))""",
-        shard,
-        *stream,
+async def streams_of_others(connection: Any, shard: int) -> list[tuple[str, int]]:
+    """What the other shards have last written down of the stream they saw."""
+    rows = await connection.fetch(
+        "SELECT created, sequence FROM stream WHERE shard <> $1", shard
     )
-    return await oldest(connection, slots) if other else {}
+    return [(row["created"], row["sequence"]) for row in rows]
 
 
 async def see_stream(connection: Any, shard: int, created: str, sequence: int) -> None:

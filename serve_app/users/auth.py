@@ -68,7 +68,7 @@ async def register_user(
 async def verify_email(body: VerifyEmailBody) -> Done:
     """Show by the mailed code that the address is yours.
 
-    A code lives for 10 minutes and has 5 tries; 422 `invalid-code`.
+    A code lives for 15 minutes and has 5 tries; 422 `invalid-code`.
     """
     user_id = await _account(body.email)
     return await ask(VerifyEmail(user_id=user_id, code=body.code))

@@ -15,6 +15,7 @@ from tests.kit.deleted_lines import (
     RECEPTION,
     RELAY,
     SHARD,
+    STREAM,
     TRANSACTION,
     Deletion,
 )
@@ -261,8 +262,21 @@ FACTS = [
         "test_relay.py::test_the_watermark_rides_in_the_next_batch_or_after_a_second",
     ),
     Deletion(
-        SHARD,
-        "self.relay.rewind(oldest)",
+        STREAM,
+        "return await outbox.oldest(db, sorted(slots))",
+        "return {}",
+        "test_moves.py::"
+        "test_a_slot_that_moves_before_a_lost_stream_is_noticed_is_told_again",
+    ),
+    Deletion(
+        STREAM,
+        "await shard.relay.look()",
+        "shard.marks.stream or seen[0]",
+        "test_moves.py::test_a_slot_that_moves_under_load_is_told_once",
+    ),
+    Deletion(
+        STREAM,
+        "self._shard.relay.rewind(before)",
         "pass",
         "test_relay.py::test_a_younger_stream_gets_everything_again",
     ),
@@ -280,13 +294,13 @@ FACTS = [
         "test_a_stream_that_was_lost_has_each_entitys_events_in_their_order_again",
     ),
     Deletion(
-        SHARD,
-        "self.marks.published(oldest)",
+        STREAM,
+        "self._shard.marks.published(before)",
         "pass",
         "test_relay.py::test_a_crash_amid_a_replay_goes_on_with_it",
     ),
     Deletion(
-        SHARD,
+        STREAM,
         " and before[1] <= sequence",
         "",
         "test_relay.py::test_a_stream_that_lost_its_end_gets_everything_again",

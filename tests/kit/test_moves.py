@@ -163,7 +163,10 @@ async def test_what_stands_in_for_a_process_comes_when_its_slot_moves(toys) -> N
 async def test_a_slot_that_moves_before_a_lost_stream_is_noticed_is_told_again(
     toys, monkeypatch
 ) -> None:
-    """Guards shard.py: `self.marks.lost`; its new owner has noticed long ago."""
+    """Guards stream.py: `return await outbox.oldest(db, sorted(slots))`.
+
+    Its new owner has noticed long ago.
+    """
     async with toys() as s:
         name = names(0)[0]
         bridge = Stream(s)
@@ -178,6 +181,32 @@ async def test_a_slot_that_moves_before_a_lost_stream_is_noticed_is_told_again(
         assert set(bridge.heard) == {"b"}
         await move(s, name, 1)
         await until(lambda: "a" in bridge.heard, 4)
+
+
+async def test_a_slot_that_moves_under_load_is_told_once(toys, monkeypatch) -> None:
+    """Guards stream.py: `await shard.relay.look()`.
+
+    Its owner has seen more of the stream than the next one, which was idle.
+    """
+    async with toys() as s:
+        name, there = names(0)[0], names(1)[0]
+        bridge = Stream(s)
+        for who in (name, there):
+            await s.ask(Tell(name=who, subjects=("known",)))
+        for shard in (0, 1):
+            await until(lambda shard=shard: written(s, shard, "first"), 5)
+        begin = len(bridge.heard)
+
+        async def wrote_of_all() -> bool:
+            sql = "SELECT sequence FROM stream WHERE shard = 0"
+            return (await s.rows("toy", sql))[0]["sequence"] == len(bridge.heard)
+
+        await s.ask(Tell(name=name, subjects=("a", "b", "c")))
+        await until(lambda: bridge.heard[begin:] == ["a", "b", "c"])
+        await until(wrote_of_all, 5)
+        await move(s, name, 1)
+        await s.ask(Tell(name=name, subjects=("d",)))
+        await until(lambda: bridge.heard[begin + 3 :] == ["d"])
 
 
 class Stream:

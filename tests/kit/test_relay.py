@@ -224,7 +224,7 @@ async def test_a_watermark_waits_until_it_is_written_of_which_stream_it_is(
 
 
 async def test_a_younger_stream_gets_everything_again(toys) -> None:
-    """Guards shard.py: `self.relay.rewind(oldest)` in `_stream_seen`."""
+    """Guards stream.py: `self._shard.relay.rewind(before)`."""
     async with toys() as s:
         wanted = names(0, 3)
         bridge = Picky(s)
@@ -262,7 +262,7 @@ async def test_a_stream_that_lost_its_end_gets_everything_again(
 
 
 async def test_a_crash_amid_a_replay_goes_on_with_it(toys, monkeypatch) -> None:
-    """Guards shard.py: `self.marks.published(oldest)` in `_stream_seen`."""
+    """Guards stream.py: `self._shard.marks.published(before)`."""
     async with toys() as s:
         one, two = names(0, 2)
         bridge = Picky(s)

@@ -103,7 +103,7 @@ TABLE: list[Mutation] = [
     Mutation(RELAY, "self._sent[slot] = marks[slot] = n", "marks[slot] = n"),
     Mutation(RELAY, "raise ConnectionError(reply.failed)", "return"),
     Mutation(SHARD, "self.relay.own(tails)", "pass"),
-    Mutation(SHARD, "self.relay.rewind(oldest)", "pass"),
+    Mutation("actors/kit/stream.py", "self._shard.relay.rewind(before)", "pass"),
     Mutation(
         "actors/kit/marks.py",
         "(self._batches.marks if self._written else self._waiting)",

@@ -111,7 +111,7 @@ async def test_a_code_expires(shop: Shop) -> None:
         code = await mailed_code(s)
         sql = "SELECT extract(epoch FROM expires_at - now())::int AS left FROM codes"
         (row,) = await s.rows("users", sql)
-        assert 9 * 60 < row["left"] <= 10 * 60
+        assert 14 * 60 < row["left"] <= 15 * 60
         connection = await s.database("users")
         await connection.execute("UPDATE codes SET expires_at = now()")
         message = VerifyEmail(user_id=ada.user.id, code=code)
