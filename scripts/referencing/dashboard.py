@@ -158,6 +158,9 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 _named("up", _now(f.STANDBY_UP, "standby")),
                 _named("holds", _now(f.STANDBY_HOLDS, "standby")),
                 _named("adopted", _rate(f.STANDBY_ADOPTIONS, "domain")),
+                _named(
+                    "answers", _now(f.STANDBY_ADOPTED, "standby", "domain", "shard")
+                ),
             ),
         ),
         Panel(

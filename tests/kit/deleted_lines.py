@@ -8,7 +8,6 @@ from typing import NamedTuple
 ASKER, LANE = "actors/kit/asker.py", "actors/kit/lane.py"
 BATCH, ONCE, ITEM = "actors/kit/batch.py", "actors/kit/once.py", "actors/kit/item.py"
 SHARD, RECEPTION = "actors/kit/shard.py", "actors/kit/reception.py"
-STREAM = "actors/kit/stream.py"
 PROCESS, RELAY = "actors/kit/process.py", "actors/kit/relay.py"
 CLAIMS, DATABASE = "persistence/kit/claims.py", "persistence/kit/database.py"
 DUE, ENTITIES = "persistence/kit/due.py", "persistence/kit/entities.py"

@@ -15,7 +15,6 @@ from tests.kit.deleted_lines import (
     RECEPTION,
     RELAY,
     SHARD,
-    STREAM,
     TRANSACTION,
     Deletion,
 )
@@ -262,25 +261,6 @@ FACTS = [
         "test_relay.py::test_the_watermark_rides_in_the_next_batch_or_after_a_second",
     ),
     Deletion(
-        STREAM,
-        "return await outbox.oldest(db, sorted(slots))",
-        "return {}",
-        "test_moves.py::"
-        "test_a_slot_that_moves_before_a_lost_stream_is_noticed_is_told_again",
-    ),
-    Deletion(
-        STREAM,
-        "await shard.relay.look()",
-        "shard.marks.stream or seen[0]",
-        "test_moves.py::test_a_slot_that_moves_under_load_is_told_once",
-    ),
-    Deletion(
-        STREAM,
-        "self._shard.relay.rewind(before)",
-        "pass",
-        "test_relay.py::test_a_younger_stream_gets_everything_again",
-    ),
-    Deletion(
         RELAY,
         "look = True\n                await asyncio.sleep",
         "await asyncio.sleep",
@@ -292,18 +272,6 @@ FACTS = [
         "pass",
         "test_consumers.py::"
         "test_a_stream_that_was_lost_has_each_entitys_events_in_their_order_again",
-    ),
-    Deletion(
-        STREAM,
-        "self._shard.marks.published(before)",
-        "pass",
-        "test_relay.py::test_a_crash_amid_a_replay_goes_on_with_it",
-    ),
-    Deletion(
-        STREAM,
-        " and before[1] <= sequence",
-        "",
-        "test_relay.py::test_a_stream_that_lost_its_end_gets_everything_again",
     ),
     Deletion(
         RELAY,

@@ -21,6 +21,7 @@ from tests.kit import (
     deleted_lines,
     deleted_standbys,
     deleted_starts,
+    deleted_streams,
     deleted_ways,
 )
 from tests.kit.deleted_lines import Deletion
@@ -55,6 +56,7 @@ TABLE: list[Deletion] = [
     *deleted_standbys.STANDBYS,
     *deleted_standbys.HANDINGS,
     *deleted_starts.STARTS,
+    *deleted_streams.STREAMS,
 ]
 
 
