@@ -156,8 +156,8 @@ BATCHES = [
     Deletion(
         BATCH,
         "if len(items) > 1:\n                await self._halve(items)\n"
-        "                return",
-        "if False:\n                return",
+        "                return\n            self._fail(items[0], error)",
+        "self._fail(items[0], error)",
         "test_batches.py::test_one_poison_message_among_two_hundred_fails_alone",
     ),
     Deletion(

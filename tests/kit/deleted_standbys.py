@@ -15,8 +15,8 @@ STANDBYS = [
     ),
     Deletion(
         STANDBY,
-        "        if held is None:\n            if len(",
-        "        if True:\n            if len(",
+        "        if held is None:\n            if not self._has_room",
+        "        if True:\n            if not self._has_room",
         f"{TEST}test_a_dead_shard_is_adopted_once_by_whoever_reports_it",
     ),
     Deletion(

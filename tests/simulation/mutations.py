@@ -143,7 +143,7 @@ TABLE: list[Mutation] = [
         "stage=order.stage, **paid)",
         ORDERING,
     ),
-    Mutation(FULFILMENT, "id=derived_id(parcel.id, sku),", "", ORDERING),
+    Mutation(FULFILMENT, "id=derived_id(m.shipment_id, sku),", "", ORDERING),
     # its stock
     Mutation(
         HOLDS,
