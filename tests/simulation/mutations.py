@@ -53,7 +53,8 @@ class Mutation(NamedTuple):
 
 TABLE: list[Mutation] = [
     # one writer
-    Mutation(FENCE, "        raise Fenced\n", "        pass\n"),
+    Mutation(FENCE, "    ):\n        raise Fenced\n", "    ):\n        pass\n"),
+    Mutation(FENCE, "if newest != name:", "if False:"),
     Mutation(FENCE, '" FOR SHARE" if lock else ""', '""'),
     Mutation(FENCE, "raise SlotsMoved(moved)", "pass"),
     # lanes and resends
@@ -73,8 +74,8 @@ TABLE: list[Mutation] = [
     Mutation(
         BATCH,
         "if len(items) > 1:\n                await self._halve(items)\n"
-        "                return",
-        "if False:\n                return",
+        "                return\n            self._fail(items[0], error)",
+        "self._fail(items[0], error)",
     ),
     Mutation(BATCH, "raise RefusedAfterWriting(refusal) from None", "pass"),
     Mutation(BATCH, "self.entities.forget(touched)", "pass"),
