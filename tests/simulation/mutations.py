@@ -54,7 +54,6 @@ class Mutation(NamedTuple):
 TABLE: list[Mutation] = [
     # one writer
     Mutation(FENCE, "    ):\n        raise Fenced\n", "    ):\n        pass\n"),
-    Mutation(FENCE, "if newest != name:", "if False:"),
     Mutation(FENCE, '" FOR SHARE" if lock else ""', '""'),
     Mutation(FENCE, "raise SlotsMoved(moved)", "pass"),
     # lanes and resends
