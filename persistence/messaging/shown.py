@@ -35,16 +35,11 @@ counts AS (
   FROM sent LEFT JOIN told ON told.id = sent.id)
 SELECT id, 'told as sent ' || times || ' times' FROM counts WHERE times <> 1"""
 
-# Of a mail that was caught the line with its id, and nothing else of it.
-_MESSAGE_ID = """(regexp_match(
-  encode(substring(content FROM 1 FOR 4096), 'escape'),
-  'Message-ID: *(<[^>]+>)', 'i'))[1]"""
 _MAILED = f"""
-SELECT id, 'delivered ' || count(*) || ' times' FROM (
-  SELECT {_MESSAGE_ID} AS id FROM mailbox WHERE channel = 'email') AS mails
-WHERE id IN (SELECT {_MESSAGE_ID} FROM mailbox
-  WHERE channel = 'email' AND {SINCE.format(row="mailbox")})
-GROUP BY id HAVING count(*) > 1"""
+SELECT encode(message_id, 'escape'), 'delivered ' || count(*) || ' times' FROM mailbox
+WHERE message_id IN
+  (SELECT message_id FROM mailbox WHERE {SINCE.format(row="mailbox")})
+GROUP BY message_id HAVING count(*) > 1"""
 
 BOOKS = Books(
     shown=(

@@ -12,6 +12,11 @@ from persistence.kit.tables import BY_DAY, domain_metadata
 
 MESSAGES_DAYS_MAX = 90
 
+# Within the head of a letter (actors/messaging/letter.py); a UUID has 36 characters.
+_AT = r"position('\012Message-ID: <'::bytea IN substring(content FROM 1 FOR 4096))"
+MAILED_ID = f"""CASE WHEN channel = 'email' AND {_AT} > 0
+  THEN substring(content FROM {_AT} + 14 FOR 36) END"""
+
 metadata = domain_metadata("messaging", noted=True)
 
 
@@ -83,7 +88,10 @@ class Mail(Table, table=True):
     """What the embedded SMTP server and the SMS log caught; never a real delivery."""
 
     __tablename__ = "mailbox"
-    __table_args__ = ({"comment": "Mails and SMS that the embedded default caught."},)
+    __table_args__ = (
+        sa.Index("mailbox_message_id", "message_id"),
+        {"comment": "Mails and SMS that the embedded default caught."},
+    )
 
     id: UUID = Field(sa_column=sa.Column(pg.UUID, primary_key=True))
     channel: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
@@ -91,6 +99,13 @@ class Mail(Table, table=True):
     content: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False))
     at: datetime = Field(
         sa_column=sa.Column(sa.DateTime(timezone=True), nullable=False)
+    )
+    message_id: bytes | None = Field(
+        sa_column=sa.Column(
+            sa.LargeBinary,
+            sa.Computed(MAILED_ID, persisted=True),
+            comment="Of a mail: the id of the message, from its Message-ID.",
+        )
     )
 
 

@@ -102,7 +102,7 @@ HARMLESS = {
     "files": {"claims.value", "files.entity_type", "files.media_type"},
     "messaging": {
         *("removals.name", "removals.key"),
-        *("claims.value", "mailbox.channel", "messages.channel"),
+        *("claims.value", "mailbox.channel", "mailbox.message_id", "messages.channel"),
         *("messages.template", "messages.status", "email_templates.name"),
         *("email_templates.locale", "email_templates.subject", "email_templates.mjml"),
         *("email_templates.text", "email_templates.description"),
