@@ -13,6 +13,9 @@ from tests.audit.shop import Sold, take_out, until_published
 _TABLE = re.compile(r"(?:(?<!DO )UPDATE|INSERT INTO|DELETE FROM|ALTER TABLE)\s+(\w+)")
 _CONSTRAINTS = """SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
   WHERE conrelid = $1::text::regclass AND contype = 'c'"""
+_STORED = """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+  WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+    AND attgenerated = ''"""
 _INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
 
 
@@ -65,7 +68,10 @@ async def _restore(connection: Any, kept: Mapping[str, Any]) -> None:
             await connection.execute("SET LOCAL session_replication_role = replica")
         for table, checks in kept["tables"].items():
             await connection.execute(f"DELETE FROM {table}")
-            await connection.execute(f"INSERT INTO {table} TABLE kept_{table}")
+            columns = await connection.fetchval(_STORED, table)
+            await connection.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM kept_{table}"
+            )
             left = dict(await connection.fetch(_CONSTRAINTS, table))
             for name in checks.keys() - left.keys():
                 await connection.execute(
